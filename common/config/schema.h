@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of configuration keys. It drives decoding, defaults, suggestions, `emperorctl explain KEY`,
+// docs/configuration.md, the JSON Schema and the reload class. Adding a key: one row here, one member in
+// vassal_config.h, one fixture.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace common::config {
+
+// What a change of this key needs, in ascending order (DESIGN section 4, the reload ladder).
+enum class ReloadClass { none, live, recycle, rollout, listeners };
+
+enum class ValueKind {
+    boolean, integer, text, path, duration, size, mode,
+    text_list,    // a list of scalars, or one scalar
+    text_map,     // string to string
+    listen_list,  // a list of PROTO:ADDRESS, or one
+    workers,      // an integer or "auto"
+};
+
+struct Key {
+    std::string_view path;           // dotted: "timeouts.request"
+    ValueKind kind;
+    ReloadClass reload;
+    std::string_view default_text;   // as YAML; empty: no default (unset)
+    std::string_view summary;        // one sentence
+    std::string_view detail;         // more sentences for `explain`; may be empty
+    std::string_view example;        // one YAML line or block
+    std::int64_t minimum = 0;        // integer, duration (milliseconds) and size (bytes) kinds
+    std::int64_t maximum = 0;        // 0: no bound
+    bool allows_off = false;         // "off" is stored as 0
+    bool required = false;
+};
+
+[[nodiscard]] std::span<const Key> keys() noexcept;
+[[nodiscard]] const Key* find_key(std::string_view path) noexcept;
+
+// The key or advice for an option of uWSGI ("harakiri" -> "use timeouts.request"); empty: not an option of uWSGI.
+[[nodiscard]] std::string_view advice_for_uwsgi_option(std::string_view option) noexcept;
+// True for words of the design that this version does not implement yet ("on_demand"): they get their own message.
+[[nodiscard]] bool is_planned_key(std::string_view path) noexcept;
+
+// The highest class among the keys whose values differ; none when equal.
+[[nodiscard]] ReloadClass reload_class(const nlohmann::json& before, const nlohmann::json& after);
+
+[[nodiscard]] nlohmann::json json_schema();                      // draft-07
+[[nodiscard]] std::string explain(std::string_view path);        // empty: no such key
+[[nodiscard]] std::string reference_markdown();                  // docs/configuration.md
+
+}  // namespace common::config

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The typed view of one vassal's effective configuration. The decoder (decode.h) makes it from YAML through the key
+// table (schema.h); the master makes the same from the JSON document that the emperor sends (effective.h).
+// Plain values: no pointers, no file descriptors. Paths are as written, made absolute against `chdir` where relative.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/net/address.h"
+
+namespace common::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct SocketConfig {
+    std::uint32_t mode = 0660;
+    std::string owner;  // empty: the vassal's user
+    std::string group;  // empty: www-data where it exists, else the vassal's group
+    int backlog = 0;    // 0: net.core.somaxconn
+
+    friend bool operator==(const SocketConfig&, const SocketConfig&) = default;
+};
+
+struct TimeoutsConfig {  // zero means off, where the schema allows off
+    Milliseconds start{60'000};
+    Milliseconds request{60'000};
+    Milliseconds drain{30'000};
+    Milliseconds kill{5'000};
+    Milliseconds header{10'000};
+    Milliseconds body{60'000};
+    Milliseconds write{60'000};
+    Milliseconds keepalive{5'000};
+
+    friend bool operator==(const TimeoutsConfig&, const TimeoutsConfig&) = default;
+};
+
+struct RestartConfig {
+    Milliseconds initial{100};
+    Milliseconds max{60'000};
+    Milliseconds stable{10'000};  // serving this long counts as success and resets the backoff
+
+    friend bool operator==(const RestartConfig&, const RestartConfig&) = default;
+};
+
+struct LimitsConfig {
+    std::uint64_t header_size = 64 * 1024;     // bytes of a request head
+    std::uint32_t headers = 256;               // header fields of a request
+    std::uint64_t body = 1024ull << 20;        // bytes of a request body; over it: 413
+    std::uint64_t body_memory = 1ull << 20;    // larger bodies go to a temporary file
+    std::uint32_t connections = 4096;          // open client connections of one worker
+
+    friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
+};
+
+struct LogConfig {
+    std::string file;  // also write the app's lines here; empty: only to the emperor
+
+    friend bool operator==(const LogConfig&, const LogConfig&) = default;
+};
+
+struct VassalConfig {
+    std::string app;
+    std::string chdir;        // empty: the user's home directory, "/" if that cannot be entered
+    std::string venv;         // empty: none
+    std::string mount;        // SCRIPT_NAME prefix, "" or "/prefix"
+    std::map<std::string, std::string> env;
+    std::vector<std::string> env_file;
+    std::vector<std::string> python_path;
+    std::vector<net::ListenAddress> listen;  // never empty after decoding
+    int workers = 1;                         // "auto" is resolved to the number of usable processors
+    int threads = 1;
+    bool preload = false;
+    bool enabled = true;
+    std::string before_start;  // a shell command, run once per generation before the app is imported
+    std::string user;          // name or number; empty: the emperor's user, or the owner of the file (law 11)
+    std::string group;         // empty: the user's primary group
+    std::optional<std::uint32_t> umask;
+    std::vector<std::string> trusted_proxies;  // addresses or CIDR blocks whose X-Forwarded-* is believed
+    SocketConfig socket;
+    TimeoutsConfig timeouts;
+    RestartConfig restart;
+    LimitsConfig limits;
+    LogConfig log;
+
+    friend bool operator==(const VassalConfig&, const VassalConfig&) = default;
+};
+
+}  // namespace common::config

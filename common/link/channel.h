@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Message transport between emperor, master, mold and workers: SOCK_SEQPACKET unix sockets, one message per packet,
+// file descriptors attached by SCM_RIGHTS. No Asio: the owner waits for readability and calls receive() until empty.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace common::link {
+
+inline constexpr std::size_t max_packet_size = 128 * 1024;  // below the default net.core.wmem_default
+inline constexpr std::size_t max_packet_fds = 64;
+
+struct Packet {
+    std::string payload;
+    std::vector<UniqueFd> fds;  // CLOEXEC
+};
+
+enum class ReceiveState { packet, empty, closed };
+
+struct Received {
+    ReceiveState state = ReceiveState::empty;
+    Packet packet;
+};
+
+// Both ends non-blocking and CLOEXEC.
+[[nodiscard]] Result<std::pair<UniqueFd, UniqueFd>> make_channel();
+
+// Never blocks; EAGAIN is an error like any other (the peer does not read: the caller decides). No SIGPIPE.
+[[nodiscard]] Result<void> send(int fd, std::string_view payload, std::span<const int> fds = {});
+
+// Never blocks. A truncated packet or one with more descriptors than allowed is an error; every received fd is closed.
+[[nodiscard]] Result<Received> receive(int fd);
+
+}  // namespace common::link

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// What emperor and master say to each other, over a channel.h. JSON objects: {"type":"ready",…}. The version is that of
+// this file: a peer that speaks another one is rolled out anew, not trusted.
+//
+//   emperor → master                         master → emperor
+//   start (config; fds)                      hello, step*, ready | failed
+//   promote                                  promoted
+//   stop (graceful | fast)                   worker_*, stopping, then EOF by exiting
+//   reopen_logs, restart_workers             -
+//   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/exit_status.h"
+#include "common/base/result.h"
+#include "common/config/verify.h"
+
+namespace common::link {
+
+inline constexpr int protocol_version = 1;
+
+// ---- emperor → master ----------------------------------------------------------------------------------------------
+
+// First message. Attached fds, in this order: one per listener (in the order of config.listen), scoreboard memfd,
+// log channel, rendezvous listening socket.
+struct Start {
+    int version = protocol_version;
+    std::string name;
+    std::uint32_t generation = 0;
+    int bank = 0;                       // which half of the scoreboard this generation writes (0 or 1)
+    nlohmann::json config;              // canonical document of common/config/decode.h
+    config::Identity identity;          // for HOME, USER…; the process already runs as this user
+    std::vector<std::string> listeners; // text of each listener as bound
+};
+// Begin to accept.
+struct Promote {};
+// graceful: drain, then end within timeouts.drain; fast: end now (workers get timeouts.kill). A second one may hurry a first.
+struct Stop {
+    bool graceful = true;
+    std::string reason;
+};
+struct ReopenLogs {};
+struct Attach {
+    int version = protocol_version;
+};
+
+using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach>;
+
+// ---- master → emperor ----------------------------------------------------------------------------------------------
+
+struct Hello {
+    int version = protocol_version;
+    std::int32_t pid = 0;
+};
+// A named step of the start began: "environment", "before_start", "preload", "import". `status` shows it.
+struct Step {
+    std::string name;
+};
+// Every worker has imported the app and waits for Promote.
+struct Ready {
+    std::int64_t startup_ms = 0;
+};
+// The start failed at `step`; the master exits by itself. `detail` is the traceback or the command's output.
+struct Failed {
+    std::string step;
+    std::string reason;
+    std::string detail;
+};
+struct Promoted {};
+struct WorkerStarted {  // serving-time replacement, not the first ones
+    int worker = 0;     // 1..N
+    std::int32_t pid = 0;
+};
+struct WorkerExited {
+    int worker = 0;
+    std::int32_t pid = 0;
+    ExitStatus status;
+    std::string reason;           // "request timeout: GET /slow after 60 s", "killed by signal 11 (SIGSEGV)"…
+    bool expected = false;        // drained or recycled
+    std::int64_t retry_ms = 0;    // replacement starts in this many milliseconds
+};
+// No worker is able to serve (all in backoff) or some are again.
+struct ServingChanged {
+    bool is_serving = true;
+    std::string reason;
+    std::int64_t retry_ms = 0;
+};
+struct Stopping {
+    std::string reason;
+};
+// Answer to Attach; fds as in Start without the rendezvous socket.
+struct Snapshot {
+    int version = protocol_version;
+    std::string name;
+    std::uint32_t generation = 0;
+    int bank = 0;
+    std::string state;  // "starting", "ready", "serving", "draining"
+    nlohmann::json config;
+    config::Identity identity;
+    std::vector<std::string> listeners;
+};
+
+using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, WorkerStarted, WorkerExited, ServingChanged,
+                                   Stopping, Snapshot>;
+
+[[nodiscard]] std::string encode(const EmperorMessage& message);
+[[nodiscard]] std::string encode(const MasterMessage& message);
+// Untrusted input (a tenant's process sends it): anything unexpected is an Error, never an exception.
+[[nodiscard]] Result<EmperorMessage> decode_emperor_message(std::string_view payload);
+[[nodiscard]] Result<MasterMessage> decode_master_message(std::string_view payload);
+
+}  // namespace common::link

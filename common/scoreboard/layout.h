@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shared memory of one vassal: every counter, and the last lines of its log. One sealed memfd, created by the
+// emperor, mapped by emperor, master and workers, handed from generation to generation so that counters are monotonic.
+//
+// Two banks, because at most two generations live at once: an active one and its successor write different banks. The
+// figures of worker slot k are the sums over both banks; nothing is reset when a slot is used again, except the fields
+// under "this process". Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the
+// WorkerSlot's process fields; the emperor writes the header once. All fields are lock-free atomics with relaxed order
+// unless said otherwise. A tenant's process can write anything here: readers treat every value as untrusted.
+// The layout is fixed-size and sparse: pages that nobody touched cost nothing.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace common::scoreboard {
+
+inline constexpr std::uint32_t magic = 0x45'4d'50'31;  // "EMP1"
+inline constexpr std::uint32_t layout_version = 1;
+inline constexpr int max_workers = 256;
+inline constexpr int max_threads = 64;
+inline constexpr int banks = 2;
+inline constexpr int log_lines = 200;
+inline constexpr std::size_t log_text_size = 1000;
+inline constexpr std::size_t request_line_size = 192;
+
+enum class WorkerState : std::uint32_t { empty, starting, ready, serving, draining, backoff };
+
+struct alignas(64) ThreadSlot {
+    // Since the vassal began.
+    std::atomic<std::uint64_t> requests;
+    std::atomic<std::uint64_t> exceptions;      // uncaught by the app, answered with 500
+    std::atomic<std::uint64_t> bytes_out;
+    std::atomic<std::uint64_t> bytes_in;        // request bodies
+    std::atomic<std::uint64_t> busy_us;         // time inside the app
+    std::atomic<std::uint64_t> write_errors;
+    std::atomic<std::uint64_t> read_errors;
+    std::atomic<std::uint64_t> client_aborts;   // the client went away before the response was complete
+    // Now. request_started_us is written last with release order when a request begins, and set to 0 when it ends.
+    std::atomic<std::uint64_t> status_classes[5];  // 1xx..5xx, since the vassal began
+    std::atomic<std::uint64_t> request_started_us; // CLOCK_MONOTONIC microseconds; 0: no request
+    std::atomic<std::uint64_t> request_sequence;   // counts up at each begin: tells two equal requests apart
+    std::atomic<std::uint32_t> request_line_length;
+    std::array<char, request_line_size> request_line;  // "GET /path?query", cut; torn reads are possible and harmless
+};
+
+struct alignas(64) WorkerSlot {
+    // This process.
+    std::atomic<std::uint32_t> state;           // WorkerState
+    std::atomic<std::int32_t> pid;              // 0: none
+    std::atomic<std::uint64_t> pid_start_ticks; // field 22 of /proc/PID/stat: pid + this name a process for ever
+    std::atomic<std::uint64_t> spawned_epoch_us;
+    std::atomic<std::uint64_t> requests_at_spawn;  // delta_requests = sum(requests) - this
+    std::atomic<std::uint32_t> generation;
+    std::atomic<std::uint32_t> threads;
+    // Since the vassal began.
+    std::atomic<std::uint64_t> spawns;
+    std::atomic<std::uint64_t> timeouts;        // processes ended because of timeouts.request
+    std::atomic<std::uint64_t> signal_deaths;
+    std::atomic<std::uint64_t> crashes;         // unexpected ends of any kind
+    std::array<ThreadSlot, max_threads> thread;
+};
+
+// The ring of the last lines. The master of the active generation (or of both) appends: it takes a ticket from
+// `next`, marks the slot odd, fills it, marks it even (a seqlock): a reader drops slots that change under it.
+struct alignas(64) LogSlot {
+    std::atomic<std::uint64_t> sequence;  // 2 * ticket + 2 when complete, odd while written, 0 when never used
+    std::atomic<std::int64_t> time_us;    // epoch
+    std::atomic<std::uint32_t> meta;      // stream | worker << 8
+    std::atomic<std::uint32_t> generation;
+    std::atomic<std::uint32_t> length;
+    std::array<char, log_text_size> text;
+};
+
+struct Board {
+    std::atomic<std::uint32_t> magic_number;
+    std::atomic<std::uint32_t> version;
+    std::atomic<std::uint64_t> created_epoch_us;
+    alignas(64) std::atomic<std::uint64_t> log_next;     // tickets handed out
+    std::atomic<std::uint64_t> log_dropped;              // lines that could not be passed on to the emperor
+    std::array<LogSlot, log_lines> log;
+    std::array<std::array<WorkerSlot, max_workers>, banks> worker;
+};
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+}  // namespace common::scoreboard

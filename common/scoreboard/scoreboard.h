@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Creation, checked mapping and reading of a vassal's scoreboard (layout.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/link/log_record.h"
+#include "common/scoreboard/layout.h"
+
+namespace common::scoreboard {
+
+// A mapped board; unmapped by the destructor. The reference is valid as long as the Mapping lives.
+class Mapping {
+public:
+    Mapping() noexcept = default;
+    explicit Mapping(Board* board) noexcept : board_(board) {}
+    Mapping(Mapping&& other) noexcept;
+    Mapping& operator=(Mapping&& other) noexcept;
+    ~Mapping();
+
+    [[nodiscard]] explicit operator bool() const noexcept { return board_ != nullptr; }
+    [[nodiscard]] Board& board() const noexcept { return *board_; }
+
+private:
+    Board* board_ = nullptr;
+};
+
+// A new sealed memfd (SHRINK, GROW, SEAL) of sizeof(Board), header filled in. CLOEXEC.
+[[nodiscard]] Result<UniqueFd> create(const std::string& vassal);
+
+// Checks seals, size, magic and version before mapping: an unsealed memfd lets its other owner SIGBUS us.
+[[nodiscard]] Result<Mapping> map(int fd);
+
+// Figures of one worker slot, both banks added; process fields from the bank given.
+struct WorkerFigures {
+    int id = 0;  // 1..N
+    WorkerState state = WorkerState::empty;
+    std::int32_t pid = 0;
+    std::uint32_t generation = 0;
+    std::uint64_t spawned_epoch_us = 0;
+    std::uint64_t requests = 0, delta_requests = 0, exceptions = 0, bytes_out = 0, bytes_in = 0, busy_us = 0;
+    std::uint64_t write_errors = 0, read_errors = 0, client_aborts = 0;
+    std::uint64_t spawns = 0, timeouts = 0, signal_deaths = 0, crashes = 0;
+    std::uint64_t status_classes[5] = {};
+    struct Thread {
+        std::uint64_t requests = 0, write_errors = 0, read_errors = 0;
+        std::uint64_t request_started_us = 0;  // 0: idle
+        std::string request_line;              // only while in a request
+    };
+    std::vector<Thread> threads;
+};
+
+// Slots 1..count of `bank` (the active generation's).
+[[nodiscard]] std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count);
+
+// The last `limit` lines, oldest first.
+void append_log(Board& board, const link::LogRecord& record) noexcept;
+[[nodiscard]] std::vector<link::LogRecord> read_log(const Board& board, std::size_t limit = log_lines);
+
+}  // namespace common::scoreboard

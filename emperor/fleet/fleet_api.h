@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control and stats rooms know of the fleet: plain views, and an interface to act. They never see its insides.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/exit_status.h"
+#include "common/config/decode.h"
+#include "common/config/verify.h"
+#include "common/link/log_record.h"
+#include "common/scoreboard/scoreboard.h"
+#include "emperor/supervise/types.h"
+#include "emperor/supervise/vassal_fsm.h"
+
+namespace emperor::fleet {
+
+// One lifecycle change, as kept in the vassal's history (bounded) and shown by `show`.
+struct HistoryEntry {
+    std::int64_t time_us = 0;  // epoch
+    std::string event;         // "crashed", "reloaded"…
+    supervise::Generation generation = 0;
+    std::string text;
+};
+
+struct InstanceView {
+    supervise::Generation generation = 0;
+    pid_t master_pid = 0;
+    int bank = 0;
+    std::string role;   // "active", "successor", "draining"
+    std::string state;  // "spawning", "starting", "ready", "serving", "draining", "killing"
+    std::string step;   // of the start
+    std::int64_t started_us = 0;  // epoch
+};
+
+// A snapshot of one vassal, good for the current event-loop turn.
+struct VassalView {
+    std::string name;
+    std::string file;  // "" when it was removed and is draining
+    supervise::VassalStatus status;
+    std::int64_t since_us = 0;          // epoch: when the displayed state began
+    std::optional<std::int64_t> retry_at_us;
+    std::vector<InstanceView> instances;
+    common::config::Diagnostics diagnostics;  // of the file as it is now
+    const common::config::Effective* effective = nullptr;  // of the active generation, else of the desired one
+    const common::config::Identity* identity = nullptr;
+    const common::scoreboard::Board* board = nullptr;      // null before the first start
+    std::vector<common::net::ListenAddress> listeners;     // open now
+    std::vector<int> listener_fds;                         // borrowed, for queue lengths
+    std::vector<HistoryEntry> history;
+    std::uint64_t restarts = 0;         // unexpected ends of masters, since the vassal began
+    std::uint64_t reloads = 0;          // successful rollouts
+};
+
+// Who asks, from the peer credentials of the control socket.
+struct Actor {
+    uid_t uid = 0;
+    pid_t pid = 0;
+    std::string name;  // user name or number
+};
+
+struct Outcome {
+    bool ok = false;
+    supervise::Failure failure;                    // when not ok
+    std::vector<common::link::LogRecord> last_log; // when not ok
+};
+
+class FleetApi {
+public:
+    virtual ~FleetApi() = default;
+
+    [[nodiscard]] virtual std::vector<std::string> names() const = 0;  // sorted
+    [[nodiscard]] virtual std::optional<VassalView> view(std::string_view name) const = 0;
+
+    // `done` is called once, from the event loop, never from inside request(). A wish that is overtaken by a newer one
+    // is done with ok = false and says so.
+    virtual void request(std::string_view name, supervise::Operation operation, const Actor& actor,
+                         std::function<void(const Outcome&)> done) = 0;
+
+    // Live lines of one vassal, until the returned subscription is destroyed. The callback must not block.
+    class Subscription {
+    public:
+        virtual ~Subscription() = default;
+    };
+    [[nodiscard]] virtual std::unique_ptr<Subscription> follow_log(
+        std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) = 0;
+
+    // Emperor-wide facts.
+    struct Self {
+        std::string version;
+        pid_t pid = 0;
+        std::int64_t started_us = 0;
+        std::vector<std::string> directories;
+        std::string runtime_directory;
+        bool is_shutting_down = false;
+    };
+    [[nodiscard]] virtual Self self() const = 0;
+
+    // Rescan now, as SIGHUP does.
+    virtual void rescan() = 0;
+};
+
+}  // namespace emperor::fleet

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words shared by the machines of this room. Values only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/exit_status.h"
+
+namespace emperor::supervise {
+
+using common::Duration;
+using common::ExitStatus;
+using common::TimePoint;
+using Generation = std::uint32_t;
+
+// One decoded configuration that may be started. Opaque to the machines but for the figures they need.
+struct Spec {
+    std::uint64_t id = 0;  // unique per decoded configuration: two edits never share one
+    bool is_enabled = true;
+    Duration start_timeout{};
+    Duration drain_timeout{};
+    Duration kill_timeout{};
+    Duration restart_initial{}, restart_max{}, restart_stable{};
+};
+using SpecPtr = std::shared_ptr<const Spec>;
+
+enum class StopMode { graceful, fast };
+
+// Why a start or a running instance failed, at which step ("spawn", "import", "timeout", "exit"…).
+struct Failure {
+    std::string step;
+    std::string reason;
+    std::string detail;  // traceback or output; may be empty
+
+    friend bool operator==(const Failure&, const Failure&) = default;
+};
+
+// What made something happen, in an operator's words: "new file", "edited", "touched", "operator root: reload".
+struct Cause {
+    std::string text;
+
+    friend bool operator==(const Cause&, const Cause&) = default;
+};
+
+// What the operator sees (DESIGN section 4); derived, never stored.
+enum class DisplayState {
+    running, starting, reloading, observing, rolled_back, stopping, stopped, sleeping, backoff, failed, invalid
+};
+[[nodiscard]] std::string_view name_of(DisplayState state) noexcept;
+
+}  // namespace emperor::supervise

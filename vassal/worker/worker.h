@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of one worker process: threads × one epoll set, listeners, connections, the link to the master.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "common/config/vassal_config.h"
+#include "common/net/address.h"
+#include "common/scoreboard/layout.h"
+#include "vassal/app/application.h"
+
+namespace vassal::worker {
+
+struct WorkerListener {
+    int fd = -1;  // borrowed from main; shared with other workers, non-blocking
+    common::net::Protocol protocol = common::net::Protocol::uwsgi;
+    std::string server_name;  // SERVER_NAME and SERVER_PORT of HTTP requests without a Host
+    std::string server_port;
+};
+
+struct WorkerOptions {
+    const common::config::VassalConfig* config = nullptr;  // outlives the run
+    std::vector<WorkerListener> listeners;
+    common::scoreboard::WorkerSlot* slot = nullptr;        // this worker's; never null
+    int link = -1;                                         // channel to the master (vassal/link/worker_messages.h)
+};
+
+// Sends Ready, waits for Promote, serves until Drain + all done, Stop, or the end of the link (drains then, bounded by
+// timeouts.drain). Returns when the process should run its exit handlers and _exit with the returned code.
+// Called in the main thread, which holds the interpreter lock and becomes serving thread 0.
+[[nodiscard]] int run_worker(const WorkerOptions& options, app::Application& application);
+
+}  // namespace vassal::worker

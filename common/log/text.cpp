@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/log/text.h"
+
+#include <fmt/format.h>
+
+#include <ctime>
+#include <iterator>
+
+namespace common::log {
+namespace {
+
+std::string timestamp(std::int64_t time_us, int digits) {
+    std::int64_t fraction = time_us % 1'000'000;
+    std::time_t seconds = static_cast<std::time_t>(time_us / 1'000'000);
+    if (fraction < 0) {
+        fraction += 1'000'000;
+        --seconds;
+    }
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}", parts.tm_year + 1900, parts.tm_mon + 1,
+                                   parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, fraction);
+    text.resize(text.size() - 6 + static_cast<std::size_t>(digits));
+    return text + "Z";
+}
+
+bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// C0, DEL and (as UTF-8: C2 80..9F) C1 controls: a terminal would act on them.
+bool is_control(std::string_view sequence) noexcept {
+    const auto first = static_cast<unsigned char>(sequence[0]);
+    if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
+    return sequence.size() == 2 && first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+void append_escaped(std::string& out, std::string_view bytes) {
+    for (const char c : bytes) {
+        switch (c) {
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default: fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+        }
+    }
+}
+
+struct ValueText {
+    bool json;
+
+    std::string operator()(const std::string& value) const { return json ? json_string(value) : quoted(value); }
+    std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
+    std::string operator()(double value) const { return fmt::format("{:.6g}", value); }
+    std::string operator()(bool value) const { return value ? "true" : "false"; }
+
+    // Bare where nothing could be misread, else in quotes.
+    static std::string quoted(const std::string& value) {
+        const std::string escaped = escape(value);
+        if (!escaped.empty() && escaped.find_first_of(" \"=") == std::string::npos) return escaped;
+        std::string out = "\"";
+        for (const char c : escaped) {
+            if (c == '"') out += '\\';
+            out += c;
+        }
+        return out + '"';
+    }
+};
+
+std::string_view color_of(Level level) noexcept {
+    switch (level) {
+        case Level::debug: return "\033[2m";
+        case Level::info: return "\033[32m";
+        case Level::warn: return "\033[33m";
+        case Level::error: return "\033[31m";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) noexcept {
+    if (text.empty()) return 0;
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xC2 && first <= 0xDF ? 2 : first >= 0xE0 && first <= 0xEF ? 3
+                               : first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+    if (length == 0 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        if (!is_continuation(text[i])) return 0;
+    }
+    const auto second = static_cast<unsigned char>(text[1]);
+    // Overlong forms, surrogates, beyond U+10FFFF (RFC 3629).
+    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return 0;
+    if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) return 0;
+    return length;
+}
+
+std::string escape(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
+        if (length == 0 || is_control(sequence)) append_escaped(out, sequence);
+        else out += sequence;
+        text.remove_prefix(sequence.size());
+    }
+    return out;
+}
+
+std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    out.reserve(text.size() + 2);
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0) {
+            out += "\xEF\xBF\xBD";
+            text.remove_prefix(1);
+            continue;
+        }
+        const char c = text[0];
+        if (length > 1) out += text.substr(0, length);
+        else if (c == '"' || c == '\\') (out += '\\') += c;
+        else if (c == '\n') out += "\\n";
+        else if (c == '\t') out += "\\t";
+        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
+        else out += c;
+        text.remove_prefix(length);
+    }
+    return out + '"';
+}
+
+std::string_view name_of(Level level) noexcept {
+    switch (level) {
+        case Level::debug: return "debug";
+        case Level::info: return "info";
+        case Level::warn: return "warn";
+        case Level::error: return "error";
+    }
+    return "info";
+}
+
+std::string text_line(std::int64_t time_us, Level level, std::string_view event, Fields fields, bool color) {
+    std::string out = timestamp(time_us, 3);
+    if (color) fmt::format_to(std::back_inserter(out), " {}{:<5}\033[0m {}", color_of(level), name_of(level), escape(event));
+    else fmt::format_to(std::back_inserter(out), " {:<5} {}", name_of(level), escape(event));
+    for (const Field& field : fields) {
+        fmt::format_to(std::back_inserter(out), " {}={}", field.key, std::visit(ValueText{false}, field.value));
+    }
+    return out;
+}
+
+std::string json_line(std::int64_t time_us, Level level, std::string_view event, Fields fields) {
+    std::string out = fmt::format(R"({{"ts":"{}","level":"{}","event":{})", timestamp(time_us, 6), name_of(level),
+                                  json_string(event));
+    for (const Field& field : fields) {
+        fmt::format_to(std::back_inserter(out), ",{}:{}", json_string(field.key),
+                       std::visit(ValueText{true}, field.value));
+    }
+    return out + '}';
+}
+
+std::string text_app_line(std::int64_t time_us, std::string_view vassal, int worker, std::string_view text, bool color) {
+    const std::string who = worker > 0 ? fmt::format("{}[{}]", escape(vassal), worker) : escape(vassal);
+    return fmt::format("{} info  {}{}{} | {}", timestamp(time_us, 3), color ? "\033[36m" : "", who,
+                       color ? "\033[0m" : "", escape(text));
+}
+
+}  // namespace common::log

@@ -6,8 +6,13 @@
 //   start (config; fds)                      hello, step*, ready | failed
 //   promote                                  promoted
 //   stop (graceful | fast)                   worker_*, stopping, then EOF by exiting
-//   reopen_logs, restart_workers             -
+//   reopen_logs                              -
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
+//
+// The rendezvous socket is a listening SOCK_SEQPACKET one. A master takes a connection there from root, from itself and
+// from the user that its former emperor ran as; the first message must be attach. The link of a former emperor, if it
+// still stands, is closed then, and the log channel is a fresh pair whose reading end comes with the snapshot: what was
+// written while no emperor read is in the scoreboard's ring.
 #pragma once
 
 #include <chrono>
@@ -96,7 +101,7 @@ struct ServingChanged {
 struct Stopping {
     std::string reason;
 };
-// Answer to Attach; fds as in Start without the rendezvous socket.
+// Answer to Attach; fds as in Start without the rendezvous socket: listeners, scoreboard, log channel (to read from).
 struct Snapshot {
     int version = protocol_version;
     std::string name;

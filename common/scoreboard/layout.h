@@ -52,7 +52,7 @@ struct alignas(64) WorkerSlot {
     std::atomic<std::int32_t> pid;              // 0: none
     std::atomic<std::uint64_t> pid_start_ticks; // field 22 of /proc/PID/stat: pid + this name a process for ever
     std::atomic<std::uint64_t> spawned_epoch_us;
-    std::atomic<std::uint64_t> requests_at_spawn;  // delta_requests = sum(requests) - this
+    std::atomic<std::uint64_t> requests_at_spawn;  // delta_requests = sum(requests of this bank's slot) - this
     std::atomic<std::uint32_t> generation;
     std::atomic<std::uint32_t> threads;
     // Since the vassal began.
@@ -60,6 +60,7 @@ struct alignas(64) WorkerSlot {
     std::atomic<std::uint64_t> timeouts;        // processes ended because of timeouts.request
     std::atomic<std::uint64_t> signal_deaths;
     std::atomic<std::uint64_t> crashes;         // unexpected ends of any kind
+    std::atomic<std::uint32_t> most_threads;    // highest `threads` so far: thread slots beyond were never touched
     std::array<ThreadSlot, max_threads> thread;
 };
 

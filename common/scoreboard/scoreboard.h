@@ -57,6 +57,9 @@ struct WorkerFigures {
 // Slots 1..count of `bank` (the active generation's).
 [[nodiscard]] std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count);
 
+// Requests of one bank's slot since the vassal began (what the master stores as requests_at_spawn).
+[[nodiscard]] std::uint64_t sum_requests(const WorkerSlot& slot) noexcept;
+
 // The last `limit` lines, oldest first.
 void append_log(Board& board, const link::LogRecord& record) noexcept;
 [[nodiscard]] std::vector<link::LogRecord> read_log(const Board& board, std::size_t limit = log_lines);

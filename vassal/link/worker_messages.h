@@ -21,6 +21,10 @@ struct Failed {      // could not start; the process exits
     std::string step, reason, detail;
 };
 struct Draining {};  // the worker stopped accepting
+// The mold imported the app but may not fork: threads of the app live. Workers import it one by one; the mold exits.
+struct Unforkable {
+    std::string threads;  // their names, ", " between
+};
 
 // ---- master → worker
 struct Promote {};   // accept from now on
@@ -32,7 +36,7 @@ struct ForkWorker {
     int worker = 0;  // 1..N
 };
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining>;
+using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable>;
 using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);

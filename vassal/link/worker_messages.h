@@ -30,6 +30,7 @@ struct Unforkable {
 struct Promote {};   // accept from now on
 struct Drain {};     // stop accepting, finish, exit 0
 struct Stop {};      // finish nothing: exit as soon as the running request allows
+struct Poke {};      // try accept now: a sibling that was woken for a connection cannot take it
 
 // ---- master → mold; attached: worker's link end, its stdout, its stderr
 struct ForkWorker {
@@ -37,7 +38,7 @@ struct ForkWorker {
 };
 
 using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable>;
-using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker>;
+using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);
 [[nodiscard]] std::string encode(const MasterOrder& message);

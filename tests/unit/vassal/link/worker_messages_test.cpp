@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/link/worker_messages.h"
+
+#include <gtest/gtest.h>
+
+namespace vassal::link {
+namespace {
+
+using namespace std::string_literals;
+
+TEST(WorkerMessages, every_order_survives_the_way) {
+    EXPECT_TRUE(std::holds_alternative<Promote>(decode_master_order(encode(MasterOrder(Promote{}))).value()));
+    EXPECT_TRUE(std::holds_alternative<Drain>(decode_master_order(encode(MasterOrder(Drain{}))).value()));
+    EXPECT_TRUE(std::holds_alternative<Stop>(decode_master_order(encode(MasterOrder(Stop{}))).value()));
+    EXPECT_TRUE(std::holds_alternative<Poke>(decode_master_order(encode(MasterOrder(Poke{}))).value()));
+    EXPECT_EQ(std::get<ForkWorker>(decode_master_order(encode(MasterOrder(ForkWorker{7}))).value()).worker, 7);
+}
+
+TEST(WorkerMessages, every_worker_message_survives_the_way) {
+    EXPECT_TRUE(std::holds_alternative<Ready>(decode_worker_message(encode(WorkerMessage(Ready{}))).value()));
+    EXPECT_TRUE(std::holds_alternative<Draining>(decode_worker_message(encode(WorkerMessage(Draining{}))).value()));
+    EXPECT_EQ(std::get<Started>(decode_worker_message(encode(WorkerMessage(Started{4711}))).value()).pid, 4711);
+    const Failed failed{"import", "ImportError: no\nmodule", "Traceback…\n  File \"x.py\"\n"};
+    const auto back = std::get<Failed>(decode_worker_message(encode(WorkerMessage(failed))).value());
+    EXPECT_EQ(back.step, failed.step);
+    EXPECT_EQ(back.reason, failed.reason);
+    EXPECT_EQ(back.detail, failed.detail);
+}
+
+TEST(WorkerMessages, empty_fields_of_a_failure_stay_empty) {
+    const auto back = std::get<Failed>(decode_worker_message(encode(WorkerMessage(Failed{}))).value());
+    EXPECT_TRUE(back.step.empty() && back.reason.empty() && back.detail.empty());
+}
+
+TEST(WorkerMessages, a_nul_inside_a_field_cannot_shift_the_others) {
+    const auto back =
+        std::get<Failed>(decode_worker_message(encode(WorkerMessage(Failed{"import", "a\0b"s, "c"}))).value());
+    EXPECT_EQ(back.reason, "a b");
+    EXPECT_EQ(back.detail, "c");
+}
+
+TEST(WorkerMessages, a_huge_traceback_is_cut_to_its_end) {
+    const std::string detail = std::string(200'000, 'x') + "the end";
+    const std::string payload = encode(WorkerMessage(Failed{"import", "r", detail}));
+    EXPECT_LT(payload.size(), 100'000u);
+    EXPECT_TRUE(std::get<Failed>(decode_worker_message(payload).value()).detail.ends_with("the end"));
+}
+
+TEST(WorkerMessages, anything_else_is_an_error) {
+    for (const std::string& bad : {""s, "promot"s, "promote "s, "fork"s, "fork "s, "fork x"s, "fork 0"s, "fork -1"s,
+                                   "fork 1 "s, "fork 99999999999"s, "ready"s}) {
+        EXPECT_FALSE(decode_master_order(bad).has_value()) << bad;
+    }
+    for (const std::string& bad : {""s, "started"s, "started x"s, "failed"s, "failed\0a"s, "failed\0a\0b"s,
+                                   "failed\0a\0b\0c\0d"s, "failedx"s, "promote"s}) {
+        EXPECT_FALSE(decode_worker_message(bad).has_value()) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace vassal::link

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/link/worker_messages.h"
+
+#include <array>
+#include <charconv>
+#include <type_traits>
+
+namespace vassal::link {
+namespace {
+
+constexpr char separator = '\0';
+// A traceback can be long; a packet cannot (common/link/channel.h). The end of a traceback is its useful part.
+constexpr std::size_t max_field_size = 32 * 1024;
+
+template <class T>
+constexpr std::string_view word_of() {
+    if constexpr (std::is_same_v<T, Started>) return "started";
+    if constexpr (std::is_same_v<T, Ready>) return "ready";
+    if constexpr (std::is_same_v<T, Failed>) return "failed";
+    if constexpr (std::is_same_v<T, Draining>) return "draining";
+    if constexpr (std::is_same_v<T, Promote>) return "promote";
+    if constexpr (std::is_same_v<T, Drain>) return "drain";
+    if constexpr (std::is_same_v<T, Stop>) return "stop";
+    if constexpr (std::is_same_v<T, ForkWorker>) return "fork";
+    if constexpr (std::is_same_v<T, Poke>) return "poke";
+}
+
+// NUL separates fields, so it cannot stand inside one.
+std::string clean(std::string_view field) {
+    std::string text(field.size() > max_field_size ? field.substr(field.size() - max_field_size) : field);
+    for (char& c : text) {
+        if (c == separator) c = ' ';
+    }
+    return text;
+}
+
+template <class T>
+std::string encode_one(const T& message) {
+    std::string out(word_of<T>());
+    if constexpr (std::is_same_v<T, Started>) out += ' ' + std::to_string(message.pid);
+    if constexpr (std::is_same_v<T, ForkWorker>) out += ' ' + std::to_string(message.worker);
+    if constexpr (std::is_same_v<T, Failed>) {
+        for (const std::string* field : {&message.step, &message.reason, &message.detail}) {
+            out += separator;
+            out += clean(*field);
+        }
+    }
+    return out;
+}
+
+// "WORD N", N a positive number.
+bool read_number(std::string_view payload, std::string_view word, int& number) {
+    if (!payload.starts_with(word) || payload.size() <= word.size() + 1 || payload[word.size()] != ' ') return false;
+    const char* first = payload.data() + word.size() + 1;
+    const char* last = payload.data() + payload.size();
+    const auto [end, error] = std::from_chars(first, last, number);
+    return error == std::errc() && end == last && number > 0;
+}
+
+common::Error unknown(std::string_view what, std::string_view payload) {
+    return common::failure(std::string(what) + " not understood: '" + clean(payload.substr(0, 40)) + "'");
+}
+
+}  // namespace
+
+std::string encode(const WorkerMessage& message) {
+    return std::visit([](const auto& one) { return encode_one(one); }, message);
+}
+
+std::string encode(const MasterOrder& message) {
+    return std::visit([](const auto& one) { return encode_one(one); }, message);
+}
+
+common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
+    if (payload == word_of<Ready>()) return WorkerMessage(Ready{});
+    if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
+    if (int pid = 0; read_number(payload, word_of<Started>(), pid)) return WorkerMessage(Started{pid});
+    constexpr std::string_view failed = word_of<Failed>();
+    if (payload.starts_with(failed) && payload.size() > failed.size() && payload[failed.size()] == separator) {
+        std::array<std::string, 3> fields;
+        std::string_view rest = payload.substr(failed.size() + 1);
+        for (std::size_t i = 0; i < fields.size(); ++i) {
+            const std::size_t end = rest.find(separator);
+            if ((end == std::string_view::npos) != (i + 1 == fields.size())) return unknown("worker message", payload);
+            fields[i] = std::string(rest.substr(0, end));
+            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+        }
+        return WorkerMessage(Failed{std::move(fields[0]), std::move(fields[1]), std::move(fields[2])});
+    }
+    return unknown("worker message", payload);
+}
+
+common::Result<MasterOrder> decode_master_order(std::string_view payload) {
+    if (payload == word_of<Promote>()) return MasterOrder(Promote{});
+    if (payload == word_of<Drain>()) return MasterOrder(Drain{});
+    if (payload == word_of<Stop>()) return MasterOrder(Stop{});
+    if (payload == word_of<Poke>()) return MasterOrder(Poke{});
+    if (int worker = 0; read_number(payload, word_of<ForkWorker>(), worker)) return MasterOrder(ForkWorker{worker});
+    return unknown("master's order", payload);
+}
+
+}  // namespace vassal::link

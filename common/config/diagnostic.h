@@ -35,6 +35,7 @@ using Diagnostics = std::vector<Diagnostic>;
 //     /etc/apps.d/old.yaml:4:3: error: unknown key 'proceses' (did you mean 'workers'?)
 //         4 |   proceses: 4
 //           |   ^~~~~~~~
+// No newline at the end.
 [[nodiscard]] std::string render(const Diagnostic& diagnostic);
 [[nodiscard]] std::string render(const Diagnostics& diagnostics);
 // Only the first line of render(), for one-line notes (status tables, logs).

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/link/log_record.h"
+
+#include <cstring>
+
+namespace common::link {
+
+namespace {
+
+// Both ends run on one machine: native byte order. stream, worker, generation, time, dropped, then the text.
+constexpr std::size_t header_size = 1 + 2 + 4 + 8 + 8;
+
+template <class T>
+void put(std::string& out, T value) {
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    out.append(bytes, sizeof value);
+}
+
+template <class T>
+T take(std::string_view& in) {
+    T value;
+    std::memcpy(&value, in.data(), sizeof value);
+    in.remove_prefix(sizeof value);
+    return value;
+}
+
+}  // namespace
+
+std::string encode(const LogRecord& record) {
+    const std::string_view text = std::string_view(record.text).substr(0, max_line_size);
+    std::string out;
+    out.reserve(header_size + text.size());
+    put(out, static_cast<std::uint8_t>(record.stream));
+    put(out, record.worker);
+    put(out, record.generation);
+    put(out, record.time_us);
+    put(out, record.dropped);
+    out.append(text);
+    return out;
+}
+
+Result<LogRecord> decode_log_record(std::string_view payload) {
+    if (payload.size() < header_size) return failure("log record: too short");
+    if (payload.size() > header_size + max_line_size) return failure("log record: too long");
+    const auto stream = take<std::uint8_t>(payload);
+    if (stream > static_cast<std::uint8_t>(LogStream::master)) return failure("log record: unknown stream");
+    LogRecord record;
+    record.stream = static_cast<LogStream>(stream);
+    record.worker = take<std::uint16_t>(payload);
+    record.generation = take<std::uint32_t>(payload);
+    record.time_us = take<std::int64_t>(payload);
+    record.dropped = take<std::uint64_t>(payload);
+    record.text = std::string(payload);
+    return record;
+}
+
+}  // namespace common::link

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/process/reaper.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace emperor::process {
+namespace {
+
+// Our children, living and dead. /proc rather than waitid(P_ALL, WNOWAIT): that would return the same known zombie,
+// whose Child has not had its turn yet, again and again and hide the others.
+std::vector<pid_t> children() {
+    std::vector<pid_t> out;
+    std::ifstream in("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+    for (pid_t pid = 0; in >> pid;) out.push_back(pid);
+    return out;
+}
+
+}  // namespace
+
+Reaper::Reaper(boost::asio::io_context& io, std::function<bool(pid_t)> is_known, std::function<void(pid_t)> on_orphan)
+    : signals_(io, SIGCHLD), is_known_(std::move(is_known)), on_orphan_(std::move(on_orphan)) {
+    wait();
+}
+
+bool Reaper::become_subreaper() noexcept { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0; }
+
+void Reaper::cancel() { signals_.cancel(); }
+
+void Reaper::wait() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+        if (error) return;
+        reap();
+        wait();
+    });
+}
+
+void Reaper::reap() {
+    siginfo_t info{};
+    // Nearly always the dead child is a known one, whose pidfd tells: look closer only when something else is there.
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    for (const pid_t pid : children()) {
+        if (is_known_(pid)) continue;
+        siginfo_t gone{};
+        if (::waitid(P_PID, static_cast<id_t>(pid), &gone, WEXITED | WNOHANG) == 0 && gone.si_pid == pid) on_orphan_(pid);
+    }
+}
+
+}  // namespace emperor::process

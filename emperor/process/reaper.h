@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reaps the children that no Child watches: orphans that fell to the emperor as child subreaper or as PID 1 (workers of a
+// master that died, helpers of apps). Never takes the status of a process that somebody waits for by pidfd.
+// Owned by the fleet.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <functional>
+
+namespace emperor::process {
+
+class Reaper {
+public:
+    // `is_known` says whether a Child holds this pid. `on_orphan` hears of every orphan that was reaped.
+    Reaper(boost::asio::io_context& io, std::function<bool(pid_t)> is_known, std::function<void(pid_t)> on_orphan);
+
+    // Makes this process the one that orphaned descendants fall to.
+    static bool become_subreaper() noexcept;
+
+    void cancel();
+
+private:
+    void wait();
+    void reap();
+
+    boost::asio::signal_set signals_;
+    std::function<bool(pid_t)> is_known_;
+    std::function<void(pid_t)> on_orphan_;
+};
+
+}  // namespace emperor::process

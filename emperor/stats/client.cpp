@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/stats/client.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "emperor/stats/http.h"
+
+namespace emperor::stats {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+asio::generic::stream_protocol protocol_of(int fd) {
+    int domain = AF_UNIX;
+    socklen_t size = sizeof domain;
+    ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return {domain, 0};
+}
+
+}  // namespace
+
+Client::Client(asio::io_context& io, common::UniqueFd fd, const Options& options, Source source)
+    : socket_(io, protocol_of(fd.get()), fd.get()), timer_(io), options_(options), source_(std::move(source)) {
+    (void)fd.release();
+}
+
+void Client::close() noexcept {
+    source_ = nullptr;
+    timer_.cancel();
+    error_code ignored;
+    socket_.close(ignored);
+}
+
+// One deadline at a time: when it passes, the operation under way is cancelled.
+void Client::arm(std::chrono::milliseconds deadline) {
+    timer_.expires_after(deadline);
+    timer_.async_wait([weak = weak_from_this(), stage = ++stage_](const error_code& error) {
+        const std::shared_ptr<Client> self = error ? nullptr : weak.lock();
+        if (!self || stage != self->stage_) return;
+        error_code ignored;
+        self->socket_.cancel(ignored);
+    });
+}
+
+asio::awaitable<bool> Client::read_more() {
+    std::array<char, 1024> chunk;
+    error_code error;
+    const std::size_t size =
+        co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+    received_.append(chunk.data(), size);
+    co_return !error;
+}
+
+asio::awaitable<bool> Client::read_opening() {
+    arm(options_.peek);
+    while (opening_of(received_) == Opening::undecided)
+        if (!co_await read_more()) break;  // silent (the deadline), or closed its sending side: raw
+    co_return opening_of(received_) == Opening::http;
+}
+
+asio::awaitable<void> Client::write(std::string_view head, std::string_view body) {
+    const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head), asio::buffer(body)};
+    error_code error;
+    co_await asio::async_write(socket_, buffers, asio::redirect_error(asio::use_awaitable, error));
+    if (!error) socket_.shutdown(asio::socket_base::shutdown_send, error);
+}
+
+asio::awaitable<void> Client::answer_http() {
+    while (!is_complete(received_)) {
+        if (received_.size() > max_request_size) {
+            const std::string answer = error_answer(431, "Request Header Fields Too Large", "request too large");
+            co_await write(answer, {});
+            co_return;
+        }
+        if (!co_await read_more()) co_return;
+    }
+    if (!source_) co_return;
+    const std::optional<std::string> path = path_of(received_);
+    const Document document = path ? source_(*path) : nullptr;
+    if (document) {
+        const std::string head = ok_head(document->size());
+        co_await write(head, *document);
+    } else {
+        const std::string answer = path ? error_answer(404, "Not Found", "not found; the document is at /")
+                                        : error_answer(400, "Bad Request", "bad request");
+        co_await write(answer, {});
+    }
+}
+
+asio::awaitable<void> Client::run() {
+    const bool is_http = co_await read_opening();
+    if (!source_) co_return;
+    arm(options_.client_deadline);
+    if (is_http) {
+        co_await answer_http();
+    } else if (const Document document = source_("/")) {
+        co_await write({}, *document);
+    }
+    timer_.cancel();
+    ++stage_;
+}
+
+}  // namespace emperor::stats

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// One client of a stats socket, from accept to close. Internal to this room; owned by its own coroutine (and, weakly, by its
+// deadline, whose handler may already be queued when the coroutine ends).
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/unique_fd.h"
+#include "emperor/stats/server.h"
+
+namespace emperor::stats {
+
+using Document = std::shared_ptr<const std::string>;  // shared between the cache and the clients that are writing it
+
+class Client : public std::enable_shared_from_this<Client> {
+public:
+    // Gives the document for a path; null: there is none. Not called after close().
+    using Source = std::function<Document(const std::string& path)>;
+
+    Client(boost::asio::io_context& io, common::UniqueFd fd, const Options& options, Source source);
+
+    [[nodiscard]] boost::asio::awaitable<void> run();
+    void close() noexcept;
+
+private:
+    [[nodiscard]] boost::asio::awaitable<bool> read_opening();  // true: HTTP
+    [[nodiscard]] boost::asio::awaitable<void> answer_http();
+    [[nodiscard]] boost::asio::awaitable<bool> read_more();
+    [[nodiscard]] boost::asio::awaitable<void> write(std::string_view head, std::string_view body);
+    void arm(std::chrono::milliseconds deadline);
+
+    boost::asio::generic::stream_protocol::socket socket_;
+    boost::asio::steady_timer timer_;
+    const Options& options_;
+    Source source_;
+    std::string received_;
+    unsigned stage_ = 0;  // an expiry that was queued before the next stage began means nothing to it
+};
+
+}  // namespace emperor::stats

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/stats/server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "common/config/decode.h"
+#include "common/log/log.h"
+#include "emperor/stats/acceptor.h"
+#include "emperor/stats/client.h"
+#include "emperor/stats/documents.h"
+#include "emperor/stats/listen_socket.h"
+
+namespace emperor::stats {
+
+namespace asio = boost::asio;
+using common::net::Address;
+
+namespace {
+
+// A listening socket and the loop's interest in it.
+struct Endpoint {
+    LocalSocket socket;
+    std::unique_ptr<Acceptor> acceptor;
+};
+
+std::int64_t now_of(clockid_t clock) noexcept {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000;
+}
+
+Address unix_address(std::string path) {
+    Address address;
+    address.path = std::move(path);
+    return address;
+}
+
+std::int64_t modified_at(const std::string& path) {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 ? status.st_mtim.tv_sec : 0;
+}
+
+}  // namespace
+
+class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
+public:
+    Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options)
+        : io_(io), fleet_(&fleet), options_(std::move(options)), timer_(io) {}
+
+    common::Result<void> start();
+    void sync();
+    void close();
+    std::size_t clients() const noexcept { return clients_.size(); }
+
+private:
+    struct Cached {
+        common::TimePoint built_at{};
+        Document text;
+    };
+
+    common::Result<Endpoint> open(const Address& address, const SocketAccess& access, std::string vassal);
+    void open_vassal(const std::string& name);
+    void tick();
+    void on_connection(common::UniqueFd fd, const std::string& vassal);
+    Document document(const std::string& vassal, const std::string& path);
+    Document build(const std::string& vassal);
+    Samples samples() const;
+    std::int64_t first_worker_id(const std::string& name);
+
+    asio::io_context& io_;
+    fleet::FleetApi* fleet_;  // null once the server is closed
+    Options options_;
+    asio::steady_timer timer_;
+    QueueProbe queues_;
+    std::vector<Endpoint> fleet_endpoints_;
+    std::map<std::string, Endpoint> vassal_endpoints_;
+    std::set<std::string> refused_;  // could not be opened: said once, tried again at every sync
+    std::map<std::string, Cached> cache_;  // by vassal; "" is the fleet
+    std::map<std::string, std::int64_t> ordinals_;
+    std::set<Client*> clients_;
+};
+
+common::Result<void> Server::Impl::start() {
+    const std::string folder = options_.runtime_dir + "/stats";
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return common::system_error("create " + folder);
+    std::vector<Address> addresses = options_.addresses;
+    addresses.insert(addresses.begin(), unix_address(options_.runtime_dir + "/stats.sock"));
+    for (const Address& address : addresses) {
+        common::Result<Endpoint> endpoint = open(address, {.mode = 0660, .owner = {}, .group = options_.group}, "");
+        if (!endpoint) return endpoint.error();
+        fleet_endpoints_.push_back(std::move(*endpoint));
+    }
+    tick();
+    return {};
+}
+
+common::Result<Endpoint> Server::Impl::open(const Address& address, const SocketAccess& access, std::string vassal) {
+    common::Result<LocalSocket> socket = LocalSocket::listen(address, access);
+    if (!socket) return socket.error();
+    Endpoint endpoint{std::move(*socket), nullptr};
+    endpoint.acceptor = std::make_unique<Acceptor>(
+        io_, endpoint.socket.release_fd(),
+        [this, vassal = std::move(vassal)](common::UniqueFd fd) { on_connection(std::move(fd), vassal); });
+    return endpoint;
+}
+
+void Server::Impl::tick() {
+    sync();
+    timer_.expires_after(options_.sync_interval);
+    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+        if (!error && self->fleet_) self->tick();
+    });
+}
+
+void Server::Impl::sync() {
+    if (!fleet_) return;
+    std::vector<std::string> names = fleet_->names();
+    std::sort(names.begin(), names.end());
+    const auto is_gone = [&](const auto& entry) { return !std::binary_search(names.begin(), names.end(), entry.first); };
+    std::erase_if(vassal_endpoints_, is_gone);
+    std::erase_if(cache_, [&](const auto& entry) { return !entry.first.empty() && is_gone(entry); });
+    std::erase_if(refused_, [&](const std::string& name) { return !std::binary_search(names.begin(), names.end(), name); });
+    for (const std::string& name : names)
+        if (!vassal_endpoints_.contains(name)) open_vassal(name);
+}
+
+void Server::Impl::open_vassal(const std::string& name) {
+    if (!common::config::is_valid_name(name)) return;  // an invalid file is on show, but has no socket
+    const std::optional<fleet::VassalView> view = fleet_->view(name);
+    SocketAccess access{.mode = 0660, .owner = {}, .group = options_.group};
+    if (::geteuid() == 0 && view && view->identity) access.owner = view->identity->uid;  // a tenant reads its own
+    common::Result<Endpoint> endpoint =
+        open(unix_address(options_.runtime_dir + "/stats/" + name + ".sock"), access, name);
+    if (endpoint) {
+        vassal_endpoints_.emplace(name, std::move(*endpoint));
+        refused_.erase(name);
+    } else if (refused_.insert(name).second) {
+        common::log::warn("stats_socket_failed", {{"vassal", name}, {"error", endpoint.error().message()}});
+    }
+}
+
+void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal) {
+    if (clients_.size() >= options_.max_clients) return;  // closed: the client sees end of file
+    auto client = std::make_shared<Client>(io_, std::move(fd), options_, [this, vassal](const std::string& path) {
+        return document(vassal, path);
+    });
+    clients_.insert(client.get());
+    asio::co_spawn(
+        io_,
+        [self = shared_from_this(), client]() -> asio::awaitable<void> {
+            co_await client->run();
+            client->close();
+            self->clients_.erase(client.get());
+        },
+        [self = shared_from_this(), key = client.get()](const std::exception_ptr& error) {
+            self->clients_.erase(key);
+            if (error) common::log::error("stats_client_failed", {});
+        });
+}
+
+// On a vassal's socket: "/" and "/stats". On the fleet's also "/vassals/NAME".
+Document Server::Impl::document(const std::string& vassal, const std::string& path) {
+    if (!fleet_) return nullptr;
+    std::string wanted = vassal;
+    constexpr std::string_view prefix = "/vassals/";
+    if (vassal.empty() && path.starts_with(prefix)) {
+        wanted = path.substr(prefix.size());
+        if (wanted.empty()) return nullptr;
+    } else if (path != "/" && path != "/stats") {
+        return nullptr;
+    }
+    const auto found = cache_.find(wanted);
+    const common::TimePoint now = common::Clock::now();
+    if (found != cache_.end() && now - found->second.built_at < options_.freshness) return found->second.text;
+    Document text = build(wanted);
+    if (text) cache_[wanted] = {now, text};
+    return text;
+}
+
+Document Server::Impl::build(const std::string& vassal) {
+    if (!vassal.empty()) {
+        const std::optional<fleet::VassalView> view = fleet_->view(vassal);
+        if (!view) return nullptr;
+        return std::make_shared<const std::string>(to_text(vassal_document(*view, fleet_->self(), samples())));
+    }
+    std::vector<Member> members;
+    for (const std::string& name : fleet_->names())
+        if (std::optional<fleet::VassalView> view = fleet_->view(name))
+            members.push_back({std::move(*view), first_worker_id(name)});
+    return std::make_shared<const std::string>(to_text(fleet_document(members, fleet_->self(), samples())));
+}
+
+Samples Server::Impl::samples() const {
+    std::error_code ignored;
+    return {.memory = read_process_memory,
+            .queue = [this](int fd) { return queues_.read(fd); },
+            .modified = modified_at,
+            .now_us = now_of(CLOCK_REALTIME),
+            .monotonic_us = now_of(CLOCK_MONOTONIC),
+            .uid = ::geteuid(),
+            .gid = ::getegid(),
+            .cwd = std::filesystem::current_path(ignored).string()};
+}
+
+// A name keeps its block of ids for as long as the emperor runs, so that time series of workers do not move.
+std::int64_t Server::Impl::first_worker_id(const std::string& name) {
+    const auto next = static_cast<std::int64_t>(ordinals_.size());
+    return ordinals_.try_emplace(name, next).first->second * common::scoreboard::max_workers;
+}
+
+void Server::Impl::close() {
+    fleet_ = nullptr;
+    timer_.cancel();
+    fleet_endpoints_.clear();
+    vassal_endpoints_.clear();
+    for (Client* client : clients_) client->close();
+    clients_.clear();
+}
+
+Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options)
+    : impl_(std::make_shared<Impl>(io, fleet, std::move(options))) {}
+
+Server::~Server() { impl_->close(); }
+
+common::Result<void> Server::start() { return impl_->start(); }
+void Server::sync() { impl_->sync(); }
+std::size_t Server::clients() const noexcept { return impl_->clients(); }
+
+}  // namespace emperor::stats

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stats sockets: stats.sock (the fleet), stats/NAME.sock (one vassal each) and the addresses of --stats. A client
+// connects, gets one JSON document and end of file; one that sends "GET " within 20 ms gets it as an HTTP/1.0 answer.
+// Owned by the emperor's wiring; destroy it before the fleet and before the io_context. It never talks to a vassal,
+// never blocks the loop, and drops clients that do not read: at most `max_clients` at once, 5 s each.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/net/address.h"
+#include "emperor/fleet/fleet_api.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace emperor::stats {
+
+struct Options {
+    std::string runtime_dir;                        // holds stats.sock and stats/
+    std::vector<common::net::Address> addresses;    // more places for the fleet document
+    std::optional<gid_t> group;                     // of the sockets (admin_group); default: the emperor's
+    std::size_t max_clients = 128;
+    std::chrono::milliseconds peek{20};             // how long to wait for "GET "
+    std::chrono::milliseconds client_deadline{5000};
+    std::chrono::milliseconds freshness{100};       // a document is built at most this often
+    std::chrono::milliseconds sync_interval{500};   // how often vassals are looked for; sync() does it at once
+};
+
+class Server {
+public:
+    Server(boost::asio::io_context& io, fleet::FleetApi& fleet, Options options);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // Opens stats.sock and the addresses; an address that cannot be opened is an error.
+    [[nodiscard]] common::Result<void> start();
+
+    // Opens and removes stats/NAME.sock as vassals came and went. Cheap when nothing changed.
+    void sync();
+
+    [[nodiscard]] std::size_t clients() const noexcept;
+
+private:
+    class Impl;
+    // Shared with the clients' coroutines, which may run once more after the Server is gone and then find it closed.
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace emperor::stats

@@ -18,6 +18,7 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Ready>) return "ready";
     if constexpr (std::is_same_v<T, Failed>) return "failed";
     if constexpr (std::is_same_v<T, Draining>) return "draining";
+    if constexpr (std::is_same_v<T, Unforkable>) return "unforkable";
     if constexpr (std::is_same_v<T, Promote>) return "promote";
     if constexpr (std::is_same_v<T, Drain>) return "drain";
     if constexpr (std::is_same_v<T, Stop>) return "stop";
@@ -39,6 +40,7 @@ std::string encode_one(const T& message) {
     std::string out(word_of<T>());
     if constexpr (std::is_same_v<T, Started>) out += ' ' + std::to_string(message.pid);
     if constexpr (std::is_same_v<T, ForkWorker>) out += ' ' + std::to_string(message.worker);
+    if constexpr (std::is_same_v<T, Unforkable>) out += separator + clean(message.threads);
     if constexpr (std::is_same_v<T, Failed>) {
         for (const std::string* field : {&message.step, &message.reason, &message.detail}) {
             out += separator;
@@ -75,6 +77,10 @@ common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (payload == word_of<Ready>()) return WorkerMessage(Ready{});
     if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
     if (int pid = 0; read_number(payload, word_of<Started>(), pid)) return WorkerMessage(Started{pid});
+    constexpr std::string_view unforkable = word_of<Unforkable>();
+    if (payload.starts_with(unforkable) && payload.size() > unforkable.size() && payload[unforkable.size()] == separator) {
+        return WorkerMessage(Unforkable{std::string(payload.substr(unforkable.size() + 1))});
+    }
     constexpr std::string_view failed = word_of<Failed>();
     if (payload.starts_with(failed) && payload.size() > failed.size() && payload[failed.size()] == separator) {
         std::array<std::string, 3> fields;

@@ -20,6 +20,8 @@ TEST(WorkerMessages, every_worker_message_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Ready>(decode_worker_message(encode(WorkerMessage(Ready{}))).value()));
     EXPECT_TRUE(std::holds_alternative<Draining>(decode_worker_message(encode(WorkerMessage(Draining{}))).value()));
     EXPECT_EQ(std::get<Started>(decode_worker_message(encode(WorkerMessage(Started{4711}))).value()).pid, 4711);
+    const auto unforkable = decode_worker_message(encode(WorkerMessage(Unforkable{"Timer-1, sentry"}))).value();
+    EXPECT_EQ(std::get<Unforkable>(unforkable).threads, "Timer-1, sentry");
     const Failed failed{"import", "ImportError: no\nmodule", "Traceback…\n  File \"x.py\"\n"};
     const auto back = std::get<Failed>(decode_worker_message(encode(WorkerMessage(failed))).value());
     EXPECT_EQ(back.step, failed.step);

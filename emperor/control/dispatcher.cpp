@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/control/dispatcher.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "common/base/nearest.h"
+#include "common/log/log.h"
+
+namespace emperor::control {
+
+namespace {
+
+bool is_glob(const std::string& text) { return text.find_first_of("*?[") != std::string::npos; }
+
+bool is_operation(Command command) noexcept {
+    return command == Command::start || command == Command::stop || command == Command::restart ||
+           command == Command::reload;
+}
+
+supervise::Operation operation_of(Command command) noexcept {
+    if (command == Command::start) return supervise::Operation::start;
+    if (command == Command::stop) return supervise::Operation::stop;
+    return command == Command::restart ? supervise::Operation::restart : supervise::Operation::reload;
+}
+
+RequestError error_of(const Request& request, ErrorCode code, std::string message) {
+    return {request.id, code, std::move(message), {}};
+}
+
+void send(Conversation& conversation, const Request& request, const std::variant<Json, RequestError>& answer) {
+    const Json* result = std::get_if<Json>(&answer);
+    conversation.send(result ? encode_result(request.id, *result) : encode_error(std::get<RequestError>(answer)));
+}
+
+// The outcomes of one request, gathered until the last app has its own.
+struct Gathered {
+    Request request;
+    std::vector<Json> outcomes;  // in the order of the request
+    std::size_t missing = 0;
+    std::string first_failure;
+    std::size_t failures = 0;
+};
+
+std::string answer_of(const Gathered& gathered) {
+    const Json result = {{"outcomes", gathered.outcomes}};
+    if (gathered.failures == 0) return encode_result(gathered.request.id, result);
+    std::string message = std::string(name_of(gathered.request.command)) + " failed for ";
+    if (gathered.outcomes.size() > 1)
+        message += std::to_string(gathered.failures) + " of " + std::to_string(gathered.outcomes.size()) + " apps, first ";
+    return encode_failure(error_of(gathered.request, ErrorCode::failed, message + gathered.first_failure), result);
+}
+
+}  // namespace
+
+void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::shared_ptr<Conversation>& conversation) {
+    const std::variant<Request, RequestError> decoded = decode_request(line);
+    if (const auto* error = std::get_if<RequestError>(&decoded)) return conversation->send(encode_error(*error));
+    const auto& request = std::get<Request>(decoded);
+    if (request.command == Command::version || request.command == Command::rescan)
+        return send(*conversation, request, read_emperor(request, peer));
+
+    const Selection selection = select(request, peer);
+    if (const auto* error = std::get_if<RequestError>(&selection)) return conversation->send(encode_error(*error));
+    const auto& views = std::get<std::vector<fleet::VassalView>>(selection);
+    if (is_operation(request.command)) return operate(request, peer, views, conversation);
+    if (request.command != Command::status && views.size() != 1) {
+        std::string message(name_of(request.command));
+        message.append(": takes one app; ").append(request.apps.front()).append(" matches ");
+        message.append(std::to_string(views.size()));
+        return conversation->send(encode_error(error_of(request, ErrorCode::bad_request, std::move(message))));
+    }
+    if (request.command == Command::logs) return answer_logs(request, views.front(), conversation);
+    send(*conversation, request, read(request, views));
+}
+
+Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& peer) const {
+    std::vector<fleet::VassalView> allowed;
+    std::set<std::string> forbidden;
+    for (const std::string& name : fleet_.names()) {
+        std::optional<fleet::VassalView> view = fleet_.view(name);
+        if (!view) continue;
+        if (may_touch(peer, policy_, *view)) allowed.push_back(std::move(*view));
+        else forbidden.insert(name);
+    }
+    const bool is_stranger = allowed.empty() && !is_admin(peer, policy_);
+    if (request.apps.empty()) {  // only `status`
+        if (is_stranger) return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "see the apps"));
+        return allowed;
+    }
+    std::set<std::string> wanted;
+    for (const std::string& given : request.apps) {
+        const std::size_t before = wanted.size();
+        bool is_known = false;
+        for (const fleet::VassalView& view : allowed) {
+            if (view.name != given && !(is_glob(given) && ::fnmatch(given.c_str(), view.name.c_str(), 0) == 0)) continue;
+            wanted.insert(view.name);
+            is_known = true;
+        }
+        if (is_known || wanted.size() != before) continue;
+        if (forbidden.contains(given) || is_stranger)
+            return error_of(request, ErrorCode::not_permitted,
+                            refusal(peer, policy_, std::string(name_of(request.command)).append(" ").append(given)));
+        return no_such_app(request, given, peer);
+    }
+    std::erase_if(allowed, [&](const fleet::VassalView& view) { return !wanted.contains(view.name); });
+    return allowed;
+}
+
+RequestError Dispatcher::no_such_app(const Request& request, const std::string& given, const Peer& peer) const {
+    std::vector<std::string> names;
+    for (const std::string& name : fleet_.names())
+        if (const auto view = fleet_.view(name); view && may_touch(peer, policy_, *view)) names.push_back(name);
+    RequestError error = error_of(request, ErrorCode::no_such_app,
+                                  is_glob(given) ? "no app matches '" + given + "'" : "no such app: '" + given + "'");
+    error.nearest = common::nearest(given, names, 3, true);
+    return error;
+}
+
+void Dispatcher::operate(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
+                         const std::shared_ptr<Conversation>& conversation) {
+    if (fleet_.self().is_shutting_down)
+        return conversation->send(encode_error(error_of(request, ErrorCode::busy, "the emperor is shutting down")));
+    if (!conversation->has_room())
+        return conversation->send(encode_error(
+            error_of(request, ErrorCode::busy, "too many operations of this client are under way")));
+    // Shared by the callbacks of all apps: the last one answers.
+    const auto gathered = std::make_shared<Gathered>();
+    gathered->request = request;
+    gathered->missing = views.size();
+    gathered->outcomes.resize(views.size());
+    if (request.waits) conversation->begin_operation();
+    const fleet::Actor actor{peer.uid, peer.pid, user_name_(peer.uid)};
+    for (std::size_t at = 0; at < views.size(); ++at) {
+        const std::string& name = views[at].name;
+        common::log::info("operator_request", {{"vassal", name},
+                                               {"operation", name_of(request.command)},
+                                               {"user", actor.name},
+                                               {"pid", actor.pid}});
+        fleet_.request(name, operation_of(request.command), actor,
+                       [gathered, at, name, weak = std::weak_ptr(conversation)](const fleet::Outcome& one) {
+                           gathered->outcomes[at] = outcome(name, one);
+                           if (!one.ok && gathered->failures++ == 0)
+                               gathered->first_failure = name + ": " + one.failure.step + ": " + one.failure.reason;
+                           if (--gathered->missing > 0 || !gathered->request.waits) return;
+                           if (const auto client = weak.lock()) {
+                               client->send(answer_of(*gathered));
+                               client->end_operation();
+                           }
+                       });
+    }
+    if (request.waits) return;
+    Json accepted = Json::array();
+    for (const fleet::VassalView& view : views) accepted.push_back(view.name);
+    conversation->send(encode_result(request.id, {{"accepted", accepted}}));
+}
+
+void Dispatcher::answer_logs(const Request& request, const fleet::VassalView& view,
+                             const std::shared_ptr<Conversation>& conversation) {
+    if (request.follows && !conversation->has_room())
+        return conversation->send(encode_error(error_of(request, ErrorCode::busy, "too many streams of this client")));
+    Json lines = Json::array();
+    if (view.board && request.lines > 0)
+        for (const auto& record : common::scoreboard::read_log(*view.board, static_cast<std::size_t>(request.lines)))
+            lines.push_back(log_line(record));
+    conversation->send(encode_result(request.id, {{"app", view.name}, {"lines", std::move(lines)}}));
+    if (!request.follows) return;
+    conversation->keep(fleet_.follow_log(
+        view.name, [id = request.id, weak = std::weak_ptr(conversation)](const common::link::LogRecord& record) {
+            if (const auto client = weak.lock()) client->send(encode_log_line(id, log_line(record)));
+        }));
+}
+
+std::variant<Json, RequestError> Dispatcher::read(const Request& request,
+                                                  const std::vector<fleet::VassalView>& views) const {
+    const Lookups lookups = lookups_();
+    if (request.command == Command::status) {
+        Json apps = Json::array();
+        for (const fleet::VassalView& view : views) apps.push_back(summary(view, lookups));
+        return Json{{"emperor", emperor_facts(fleet_.self())}, {"apps", std::move(apps)}};
+    }
+    const fleet::VassalView& view = views.front();
+    if (request.command == Command::show) return details(view, lookups);
+    Json json = request.command == Command::config ? configuration(view) : exec_context(view);
+    if (!json.is_null()) return json;
+    const auto finding = std::find_if(
+        view.diagnostics.begin(), view.diagnostics.end(),
+        [](const auto& one) { return one.severity == common::config::Diagnostic::Severity::error; });
+    std::string why = view.name + " has no valid configuration";
+    if (finding != view.diagnostics.end()) why += ": " + common::config::headline(*finding);
+    return error_of(request, ErrorCode::failed, why);
+}
+
+std::variant<Json, RequestError> Dispatcher::read_emperor(const Request& request, const Peer& peer) {
+    if (request.command == Command::version) return emperor_facts(fleet_.self());
+    if (!is_admin(peer, policy_)) return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "rescan"));
+    fleet_.rescan();
+    return Json{{"rescan", true}};
+}
+
+}  // namespace emperor::control

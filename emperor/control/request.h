@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// One line of the control socket as a value: {"id":1,"command":"reload","args":{"app":"mysite"}}. Pure; never throws on
+// input. Unknown commands, unknown arguments and wrong types are answered, not guessed at.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace emperor::control {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr std::size_t max_line_size = 64 * 1024;
+
+enum class Command {
+    status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan
+};
+[[nodiscard]] std::string_view name_of(Command command) noexcept;
+
+enum class ErrorCode { bad_request, unknown_command, no_such_app, not_permitted, failed, busy };
+[[nodiscard]] std::string_view name_of(ErrorCode code) noexcept;
+
+struct Request {
+    Json id;  // an integer or a string, echoed in every answer; null when none was given
+    Command command = Command::version;
+    std::vector<std::string> apps;  // names and globs, from "app" or "apps"
+    bool waits = true;              // "wait": answer when the outcome is known
+    bool follows = false;           // "follow": logs go on
+    std::int64_t lines = 50;        // "lines" of the log
+};
+
+struct RequestError {
+    Json id;
+    ErrorCode code = ErrorCode::bad_request;
+    std::string message;
+    std::vector<std::string> nearest;  // of no_such_app: up to three names
+};
+
+[[nodiscard]] std::variant<Request, RequestError> decode_request(std::string_view line);
+
+// Lines ready to be sent, newline included. Invalid UTF-8 (an app's own bytes) becomes U+FFFD.
+[[nodiscard]] std::string encode_result(const Json& id, const Json& result);
+[[nodiscard]] std::string encode_error(const RequestError& error);
+// An operation that failed for some app: the error, and the outcomes of all of them.
+[[nodiscard]] std::string encode_failure(const RequestError& error, const Json& result);
+[[nodiscard]] std::string encode_log_line(const Json& id, const Json& line);
+
+}  // namespace emperor::control

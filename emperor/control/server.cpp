@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/control/server.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+#include <set>
+#include <utility>
+
+#include "common/log/log.h"
+#include "emperor/control/dispatcher.h"
+#include "emperor/control/session.h"
+#include "emperor/stats/acceptor.h"
+#include "emperor/stats/listen_socket.h"
+
+namespace emperor::control {
+
+namespace asio = boost::asio;
+using common::net::Address;
+
+namespace {
+
+std::optional<Peer> peer_of(int fd) {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+    Peer peer{credentials.uid, credentials.gid, credentials.pid, {}};
+    peer.groups.resize(64);
+    for (int attempt = 0; attempt < 2; ++attempt) {  // ERANGE says how many there are
+        size = static_cast<socklen_t>(peer.groups.size() * sizeof(gid_t));
+        const bool is_read = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) == 0;
+        if (!is_read && errno != ERANGE) size = 0;
+        peer.groups.resize(size / sizeof(gid_t));
+        if (is_read) break;
+    }
+    return peer;
+}
+
+// For logs and causes: asked once per operation of an operator, not per request.
+std::string user_name(uid_t uid) {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::array<char, 4096> buffer;
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found) return found->pw_name;
+    return std::to_string(uid);
+}
+
+common::Result<std::optional<gid_t>> resolve_group(const std::string& name) {
+    if (name.empty()) return std::optional<gid_t>();
+    group entry{};
+    group* found = nullptr;
+    std::array<char, 65536> buffer;
+    if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found)
+        return std::optional<gid_t>(found->gr_gid);
+    return common::failure("admin_group: no such group: " + name);
+}
+
+}  // namespace
+
+class Server::Impl {
+public:
+    Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options)
+        : io_(io), fleet_(fleet), options_(std::move(options)) {}
+    ~Impl() {
+        acceptors_.clear();
+        while (!sessions_.empty()) (*sessions_.begin())->close();
+    }
+
+    common::Result<void> start();
+    std::size_t sessions() const noexcept { return sessions_.size(); }
+
+private:
+    common::Result<void> open(const Address& address);
+    void on_connection(common::UniqueFd fd);
+    Lookups lookups() const;
+
+    asio::io_context& io_;
+    fleet::FleetApi& fleet_;
+    Options options_;
+    stats::QueueProbe queues_;
+    std::unique_ptr<Dispatcher> dispatcher_;
+    std::vector<stats::LocalSocket> sockets_;
+    std::vector<std::unique_ptr<stats::Acceptor>> acceptors_;
+    std::set<std::shared_ptr<Session>> sessions_;
+};
+
+common::Result<void> Server::Impl::start() {
+    const common::Result<std::optional<gid_t>> group = resolve_group(options_.admin_group);
+    if (!group) return group.error();
+    dispatcher_ = std::make_unique<Dispatcher>(
+        fleet_, Policy{::geteuid(), *group, options_.admin_group}, [this] { return lookups(); }, user_name);
+    if (options_.extra && options_.extra->kind == Address::Kind::tcp)
+        return common::failure("--control takes a unix address: " + options_.extra->text() +
+                               " could not tell who its clients are");
+    Address own;
+    own.path = options_.path;
+    if (common::Result<void> opened = open(own); !opened) return opened.error();
+    return options_.extra ? open(*options_.extra) : common::Result<void>();
+}
+
+common::Result<void> Server::Impl::open(const Address& address) {
+    common::Result<stats::LocalSocket> socket =
+        stats::LocalSocket::listen(address, {.mode = options_.mode, .owner = {}, .group = {}});
+    if (!socket) return socket.error();
+    sockets_.push_back(std::move(*socket));
+    acceptors_.push_back(std::make_unique<stats::Acceptor>(
+        io_, sockets_.back().release_fd(), [this](common::UniqueFd fd) { on_connection(std::move(fd)); }));
+    return {};
+}
+
+void Server::Impl::on_connection(common::UniqueFd fd) {
+    std::optional<Peer> peer = peer_of(fd.get());
+    if (!peer) return;
+    if (sessions_.size() >= options_.limits.sessions) {
+        const std::string line = encode_error({nullptr, ErrorCode::busy, "too many control clients", {}});
+        (void)::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return;
+    }
+    const auto session = std::make_shared<Session>(
+        io_, std::move(fd), std::move(*peer), options_.limits,
+        [this](std::string_view line, const Peer& who, const std::shared_ptr<Conversation>& conversation) {
+            dispatcher_->on_line(line, who, conversation);
+        });
+    sessions_.insert(session);
+    // A closed session calls back at most once, and never after this server closed it.
+    session->start([this, weak = std::weak_ptr(session)] { sessions_.erase(weak.lock()); });
+}
+
+Lookups Server::Impl::lookups() const {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return {.memory = stats::read_process_memory,
+            .queue = [this](int fd) { return queues_.read(fd); },
+            .monotonic_us = static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000};
+}
+
+Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options)
+    : impl_(std::make_unique<Impl>(io, fleet, std::move(options))) {}
+
+Server::~Server() = default;
+
+common::Result<void> Server::start() { return impl_->start(); }
+std::size_t Server::sessions() const noexcept { return impl_->sessions(); }
+
+}  // namespace emperor::control

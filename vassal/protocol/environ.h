@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every codec does once all variables of a request are there: the mandatory ones of PEP 3333, SCRIPT_NAME and
+// PATH_INFO under a mount, the URL scheme, and what a trusted proxy says about the client.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "vassal/protocol/protocol.h"
+
+namespace vassal::protocol {
+
+// 0, or the status to refuse the request with.
+[[nodiscard]] int complete_environ(Head& head, const Facts& facts);
+
+// Digits only, no sign, no space, no overflow.
+[[nodiscard]] std::optional<std::uint64_t> parse_length(std::string_view text) noexcept;
+
+}  // namespace vassal::protocol

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the codecs of this room share: limits, facts about the connection, and the decoded head of a request.
+// Codecs are pure: spans in, views and numbers out; no socket, no clock, no heap in the steady state. A Head belongs to
+// one thread and is used again for every request; its views point into the connection's buffer and its own arena.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "common/net/address.h"
+#include "vassal/protocol/param_set.h"
+
+namespace vassal::protocol {
+
+class TrustedProxies;
+
+// The protocols that this version speaks. Whoever opens a listener refuses the others in words.
+[[nodiscard]] bool is_supported(common::net::Protocol protocol) noexcept;
+
+struct Limits {
+    std::size_t header_size = 64 * 1024;
+    std::size_t headers = 256;
+    std::uint64_t body = 1024ull << 20;
+};
+
+// What a request does not say itself.
+struct Facts {
+    std::string_view server_name;  // never empty
+    std::string_view server_port;
+    std::string_view mount;        // "" or "/prefix"
+    std::string_view remote_addr;  // HTTP: the peer; empty on a unix socket
+    std::string_view remote_port;
+    const TrustedProxies* trusted = nullptr;  // null: nobody
+};
+
+struct Head {
+    ParamSet params;
+    std::string_view method;
+    std::string_view uri;         // as the client wrote it, for request lines
+    std::string_view url_scheme;  // "http" or "https"
+    std::uint64_t content_length = 0;
+    bool is_chunked = false;
+    bool is_http11 = false;
+    bool keep_alive = false;
+    bool expects_continue = false;
+
+    void clear() noexcept;
+};
+
+enum class Outcome {
+    need_more,  // nothing is wrong so far
+    complete,   // `consumed` bytes are the head; the body follows
+    bad,        // answer `status`, then close
+    ping,       // uwsgi modifier 100: answer ping_reply, then close
+};
+
+struct Decoded {
+    Outcome outcome = Outcome::need_more;
+    int status = 0;
+    std::size_t consumed = 0;
+    std::size_t wanted = 0;  // need_more: size of the whole head where it is known, else 0
+};
+
+[[nodiscard]] constexpr Decoded bad(int status) noexcept { return {.outcome = Outcome::bad, .status = status}; }
+
+}  // namespace vassal::protocol

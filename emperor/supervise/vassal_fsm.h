@@ -1,75 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
-// One vassal: what the operator wants against what the processes do. Pure: events and the time in, commands out.
-// (The theory and the state × event tables belong here; see docs/design.md.)
+// One vassal: what the operator wants against what the processes do. Pure: events and the time in, commands out. Owned
+// by the fleet, one per vassal, which executes the commands and feeds the consequences back as events. It never looks
+// at a clock, a file or a process, and nobody calls it re-entrantly.
+//
+// Theory
+// ------
+// What is wanted and what is there are separate. Events change one of the two; then reconcile() compares them and takes
+// the next step. There is no "reloading" state to get stuck in: what is displayed is derived (status()).
+//
+// Wanted: up with the newest valid Spec (`desired_`), or down because of the first of: shutdown, the file was removed,
+// an operator's stop (held), `enabled: false`, nothing valid to run. Each new Spec and each operator's reload or restart
+// makes a new `wish_` (a number), so that a start that was begun for an older wish is recognised as overtaken.
+//
+// There: at most two instances (I1), each with its own InstanceFsm and a role:
+//     successor   ordered for a wish, not proven yet; also the very first one
+//     active      promoted: it serves
+//     retiring    on its way out: replaced, unwanted, overtaken or failed
+// promoted: successor → active, and only then the old active → retiring (I2). A successor that fails: → retiring.
+//
+// Which Spec a start uses: `desired_`, unless it was rejected (a start of this wish failed) or the file is invalid now,
+// while `proven_` is known (the Spec that served last, until it is stopped on purpose). So a broken edit neither stops a
+// running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
+// changes. Without a proven Spec the desired one is tried again and again, with backoff.
+//
+// reconcile(), in this order:
+//     down wanted            withdraw the start; stop all (the unproven fast, the serving gracefully); when nothing is
+//                            left: stopped, or Forget after a removal (I5)
+//     successor on its way   leave it; an overtaken one is stopped fast (unless its promotion is under way: it may have
+//                            accepted requests, so it is let through and then replaced)
+//     active fits the wish   nothing to do
+//     else a start is due    after the backoff; not while another one has to end first (two live at most: a draining
+//                            predecessor gets its drain timeout; a failed, overtaken or restarted one is waited for);
+//                            then AcquireStartSlot, and Spawn when it is granted
+//
+// What each event does before that ("-": ignored, because it is about a generation that is gone or has no such step):
+//     ConfigChanged      desired_, wish_ + 1, backoff reset (I8), not invalid, not removed. The same Spec again: only "valid
+//                        again" (and a start at once if nothing runs), never a restart
+//     ConfigInvalid      invalid; running and starting instances stay
+//     ConfigRemoved      removed: down
+//     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and the
+//                        active one retires first; what is not running is started by any of the three
+//     StartSlotGranted   Spawn with the other bank, else the slot is given back
+//     InstanceSpawned, InstanceReady, InstancePromoted, TimerFired
+//                        InstanceFsm; promoted also changes the roles, settles requests and makes the Spec proven
+//     InstanceSpawnFailed, InstanceFailed, InstanceExited, start deadline
+//                        of a successor: the start failed: rejected when something proven remains, else backoff;
+//                        of the active: crashed: restart at once the first time, then backoff; of a retiring: gone
+//     InstanceServing    shown; serving for restart_stable resets the backoff
+//     ShutdownBegan      down for good (I7)
+//     InstanceAdopted    an instance of a former emperor, as active or retiring; numbering continues after it
+//
+// Every OperatorRequest gets exactly one OperationDone: its outcome, or "overtaken by …".
 #pragma once
 
 #include <optional>
-#include <variant>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include "emperor/supervise/types.h"
+#include "emperor/supervise/backoff.h"
+#include "emperor/supervise/commands.h"
+#include "emperor/supervise/events.h"
+#include "emperor/supervise/instance_fsm.h"
 
 namespace emperor::supervise {
-
-// ---- events --------------------------------------------------------------------------------------------------------
-
-// A valid configuration is desired: the file is new, changed or touched. The shell opened its listeners already.
-struct ConfigChanged { SpecPtr spec; Cause cause; };
-// The file is there but cannot be used; `text` is the rendered headline. Never stops a running instance (I4).
-struct ConfigInvalid { std::string text; };
-struct ConfigRemoved {};
-enum class Operation { start, stop, restart, reload };
-// `ticket` comes back in OperationDone; several may wait.
-struct OperatorRequest { Operation operation; std::uint64_t ticket; Cause cause; };
-// The start gate lets this vassal spawn now (answer to AcquireStartSlot).
-struct StartSlotGranted {};
-struct InstanceSpawned { Generation generation; pid_t pid; };
-struct InstanceSpawnFailed { Generation generation; Failure failure; };
-struct InstanceStep { Generation generation; std::string step; };
-struct InstanceReady { Generation generation; };
-// The master said why it gives up; its exit follows.
-struct InstanceFailed { Generation generation; Failure failure; };
-struct InstancePromoted { Generation generation; };
-// The master has no worker that can serve (all in backoff), or has again.
-struct InstanceServing { Generation generation; bool is_serving; std::string reason; };
-struct InstanceExited { Generation generation; ExitStatus status; };
-struct TimerFired { Generation generation; };  // 0: the vassal's own timer (backoff); else that instance's deadline
-struct ShutdownBegan { StopMode mode; };       // a second one with `fast` hurries
-// A running instance of a former emperor, serving (or draining when `is_draining`).
-struct InstanceAdopted { Generation generation; int bank; SpecPtr spec; pid_t pid; bool is_draining; };
-
-using VassalEvent = std::variant<ConfigChanged, ConfigInvalid, ConfigRemoved, OperatorRequest, StartSlotGranted,
-                                 InstanceSpawned, InstanceSpawnFailed, InstanceStep, InstanceReady, InstanceFailed,
-                                 InstancePromoted, InstanceServing, InstanceExited, TimerFired, ShutdownBegan,
-                                 InstanceAdopted>;
-
-// ---- commands ------------------------------------------------------------------------------------------------------
-
-struct AcquireStartSlot {};  // answered by StartSlotGranted, maybe later
-struct ReleaseStartSlot {};  // also withdraws a request that was not granted yet
-struct Spawn { Generation generation; int bank; SpecPtr spec; bool operator==(const Spawn&) const = default; };
-struct SendPromote { Generation generation; bool operator==(const SendPromote&) const = default; };
-struct SendStop { Generation generation; StopMode mode; std::string reason; bool operator==(const SendStop&) const = default; };
-struct Kill { Generation generation; bool operator==(const Kill&) const = default; };  // SIGKILL master and its workers
-struct ArmTimer { Generation generation; TimePoint deadline; bool operator==(const ArmTimer&) const = default; };  // replaces; 0: the vassal's own
-struct DisarmTimer { Generation generation; bool operator==(const DisarmTimer&) const = default; };
-// The spec that serves from now on: listeners of no other live spec may be closed.
-struct Activated { Generation generation; bool operator==(const Activated&) const = default; };
-struct OperationDone { std::uint64_t ticket; bool ok; Failure failure; bool operator==(const OperationDone&) const = default; };
-// A lifecycle change worth one log line and one history entry.
-struct Report {
-    enum class Kind { starting, running, reloading, reloaded, reload_failed, start_failed, crashed, backoff, stopping, stopped, removed, invalid, degraded, recovered };
-    Kind kind;
-    Generation generation = 0;
-    std::string text;
-    bool operator==(const Report&) const = default;
-};
-// Removed from disk and nothing is left of it: the shell may forget the vassal.
-struct Forget { bool operator==(const Forget&) const = default; };
-
-using Command = std::variant<AcquireStartSlot, ReleaseStartSlot, Spawn, SendPromote, SendStop, Kill, ArmTimer,
-                             DisarmTimer, Activated, OperationDone, Report, Forget>;
-using Commands = std::vector<Command>;
 
 // What an operator is told about the machine; every field is derived from its state.
 struct VassalStatus {
@@ -87,6 +81,9 @@ struct VassalStatus {
 
 class VassalFsm {
 public:
+    // Requests that wait at the same time; more are refused.
+    static constexpr std::size_t max_requests = 64;
+
     // `jitter_seed` makes the backoff's jitter reproducible.
     explicit VassalFsm(std::uint32_t jitter_seed, bool is_held = false);
 
@@ -94,6 +91,132 @@ public:
     [[nodiscard]] Commands on(const VassalEvent& event, TimePoint now);
 
     [[nodiscard]] VassalStatus status() const;
+
+private:
+    enum class Role { successor, active, retiring };
+    enum class Slot { none, waiting, held };
+
+    struct Instance {
+        Generation generation;
+        int bank;
+        SpecPtr spec;
+        std::uint64_t wish;
+        Role role;
+        InstanceFsm fsm;
+        std::string step;                // of the start, as the master tells
+        std::optional<Failure> failure;  // what the master said before it went
+        bool must_end_first = false;     // retiring: nothing may start beside it
+        bool is_serving = false;
+        std::string not_serving_reason;
+    };
+
+    // Why the vassal must not run now; `text` is for operators.
+    struct Down {
+        enum class Why { shutdown, removed, held, disabled, invalid, nothing };
+        Why why;
+        std::string text;
+    };
+
+    // ---- events (vassal_events.cpp)
+    void handle(const ConfigChanged& event, TimePoint now);
+    void handle(const ConfigInvalid& event, TimePoint now);
+    void handle(const ConfigRemoved& event, TimePoint now);
+    void handle(const OperatorRequest& event, TimePoint now);
+    void handle(const StartSlotGranted& event, TimePoint now);
+    void handle(const InstanceSpawned& event, TimePoint now);
+    void handle(const InstanceSpawnFailed& event, TimePoint now);
+    void handle(const InstanceStep& event, TimePoint now);
+    void handle(const InstanceReady& event, TimePoint now);
+    void handle(const InstanceFailed& event, TimePoint now);
+    void handle(const InstancePromoted& event, TimePoint now);
+    void handle(const InstanceServing& event, TimePoint now);
+    void handle(const InstanceExited& event, TimePoint now);
+    void handle(const TimerFired& event, TimePoint now);
+    void handle(const ShutdownBegan& event, TimePoint now);
+    void handle(const InstanceAdopted& event, TimePoint now);
+
+    // ---- what follows from them (vassal_fsm.cpp; outcomes of starts in vassal_outcomes.cpp)
+    void reconcile(TimePoint now);
+    void bring_down(const Down& down, TimePoint now);
+    void settle_down(const Down& down);
+    void bring_up(TimePoint now);
+    void start_if_possible(TimePoint now);
+    void spawn(TimePoint now);
+    void retire(Instance& instance, StopMode mode, bool must_end_first, const std::string& reason, TimePoint now);
+    void start_failed(Instance& instance, Failure failure, TimePoint now);
+    void crashed(const Instance& instance, const Failure& failure, TimePoint now);
+    void promote(Instance& successor, TimePoint now);
+    void plan_retry(bool is_at_once, const Spec& spec, const std::string& reason, TimePoint now);
+    void reset_backoff();
+    void count_serving(TimePoint now);
+    void arm_own_timer();
+    void release_slot();
+    void report(Report::Kind kind, Generation generation, std::string text);
+
+    // ---- operators' requests (vassal_requests.cpp)
+    struct Request {
+        Operation operation;
+        std::uint64_t ticket;
+        Cause cause;
+    };
+    [[nodiscard]] std::optional<Failure> refusal(Operation operation) const;
+    void apply(const OperatorRequest& event, TimePoint now);
+    void finish(std::uint64_t ticket, const std::optional<Failure>& failure);
+    void overtake(const Request& older, const std::string& by);
+    // Settles the waiting requests that `is_meant` picks.
+    template <class Predicate>
+    void finish_requests(Predicate is_meant, const std::optional<Failure>& failure);
+    void requests_promoted(bool is_newest_wish);
+    void requests_start_failed(const Failure& failure);
+    void requests_stopped();
+    void requests_overtaken_by(const Down& down);
+
+    // ---- derived (vassal_status.cpp)
+    [[nodiscard]] std::optional<Down> down() const;
+    [[nodiscard]] Instance* find(Generation generation);
+    [[nodiscard]] Instance* with_role(Role role);
+    [[nodiscard]] const Instance* with_role(Role role) const;
+    [[nodiscard]] bool is_rejected() const noexcept { return rejected_wish_ == wish_; }
+    [[nodiscard]] bool falls_back() const;
+    [[nodiscard]] const SpecPtr& spec_to_start() const { return falls_back() ? proven_ : desired_; }
+    [[nodiscard]] bool is_start_due() const;
+    [[nodiscard]] int free_bank() const;
+    [[nodiscard]] std::pair<DisplayState, std::string> display() const;
+    [[nodiscard]] static std::string name_of_state(const Instance& instance);
+    [[nodiscard]] std::pair<DisplayState, std::string> display_down(const Down& down) const;
+
+    // What is wanted.
+    SpecPtr desired_;  // shared with the fleet, which started from it
+    Cause cause_;      // of the newest wish
+    std::uint64_t wish_ = 0;
+    std::string invalid_;  // empty: the file is valid
+    bool is_removed_ = false;
+    bool is_held_ = false;
+    std::string held_reason_ = "stopped by an operator";
+    std::optional<StopMode> shutdown_;
+
+    // What is there.
+    std::vector<Instance> instances_;  // at most two
+    Generation last_generation_ = 0;
+    int last_bank_ = 1;
+    Slot slot_ = Slot::none;
+    SpecPtr proven_;
+    std::uint64_t rejected_wish_ = ~std::uint64_t{0};
+    bool is_stopped_reported_ = true;
+    bool is_forgotten_ = false;
+
+    // Backoff.
+    Backoff backoff_;
+    unsigned crashes_ = 0;
+    std::string retry_reason_;
+    std::optional<TimePoint> retry_at_;
+    std::optional<TimePoint> stable_at_;   // when the active one counts as a success
+    std::optional<TimePoint> own_timer_;   // as the shell has it armed
+
+    std::string last_reload_;
+    std::optional<Failure> last_reload_failure_;
+    std::vector<Request> requests_;  // at most max_requests
+    Commands commands_;              // of the event in progress
 };
 
 }  // namespace emperor::supervise

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to a vassal, as VassalFsm is told. Values only; the fleet makes them, nobody keeps them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <variant>
+
+#include "emperor/supervise/types.h"
+
+namespace emperor::supervise {
+
+// A valid configuration is desired: the file is new, changed or touched. The shell opened its listeners already.
+struct ConfigChanged { SpecPtr spec; Cause cause; };
+// The file is there but cannot be used; `text` is the rendered headline. Never stops a running instance (I4).
+struct ConfigInvalid { std::string text; };
+struct ConfigRemoved {};
+enum class Operation { start, stop, restart, reload };
+// `ticket` comes back in OperationDone; several may wait.
+struct OperatorRequest { Operation operation; std::uint64_t ticket; Cause cause; };
+// The start gate lets this vassal spawn now (answer to AcquireStartSlot).
+struct StartSlotGranted {};
+struct InstanceSpawned { Generation generation; pid_t pid; };
+struct InstanceSpawnFailed { Generation generation; Failure failure; };
+struct InstanceStep { Generation generation; std::string step; };
+struct InstanceReady { Generation generation; };
+// The master said why it gives up; its exit follows.
+struct InstanceFailed { Generation generation; Failure failure; };
+struct InstancePromoted { Generation generation; };
+// The master has no worker that can serve (all in backoff), or has again.
+struct InstanceServing { Generation generation; bool is_serving; std::string reason; };
+struct InstanceExited { Generation generation; ExitStatus status; };
+struct TimerFired { Generation generation; };  // 0: the vassal's own timer (backoff); else that instance's deadline
+struct ShutdownBegan { StopMode mode; };       // a second one with `fast` hurries
+// A running instance of a former emperor, serving (or draining when `is_draining`).
+struct InstanceAdopted { Generation generation; int bank; SpecPtr spec; pid_t pid; bool is_draining; };
+
+using VassalEvent = std::variant<ConfigChanged, ConfigInvalid, ConfigRemoved, OperatorRequest, StartSlotGranted,
+                                 InstanceSpawned, InstanceSpawnFailed, InstanceStep, InstanceReady, InstanceFailed,
+                                 InstancePromoted, InstanceServing, InstanceExited, TimerFired, ShutdownBegan,
+                                 InstanceAdopted>;
+
+}  // namespace emperor::supervise

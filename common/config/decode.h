@@ -38,8 +38,10 @@ struct Origin {
 // `values` is the canonical document: one entry per key of the table under its dotted path's nesting, durations as
 // integer milliseconds, sizes as bytes, modes as integers. It is what the emperor sends to a master, what `emperorctl
 // config` shows and what reload classes are decided on. `origins` is keyed by dotted path ("timeouts.request"; for
-// elements of lists and maps also "listen.1", "env.DEBUG").
+// elements of lists and maps also "listen.1", the second one, and "env.DEBUG"). Unset values are null; lists and maps
+// never are.
 struct Effective {
+    std::string file;  // the vassal's; "--set" when stand-alone
     std::shared_ptr<const nlohmann::json> values;
     std::map<std::string, Origin> origins;
     VassalConfig config;
@@ -61,7 +63,9 @@ struct Decoded {
 [[nodiscard]] Decoded decode(const Source& vassal, const std::optional<Source>& defaults, const DecodeOptions& options);
 
 // The stand-alone vassal: no file; each setting is "dotted.key=value" (the value as YAML) from --set and its
-// shorthands. Diagnostics name "--set".
+// shorthands. Texts are taken as they are, without quotes and variables being looked at (the shell has done that);
+// "env.KEY=value" sets one variable; a list is "[a, b]" or one element per setting, which add up; otherwise the last one
+// wins. `chdir` is the current directory unless set. Diagnostics name "--set KEY=VALUE", origins "--set".
 [[nodiscard]] Decoded decode_settings(const std::vector<std::string>& settings, const DecodeOptions& options);
 
 // The typed view of a canonical document; the other direction of the contract between emperor and master. Fails on a

@@ -63,7 +63,7 @@ std::string printable(std::string_view bytes, std::size_t limit) {
     return text;
 }
 
-std::string quoted(std::string_view bytes) { return "'" + printable(bytes, quoted_bytes) + "'"; }
+std::string in_quotes(std::string_view bytes) { return "'" + printable(bytes, quoted_bytes) + "'"; }
 
 SourceText::SourceText(const Source& source) : source_(source) {
     std::string_view rest = source.text;

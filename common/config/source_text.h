@@ -15,7 +15,7 @@ namespace common::config {
 // Makes any bytes printable UTF-8 (others become '?'), at most `limit` bytes, "…" at the end where cut.
 [[nodiscard]] std::string printable(std::string_view bytes, std::size_t limit = 240);
 // The same in single quotes, short enough for a message.
-[[nodiscard]] std::string quoted(std::string_view bytes);
+[[nodiscard]] std::string in_quotes(std::string_view bytes);
 
 // The offset of the first byte that is not part of valid UTF-8; npos when all of it is.
 [[nodiscard]] std::size_t find_invalid_utf8(std::string_view bytes) noexcept;

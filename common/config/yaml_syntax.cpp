@@ -64,7 +64,7 @@ std::string advice_for(std::string_view parser_message, std::string_view rest_of
     for (const Advice& advice : table)
         if (parser_message.find(advice.part) != std::string_view::npos) return std::string(advice.text);
     if (parser_message.find("unknown token") != std::string_view::npos && !rest_of_line.empty())
-        return "a value cannot begin with " + quoted(rest_of_line.substr(0, 1)) + " (put it in quotes)";
+        return "a value cannot begin with " + in_quotes(rest_of_line.substr(0, 1)) + " (put it in quotes)";
     return std::string(parser_message);
 }
 

@@ -122,7 +122,7 @@ private:
         if (tag.empty() || tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:str" ||
             tag == "tag:yaml.org,2002:map" || tag == "tag:yaml.org,2002:seq")
             return;
-        diagnostics_.push_back(source_.error(position, 1, "YAML tags such as " + quoted(tag) + " are not supported"));
+        diagnostics_.push_back(source_.error(position, 1, "YAML tags such as " + in_quotes(tag) + " are not supported"));
     }
 
     void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
@@ -174,7 +174,7 @@ private:
             return complain("merge keys ('<<') are not supported (put shared settings into _defaults.yaml)");
         const auto [first, is_new] = frame.lines.emplace(key.text, key.position.line);
         if (!is_new)
-            return complain("duplicate key " + quoted(key.text) + " (first on line " + std::to_string(first->second) +
+            return complain("duplicate key " + in_quotes(key.text) + " (first on line " + std::to_string(first->second) +
                             ")");
         frame.node.keys.push_back(std::move(key));
         frame.node.items.push_back(std::move(value));

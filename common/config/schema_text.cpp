@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The key table as prose: `emperorctl explain KEY` and docs/configuration.md.
+#include "common/config/scalars.h"
+#include "common/config/schema_internal.h"
+
+namespace common::config {
+
+namespace {
+
+std::string_view effect_of(ReloadClass reload) noexcept {
+    switch (reload) {
+        case ReloadClass::none: return "nothing happens";
+        case ReloadClass::live: return "applied in place, no process restarts";
+        case ReloadClass::recycle: return "workers are replaced one after the other";
+        case ReloadClass::rollout: return "a new generation starts on the same listeners";
+        case ReloadClass::listeners: return "a new generation starts, sockets change too";
+    }
+    return "";
+}
+
+std::string default_of(const Key& key) {
+    if (key.path == "listen") return "uwsgi:SOCKETS/NAME.sock";
+    if (key.required) return "none, the key is required";
+    return key.default_text.empty() ? "unset" : std::string(key.default_text);
+}
+
+std::string cell(std::string text) {
+    for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, 1, '\\');
+    return text;
+}
+
+std::string explain_group(std::string_view group) {
+    std::string text = std::string(group) + ": a group of keys\n\n";
+    std::size_t width = 0;
+    for (const Key& key : keys())
+        if (group_of(key.path) == group) width = std::max(width, key.path.size());
+    for (const Key& key : keys()) {
+        if (group_of(key.path) != group) continue;
+        text += "  " + std::string(key.path) + std::string(width + 2 - key.path.size(), ' ') + std::string(key.summary) +
+                " Default: " + default_of(key) + "\n";
+    }
+    return text;
+}
+
+std::string explain_key(const Key& key) {
+    std::string text = std::string(key.path) + ": " + std::string(key.summary) + "\n\n";
+    if (!key.detail.empty()) text += "  " + std::string(key.detail) + "\n\n";
+    text += "  type:     " + expectation(key) + "\n";
+    text += "  default:  " + default_of(key) + "\n";
+    text += "  changed:  " + std::string(name_of(key.reload)) + " (" + std::string(effect_of(key.reload)) + ")\n";
+    text += "  example:  " + std::string(key.example) + "\n";
+    return text;
+}
+
+constexpr std::string_view introduction = R"(# Configuration of a vassal
+
+This file is generated from the key table of the program (`emperorctl schema --markdown`); `emperorctl explain KEY`
+shows the same in a terminal, `emperorctl schema` prints a JSON Schema for editors, `emperorctl check` tells what is
+wrong with a file.
+
+One YAML file per vassal, `NAME.yaml` or `NAME.yml`; NAME has up to 64 letters, digits, `.`, `_` and `-` and begins with
+a letter or a digit. Three lines are a complete file:
+
+```yaml
+app: mysite.wsgi:application
+chdir: /srv/mysite/current
+venv: /srv/mysite/venv
+```
+
+`_defaults.yaml` in the same directory is merged under every vassal: groups and `env` key by key, everything else is
+replaced whole. Nothing is accepted in silence: an unknown key, a wrong type, a duplicate key, a second document or an
+unknown variable is an error, and a vassal that runs keeps running with what it has.
+
+**Variables.** In values, `${VAR}` is a variable of the emperor's environment (an error if it is not set),
+`${VAR:-value}` has a default, `${VAR:?message}` an error text; `{name}` is the name of the vassal; `$$` is a `$` and
+`{{name}}` a literal `{name}`. Inside of `{…}` and `[…]` put them into quotes.
+
+**Durations** have a unit: `500ms`, `30s`, `5m`, `1h`. **Sizes** are bytes, or have one: `512`, `64KiB`, `10MiB`, `1GiB`
+(`K`, `M`, `G` mean the same). **Modes** are octal, with or without the leading `0`. Relative paths count from `chdir`,
+which itself counts from the directory of the file.
+
+**What a change does.** Every key has a class; the highest one among the changed keys decides: `live` (applied in place)
+< `recycle` (workers are replaced one after the other) < `rollout` (a new generation starts on the same listeners, and
+takes over when it is ready) < `listeners` (sockets change too). Touching a file without changing it is a rollout.
+)";
+
+std::string table_of(std::string_view group) {
+    std::string text = "| key | default | change | meaning |\n|---|---|---|---|\n";
+    for (const Key& key : keys())
+        if (group_of(key.path) == group)
+            text += "| `" + std::string(key.path) + "` | " + cell("`" + default_of(key) + "`") + " | " +
+                    std::string(name_of(key.reload)) + " | " + cell(std::string(key.summary)) + " |\n";
+    return text;
+}
+
+std::string details_of(std::string_view group) {
+    std::string text;
+    for (const Key& key : keys()) {
+        if (group_of(key.path) != group) continue;
+        text += "\n**`" + std::string(key.path) + "`** — " + expectation(key) + ". " + std::string(key.summary);
+        if (!key.detail.empty()) text += " " + std::string(key.detail);
+        text += "\n\n```yaml\n" + std::string(key.example) + "\n```\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string_view name_of(ValueKind kind) noexcept {
+    switch (kind) {
+        case ValueKind::boolean: return "true or false";
+        case ValueKind::integer: return "an integer";
+        case ValueKind::text: return "text";
+        case ValueKind::path: return "a path";
+        case ValueKind::duration: return "a duration";
+        case ValueKind::size: return "a size";
+        case ValueKind::mode: return "an octal mode";
+        case ValueKind::text_list: return "a list of texts, or one";
+        case ValueKind::text_map: return "a map of names to texts";
+        case ValueKind::listen_list: return "a list of PROTO:ADDRESS, or one";
+        case ValueKind::workers: return "an integer";
+    }
+    return "";
+}
+
+std::string explain(std::string_view path) {
+    if (const Key* key = find_key(path)) return explain_key(*key);
+    if (is_group(path)) return explain_group(path);
+    if (is_planned_key(path)) return std::string(path) + " is not available in this version\n";
+    if (const auto advice = advice_for_uwsgi_option(path); !advice.empty())
+        return std::string(path) + " is an option of uWSGI: " + std::string(advice) + "\n";
+    return {};
+}
+
+std::string reference_markdown() {
+    std::string text(introduction);
+    text += "\n## Keys at the top level\n\n" + table_of("") + details_of("");
+    for (const std::string_view group : groups())
+        text += "\n## `" + std::string(group) + "`\n\n" + table_of(group) + details_of(group);
+    text += "\n## Coming from uWSGI\n\nAn option of uWSGI that is used as a key is answered with these words.\n\n"
+            "| option of uWSGI | here |\n|---|---|\n";
+    for (const Advice& advice : uwsgi_advice())
+        text += "| `" + std::string(advice.option) + "` | " + cell(std::string(advice.text)) + " |\n";
+    text += "\n## Not available in this version\n\n";
+    for (const std::string_view key : planned_keys()) text += "- `" + std::string(key) + "`\n";
+    text += "- `workers: {min: …, max: …}`\n";
+    return text;
+}
+
+}  // namespace common::config

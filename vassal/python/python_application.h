@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The WSGI side of the Application seam: holds the app's callable and one ServingThread per worker thread. One per
+// process, owned by the interpreter; knows no socket and no protocol.
+#pragma once
+
+#include <string>
+
+#include "vassal/app/application.h"
+#include "vassal/python/py_ref.h"
+
+namespace vassal::python {
+
+struct ApplicationOptions {
+    std::string name;  // "mysite.wsgi:application", for messages
+    bool is_multithread = false;
+    bool is_multiprocess = false;
+};
+
+class PythonApplication final : public app::Application {
+public:
+    PythonApplication(PyRef callable, ApplicationOptions options);
+
+    void enter_thread() override;
+    void leave_thread() override;
+    void release() noexcept override;
+    void acquire() noexcept override;
+    void serve(const app::Request& request, app::Response& response) noexcept override;
+
+private:
+    PyRef callable_;
+    ApplicationOptions options_;
+};
+
+}  // namespace vassal::python

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/python/request_failure.h"
+
+#include <poll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+
+#include "vassal/python/exception_text.h"
+#include "vassal/python/py_ref.h"
+
+namespace vassal::python {
+
+namespace {
+
+constexpr std::size_t max_logged_path = 512;
+constexpr int max_wait_for_log = 1000;  // milliseconds; the master drains its pipes all the time
+
+void write_to_stderr(std::string_view text) noexcept {
+    PyThreadState* unlocked = PyEval_SaveThread();
+    while (!text.empty()) {
+        const ssize_t count = ::write(STDERR_FILENO, text.data(), text.size());
+        if (count > 0) {
+            text.remove_prefix(static_cast<std::size_t>(count));
+        } else if (count < 0 && errno == EAGAIN) {
+            pollfd wait{STDERR_FILENO, POLLOUT, 0};
+            if (::poll(&wait, 1, max_wait_for_log) == 0) break;
+        } else if (count == 0 || errno != EINTR) {
+            break;
+        }
+    }
+    PyEval_RestoreThread(unlocked);
+}
+
+std::string path_of(const app::Request& request) {
+    std::string_view script;
+    std::string_view path;
+    for (const app::Param& param : request.params) {
+        if (param.key == "SCRIPT_NAME") script = param.value;
+        if (param.key == "PATH_INFO") path = param.value;
+    }
+    std::string whole = one_line(std::string(script) + std::string(path));
+    if (whole.size() > max_logged_path) whole = whole.substr(0, max_logged_path) + "...";
+    return whole;
+}
+
+}  // namespace
+
+std::string new_request_id() {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::uint64_t bits = 0;
+    if (::getrandom(&bits, sizeof bits, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof bits)) {
+        bits = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) ^
+               (static_cast<std::uint64_t>(::getpid()) << 40U);
+    }
+    std::string id(16, '0');
+    for (char& digit : id) {
+        digit = digits[bits & 15U];
+        bits >>= 4U;
+    }
+    return id;
+}
+
+void log_failure(std::string_view id, const app::Request& request, std::string_view what, std::string_view traceback) {
+    std::string text = "request ";
+    text.append(id).append(" ").append(one_line(request.method)).append(" ").append(path_of(request));
+    text.append(": ").append(what).append("\n").append(traceback);
+    write_to_stderr(text);
+}
+
+void answer_internal_error(std::string_view id, app::Response& response) {
+    const std::string body = "Internal Server Error\nrequest id: " + std::string(id) + "\n";
+    response.start("500 Internal Server Error");
+    response.header("Content-Type", "text/plain; charset=utf-8");
+    response.header("Content-Length", std::to_string(body.size()));
+    response.header("X-Request-ID", id);
+    const std::string_view chunk = body;
+    response.finish({&chunk, 1});
+}
+
+}  // namespace vassal::python

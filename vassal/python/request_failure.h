@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens when an app fails a request: the log line with the traceback, and the 500 that carries the same id. Only
+// for the failing path; everything here may allocate.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "vassal/app/application.h"
+
+namespace vassal::python {
+
+// Sixteen hexadecimal digits, unpredictable.
+[[nodiscard]] std::string new_request_id();
+
+// "request ID METHOD /path: WHAT" and then the traceback, in one write to stderr. The interpreter lock is held, and
+// given up meanwhile.
+void log_failure(std::string_view id, const app::Request& request, std::string_view what, std::string_view traceback);
+
+// A whole response: "Internal Server Error" and the id. Nothing was sent before.
+void answer_internal_error(std::string_view id, app::Response& response);
+
+}  // namespace vassal::python

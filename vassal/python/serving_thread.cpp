@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/python/serving_thread.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "vassal/python/exception_text.h"
+#include "vassal/python/file_wrapper.h"
+#include "vassal/python/request_failure.h"
+
+namespace vassal::python {
+
+namespace {
+
+std::string_view bytes_in(PyObject* block) noexcept {
+    return {PyBytes_AS_STRING(block), static_cast<std::size_t>(PyBytes_GET_SIZE(block))};
+}
+
+std::string kind_of(PyObject* object) {
+    return object == Py_None ? "None" : type_name(reinterpret_cast<PyObject*>(Py_TYPE(object)));
+}
+
+// What yielded, for the log: a generator is named with the line that it stands on.
+std::string source_name(PyObject* source) {
+    if (!PyGen_Check(source)) return std::string("the ").append(kind_of(source));
+    PyRef frame(PyObject_GetAttrString(source, "gi_frame"));
+    PyRef code(PyObject_GetAttrString(source, "gi_code"));
+    PyRef file(code ? PyObject_GetAttrString(code.get(), "co_filename") : nullptr);
+    PyErr_Clear();
+    std::string name = "generator ";
+    name += str_of(reinterpret_cast<PyGenObject*>(source)->gi_qualname);
+    if (frame && PyFrame_Check(frame.get()) && file) {
+        const int line = PyFrame_GetLineNumber(reinterpret_cast<PyFrameObject*>(frame.get()));
+        name += " (" + utf8(file.get()) + ", line " + std::to_string(line) + ")";
+    }
+    return name;
+}
+
+PyRef base_environ(PyObject* input, PyObject* file_wrapper, const ApplicationOptions& options) {
+    PyObject* errors = PySys_GetObject("stderr");
+    const auto flag = [](bool value) { return value ? Py_True : Py_False; };
+    PyRef base(Py_BuildValue("{s:(ii),s:s,s:O,s:O,s:O,s:O,s:O,s:O,s:O}", "wsgi.version", 1, 0, "wsgi.url_scheme",
+                             "http", "wsgi.input", input, "wsgi.errors", errors != nullptr ? errors : Py_None,
+                             "wsgi.multithread", flag(options.is_multithread), "wsgi.multiprocess",
+                             flag(options.is_multiprocess), "wsgi.run_once", Py_False, "wsgi.file_wrapper",
+                             file_wrapper,
+                             // The input ends where the body ends, also without a Content-Length.
+                             "wsgi.input_terminated", Py_True));
+    PyRef interned(PyDict_New());
+    PyObject* key = nullptr;
+    PyObject* value = nullptr;
+    Py_ssize_t position = 0;
+    while (base && interned && PyDict_Next(base.get(), &position, &key, &value) != 0) {
+        PyObject* name = Py_NewRef(key);
+        PyUnicode_InternInPlace(&name);
+        if (PyRef owner(name); PyDict_SetItem(interned.get(), name, value) < 0) interned.reset();
+    }
+    if (!base || !interned) throw std::runtime_error("no memory for the environ");
+    return interned;
+}
+
+}  // namespace
+
+ServingThread::ServingThread(PyObject* callable, const ApplicationOptions& options)
+    : callable_(callable),
+      options_(options),
+      close_name_(PyUnicode_InternFromString("close")),
+      input_name_(PyUnicode_InternFromString("wsgi.input")),
+      file_wrapper_type_(new_file_wrapper_type()),
+      environ_(base_environ(input_.object(), file_wrapper_type_.get(), options).get()) {
+    if (!close_name_ || !input_name_ || !file_wrapper_type_) throw std::runtime_error("no memory for a serving thread");
+}
+
+void ServingThread::serve(const app::Request& request, app::Response& response) noexcept {
+    start_response_.begin(response);
+    input_.begin(request.body);
+    {
+        PyRef environ(environ_.build(request));
+        PyRef result;
+        if (environ) {
+            PyObject* arguments[] = {nullptr, environ.get(), start_response_.callable()};
+            result.reset(PyObject_Vectorcall(callable_, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+        }
+        const Outcome outcome = result ? deliver(result.get()) : Outcome::raised;
+        if (outcome != Outcome::done || !broken_rule_.empty()) conclude(outcome, request, response);
+        if (result && !PyList_CheckExact(result.get()) && !PyTuple_CheckExact(result.get())) {
+            close(result.get(), request, response);
+        }
+    }
+    forget_request();
+}
+
+ServingThread::Outcome ServingThread::deliver(PyObject* result) {
+    if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) return deliver_sequence(result);
+    if (reinterpret_cast<PyObject*>(Py_TYPE(result)) == file_wrapper_type_.get()) return deliver_file(result);
+    return deliver_blocks(result);
+}
+
+// The part of a block that goes out, counted as sent. A body longer than its Content-Length is cut: what is beyond
+// would be read as the next response.
+std::string_view ServingThread::count(PyObject* block) {
+    Exchange& exchange = start_response_.exchange();
+    const std::string_view bytes = bytes_in(block);
+    const std::string_view part = exchange.fitting(bytes);
+    exchange.sent += part.size();
+    if (part.size() < bytes.size() && broken_rule_.empty()) {
+        static_cast<void>(broken("the body from " + options_.name + " is longer than its Content-Length (" +
+                                 std::to_string(exchange.content_length) + "), it was cut there"));
+    }
+    return part;
+}
+
+ServingThread::Outcome ServingThread::finish(std::span<const std::string_view> chunks) {
+    Exchange& exchange = start_response_.exchange();
+    exchange.is_finished = true;
+    exchange.response->finish(chunks);
+    return Outcome::done;
+}
+
+ServingThread::Outcome ServingThread::deliver_sequence(PyObject* result) {
+    if (!start_response_.exchange().is_started) return not_started();
+    const Py_ssize_t size = PySequence_Fast_GET_SIZE(result);
+    if (size == 1) {
+        PyRef block = PyRef::share(PySequence_Fast_GET_ITEM(result, 0));
+        if (!PyBytes_Check(block.get())) return not_bytes(block.get(), result, 0);
+        const std::string_view chunk = count(block.get());
+        return finish(std::span(&chunk, chunk.empty() ? 0 : 1));
+    }
+    // Each block is held: while finish() waits for the client, another thread may change a list that the app kept.
+    chunks_.clear();
+    for (Py_ssize_t i = 0; i < size; ++i) {
+        PyObject* block = PySequence_Fast_GET_ITEM(result, i);
+        if (!PyBytes_Check(block)) {
+            held_.clear();
+            return not_bytes(block, result, i);
+        }
+        held_.push_back(PyRef::share(block));
+        if (const std::string_view chunk = count(block); !chunk.empty()) chunks_.push_back(chunk);
+    }
+    const Outcome outcome = finish(chunks_);
+    held_.clear();
+    return outcome;
+}
+
+ServingThread::Outcome ServingThread::deliver_file(PyObject* result) {
+    Exchange& exchange = start_response_.exchange();
+    if (!exchange.is_started) return not_started();
+    FilePart part = file_part(result);
+    if (part.fd < 0) return deliver_blocks(result);
+    if (exchange.content_length >= 0) {  // a range of the file, for instance
+        const auto declared = static_cast<std::uint64_t>(exchange.content_length);
+        part.count = std::min(part.count, declared > exchange.sent ? declared - exchange.sent : 0);
+    }
+    if (part.count == 0) return finish({});
+    exchange.sent += part.count;
+    exchange.is_finished = true;
+    exchange.response->finish_file(part.fd, part.offset, part.count);
+    return Outcome::done;
+}
+
+ServingThread::Outcome ServingThread::deliver_blocks(PyObject* result) {
+    if (PyUnicode_Check(result) || PyBytes_Check(result)) return not_iterable(result);
+    PyRef iterator(PyObject_GetIter(result));
+    if (!iterator) {
+        const bool has_iter = Py_TYPE(result)->tp_iter != nullptr || PySequence_Check(result) != 0;
+        return has_iter ? Outcome::raised : not_iterable(result);
+    }
+    Exchange& exchange = start_response_.exchange();
+    for (;;) {
+        PyRef block(PyIter_Next(iterator.get()));
+        if (!block && PyErr_Occurred() != nullptr) return Outcome::raised;
+        if (!block) break;
+        const Outcome outcome = deliver_block(block.get(), iterator.get());
+        if (outcome != Outcome::done) return outcome;
+        if (!broken_rule_.empty()) break;  // beyond its Content-Length a body may be endless
+    }
+    if (!exchange.is_started) return not_started();
+    return exchange.is_finished ? Outcome::done : finish({});
+}
+
+// The block that completes the declared length leaves with the end of the response, in one call; iteration goes on, for
+// the app may have work to do behind its last block.
+ServingThread::Outcome ServingThread::deliver_block(PyObject* block, PyObject* source) {
+    if (!PyBytes_Check(block)) return not_bytes(block, source, -1);
+    if (PyBytes_GET_SIZE(block) == 0) return Outcome::done;
+    Exchange& exchange = start_response_.exchange();
+    if (!exchange.is_started) return not_started();
+    if (exchange.is_client_gone) return Outcome::client_gone;
+    const std::string_view chunk = count(block);
+    if (exchange.is_finished) return Outcome::done;
+    if (exchange.content_length >= 0 && exchange.sent == static_cast<std::uint64_t>(exchange.content_length)) {
+        return finish(std::span(&chunk, chunk.empty() ? 0 : 1));
+    }
+    exchange.is_client_gone = exchange.response->write(chunk) == app::Sent::client_gone;
+    return exchange.is_client_gone ? Outcome::client_gone : Outcome::done;
+}
+
+ServingThread::Outcome ServingThread::broken(std::string rule) {
+    PyErr_Clear();
+    broken_rule_ = "PEP 3333: " + std::move(rule);
+    return Outcome::broken;
+}
+
+ServingThread::Outcome ServingThread::not_started() {
+    return broken(options_.name + " did not call start_response before its body");
+}
+
+ServingThread::Outcome ServingThread::not_iterable(PyObject* result) {
+    std::string rule = options_.name + " must return an iterable of bytes, it returned " + kind_of(result);
+    if (PyUnicode_Check(result)) rule.append(" ").append(repr_of(result)).append(" (return [text.encode()])");
+    if (PyBytes_Check(result)) rule.append(" itself, whose items are numbers (return [body])");
+    return broken(std::move(rule));
+}
+
+ServingThread::Outcome ServingThread::not_bytes(PyObject* block, PyObject* source, Py_ssize_t index) {
+    const std::string what = kind_of(block) + " " + repr_of(block);
+    if (index < 0)
+        return broken(source_name(source) + " from " + options_.name + " must yield bytes, it yielded " + what);
+    return broken("item " + std::to_string(index) + " of the " + kind_of(source) + " from " + options_.name +
+                  " must be bytes, it is " + what);
+}
+
+// Everything but the quiet end of a good request.
+void ServingThread::conclude(Outcome outcome, const app::Request& request, app::Response& response) {
+    Exchange& exchange = start_response_.exchange();
+    const bool is_noise =
+        outcome == Outcome::raised && exchange.is_client_gone && PyErr_ExceptionMatches(PyExc_ConnectionError) != 0;
+    if (is_noise) PyErr_Clear();
+    if (outcome == Outcome::client_gone || is_noise) {
+        exchange.is_finished = true;
+        return response.abort();
+    }
+    const std::string id = new_request_id();
+    response.note_exception();
+    if (outcome == Outcome::raised) {
+        const ExceptionText text = take_exception();
+        log_failure(id, request, text.summary, text.traceback);
+    } else {
+        log_failure(id, request, broken_rule_, {});
+    }
+    if (exchange.is_finished) return;
+    exchange.is_finished = true;
+    if (exchange.is_client_gone || response.head_was_sent()) return response.abort();
+    answer_internal_error(id, response);
+}
+
+void ServingThread::close(PyObject* result, const app::Request& request, app::Response& response) {
+    PyObject* method = nullptr;
+    if (_PyObject_LookupAttr(result, close_name_.get(), &method) == 0) return;
+    PyRef owner(method);
+    if (PyRef done(owner ? PyObject_CallNoArgs(method) : nullptr); done) return;
+    const ExceptionText text = take_exception();
+    response.note_exception();
+    log_failure(new_request_id(), request, "in close(): " + text.summary, text.traceback);
+}
+
+void ServingThread::forget_request() {
+    broken_rule_.clear();
+    start_response_.end();
+    // References: its owner's and one for each dict that the builder keeps.
+    if (input_.end(1 + environ_.copies()) && !environ_.replace(input_name_.get(), input_.object())) PyErr_Clear();
+}
+
+}  // namespace vassal::python

@@ -95,8 +95,8 @@ json value_schema(const Key& key) {
 json property(const Key& key) {
     json schema = value_schema(key);
     std::string description(key.summary);
-    if (!key.detail.empty()) description += " " + std::string(key.detail);
-    description += " Changed: " + std::string(name_of(key.reload)) + ".";
+    if (!key.detail.empty()) description += std::string(" ") + std::string(key.detail);
+    description += std::string(" Changed: ") + std::string(name_of(key.reload)) + ".";
     schema["description"] = description;
     return schema;
 }

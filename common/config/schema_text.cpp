@@ -36,7 +36,7 @@ std::string explain_group(std::string_view group) {
         if (group_of(key.path) == group) width = std::max(width, key.path.size());
     for (const Key& key : keys()) {
         if (group_of(key.path) != group) continue;
-        text += "  " + std::string(key.path) + std::string(width + 2 - key.path.size(), ' ') + std::string(key.summary) +
+        text += std::string("  ") + std::string(key.path) + std::string(width + 2 - key.path.size(), ' ') + std::string(key.summary) +
                 " Default: " + default_of(key) + "\n";
     }
     return text;
@@ -44,11 +44,11 @@ std::string explain_group(std::string_view group) {
 
 std::string explain_key(const Key& key) {
     std::string text = std::string(key.path) + ": " + std::string(key.summary) + "\n\n";
-    if (!key.detail.empty()) text += "  " + std::string(key.detail) + "\n\n";
-    text += "  type:     " + expectation(key) + "\n";
-    text += "  default:  " + default_of(key) + "\n";
-    text += "  changed:  " + std::string(name_of(key.reload)) + " (" + std::string(effect_of(key.reload)) + ")\n";
-    text += "  example:  " + std::string(key.example) + "\n";
+    if (!key.detail.empty()) text += std::string("  ") + std::string(key.detail) + "\n\n";
+    text += std::string("  type:     ") + expectation(key) + "\n";
+    text += std::string("  default:  ") + default_of(key) + "\n";
+    text += std::string("  changed:  ") + std::string(name_of(key.reload)) + " (" + std::string(effect_of(key.reload)) + ")\n";
+    text += std::string("  example:  ") + std::string(key.example) + "\n";
     return text;
 }
 
@@ -88,7 +88,7 @@ std::string table_of(std::string_view group) {
     std::string text = "| key | default | change | meaning |\n|---|---|---|---|\n";
     for (const Key& key : keys())
         if (group_of(key.path) == group)
-            text += "| `" + std::string(key.path) + "` | " + cell("`" + default_of(key) + "`") + " | " +
+            text += std::string("| `") + std::string(key.path) + "` | " + cell(std::string("`") + default_of(key) + "`") + " | " +
                     std::string(name_of(key.reload)) + " | " + cell(std::string(key.summary)) + " |\n";
     return text;
 }
@@ -97,9 +97,9 @@ std::string details_of(std::string_view group) {
     std::string text;
     for (const Key& key : keys()) {
         if (group_of(key.path) != group) continue;
-        text += "\n**`" + std::string(key.path) + "`** — " + expectation(key) + ". " + std::string(key.summary);
-        if (!key.detail.empty()) text += " " + std::string(key.detail);
-        text += "\n\n```yaml\n" + std::string(key.example) + "\n```\n";
+        text += std::string("\n**`") + std::string(key.path) + "`** — " + expectation(key) + ". " + std::string(key.summary);
+        if (!key.detail.empty()) text += std::string(" ") + std::string(key.detail);
+        text += std::string("\n\n```yaml\n") + std::string(key.example) + "\n```\n";
     }
     return text;
 }
@@ -134,15 +134,15 @@ std::string explain(std::string_view path) {
 
 std::string reference_markdown() {
     std::string text(introduction);
-    text += "\n## Keys at the top level\n\n" + table_of("") + details_of("");
+    text += std::string("\n## Keys at the top level\n\n") + table_of("") + details_of("");
     for (const std::string_view group : groups())
-        text += "\n## `" + std::string(group) + "`\n\n" + table_of(group) + details_of(group);
+        text += std::string("\n## `") + std::string(group) + "`\n\n" + table_of(group) + details_of(group);
     text += "\n## Coming from uWSGI\n\nAn option of uWSGI that is used as a key is answered with these words.\n\n"
             "| option of uWSGI | here |\n|---|---|\n";
     for (const Advice& advice : uwsgi_advice())
-        text += "| `" + std::string(advice.option) + "` | " + cell(std::string(advice.text)) + " |\n";
+        text += std::string("| `") + std::string(advice.option) + "` | " + cell(std::string(advice.text)) + " |\n";
     text += "\n## Not available in this version\n\n";
-    for (const std::string_view key : planned_keys()) text += "- `" + std::string(key) + "`\n";
+    for (const std::string_view key : planned_keys()) text += std::string("- `") + std::string(key) + "`\n";
     text += "- `workers: {min: …, max: …}`\n";
     return text;
 }

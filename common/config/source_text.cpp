@@ -63,7 +63,12 @@ std::string printable(std::string_view bytes, std::size_t limit) {
     return text;
 }
 
-std::string in_quotes(std::string_view bytes) { return "'" + printable(bytes, quoted_bytes) + "'"; }
+std::string in_quotes(std::string_view bytes) {
+    std::string text(1, '\'');
+    text += printable(bytes, quoted_bytes);
+    text += '\'';
+    return text;
+}
 
 SourceText::SourceText(const Source& source) : source_(source) {
     std::string_view rest = source.text;

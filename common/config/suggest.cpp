@@ -54,8 +54,8 @@ std::string suggestion(std::string_view group, std::string_view leaf) {
 
 std::string unknown_key_message(std::string_view path) {
     const std::string_view group = group_of(path), leaf = leaf_of(path);
-    if (is_planned_key(path)) return "the key " + in_quotes(path) + " is not available in this version";
-    const std::string unknown = "unknown key " + in_quotes(leaf);
+    if (is_planned_key(path)) return std::string("the key ") + in_quotes(path) + " is not available in this version";
+    const std::string unknown = std::string("unknown key ") + in_quotes(leaf);
     if (const auto advice = advice_for_uwsgi_option(leaf); !advice.empty())
         return unknown + ", an option of uWSGI: " + std::string(advice);
     if (const std::string hint = suggestion(group, leaf); !hint.empty()) {
@@ -69,7 +69,7 @@ std::string unknown_key_message(std::string_view path) {
 }
 
 std::string not_a_group_message(std::string_view group, bool is_empty) {
-    const std::string text = "'" + std::string(group) + "' is a group of keys (" + keys_of(group) + ")";
+    const std::string text = std::string("'") + std::string(group) + "' is a group of keys (" + keys_of(group) + ")";
     if (is_empty) return text + ", none is given";
     if (group == "socket") return text + "; an address goes into 'listen: uwsgi:ADDRESS'";
     if (group == "log") return text + "; a file goes into 'log: {file: PATH}'";

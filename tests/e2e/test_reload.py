@@ -90,7 +90,7 @@ def test_a_target_of_a_symlink_that_changes_elsewhere_is_noticed_by_a_rescan(emp
     emperor.wait_state("probe", "running")
     pid = emperor.pid("probe")
     target.touch()
-    emperor.signal(1)  # SIGHUP: rescan now
+    emperor.send(1)  # SIGHUP: rescan now
     emperor.generation_change("probe", pid)
 
 

@@ -30,16 +30,16 @@ def test_a_second_term_hurries(emperor):
     client = threading.Thread(target=lambda: emperor.serves("probe", "/sleep?s=50"), daemon=True)
     client.start()
     wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "a busy worker")
-    emperor.signal(signal.SIGTERM)
+    emperor.send(signal.SIGTERM)
     emperor.wait_log("stopping")
-    emperor.signal(signal.SIGTERM)
+    emperor.send(signal.SIGTERM)
     assert emperor.wait(10) == 0
 
 
 def test_hup_rescans(emperor):
     emperor.write("probe")
     emperor.wait_serving("probe")
-    emperor.signal(signal.SIGHUP)
+    emperor.send(signal.SIGHUP)
     emperor.write("other")
     emperor.wait_serving("other")
     assert emperor.process.poll() is None
@@ -53,7 +53,7 @@ def test_usr1_reopens_log_files(idle_emperor, scratch):
     emperor.get("probe", "/log?text=before")
     wait_until(lambda: log.exists() and "before" in log.read_text(), 10, "the first line")
     os.rename(log, scratch / "app.log.1")
-    emperor.signal(signal.SIGUSR1)
+    emperor.send(signal.SIGUSR1)
 
     def said_after():
         emperor.get("probe", "/log?text=after")
@@ -99,7 +99,7 @@ def test_vassals_outlive_the_emperor_and_the_next_one_adopts_them(idle_emperor, 
     master = emperor.master_pid("probe")
     with Load(emperor.socket("probe"), "/pid", threads=4) as load:
         first = emperor.process
-        emperor.signal(number)
+        emperor.send(number)
         emperor.wait(15)
         before = load.count
         wait_until(lambda: load.count > before + 100, 10, "requests without an emperor")
@@ -121,7 +121,7 @@ def test_an_app_that_logs_without_an_emperor_never_blocks(idle_emperor):
     emperor.write("probe")
     emperor.wait_serving("probe")
     emperor.wait_state("probe", "running")
-    emperor.signal(signal.SIGKILL)
+    emperor.send(signal.SIGKILL)
     emperor.wait(15)
     for _ in range(3):
         assert emperor.get("probe", "/flood", timeout=20).text == "flooded"

@@ -35,7 +35,7 @@ class Emperor:
     def output(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def signal(self, number):
+    def send(self, number):
         self.process.send_signal(number)
 
     def wait(self, seconds=30):
@@ -45,7 +45,7 @@ class Emperor:
             raise AssertionError(f"the emperor still runs after {seconds} s\n{self.output()[-6000:]}") from None
 
     def stop(self, number=signal.SIGTERM, seconds=30):
-        self.signal(number)
+        self.send(number)
         return self.wait(seconds)
 
     # ---- vassal files

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// The insides of Master, for its own .cpp files only (it drags Asio along).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <list>
+#include <vector>
+
+#include "vassal/link/worker_messages.h"
+#include "vassal/master/app_log.h"
+#include "vassal/master/channel_end.h"
+#include "vassal/master/log_pipe.h"
+#include "vassal/master/master.h"
+#include "vassal/master/worker_pool.h"
+
+namespace vassal::master {
+
+// A process that we forked, held by its pidfd from the moment its pid is known.
+struct Process {
+    pid_t pid = 0;
+    common::UniqueFd pidfd;
+    std::unique_ptr<ChannelEnd> link;
+    LogPipe* out = nullptr;  // owned by Impl::pipes_
+    LogPipe* err = nullptr;
+
+    [[nodiscard]] bool send_signal(int number) const noexcept;
+};
+
+struct Seat {  // one worker slot's process and timer
+    explicit Seat(boost::asio::io_context& io) : timer(io) {}
+
+    Process process;
+    pid_t last_pid = 0;
+    bool is_taken = false;         // from the Fork command to the exit
+    bool is_waiting_for_mold = false;
+    bool kill_when_known = false;
+    ChildEnds ends;                // while it waits for the mold
+    boost::asio::steady_timer timer;
+};
+
+class Master::Impl {
+public:
+    explicit Impl(MasterOptions options);
+
+    Outcome run();
+    void forked(const Outcome& outcome, pid_t pid, int number);
+
+    boost::asio::io_context io_{1};
+    std::optional<Generation> generation_;
+
+private:
+    // master.cpp
+    void wait_for_signals();
+    void on_stop_signal(int number);
+    void stop(bool is_graceful, const std::string& reason);
+    void reap();
+    void on_exit(pid_t pid, const ExitStatus& status);
+    void finish(int code);
+    void kill_leftovers();
+    // nullopt and an error when descriptors or memory are short
+    common::Result<ChildEnds> open_process(Process& process, int worker, ChannelEnd::OnPacket on_packet,
+                                           ChannelEnd::OnClosed on_closed);
+    void know(Process& process, pid_t pid, common::UniqueFd pidfd);
+    void close_process(Process& process);
+    void add_pipe(common::UniqueFd fd, common::link::LogStream stream, int worker, LogPipe*& place);
+    void forget_pipes();
+
+    // master_start.cpp
+    void begin(Generation generation);
+    void run_before_start();
+    void on_command_exit(const ExitStatus& status);
+    void begin_pool();
+    void fail(StartFailure failure);
+
+    // master_workers.cpp
+    void post(PoolEvent event);
+    void execute(const Fork& command);
+    void execute(const SendPromote& command);
+    void execute(const SendDrain& command);
+    void execute(const SendStop& command);
+    void execute(const Abort& command);
+    void execute(const Kill& command);
+    void execute(const ArmTimer& command);
+    void execute(const DisarmTimer& command);
+    void execute(const ReportReady& command);
+    void execute(const ReportPromoted& command);
+    void execute(const ReportFailed& command);
+    void execute(const ReportStarted& command);
+    void execute(const ReportExited& command);
+    void execute(const ReportServing& command);
+    void execute(const Finished& command);
+    void on_worker_packet(int slot, common::link::Packet& packet);
+    void on_worker_link_closed(int slot);
+    void worker_known(int slot, pid_t pid, common::UniqueFd pidfd);
+    void worker_gone(int slot, const ExitStatus& status);
+    void could_not_fork(int slot, const StartFailure& failure);
+    void publish(int slot);
+    void watch_requests(std::uint64_t at_us);
+    void look_at_requests_now();
+    void poke_workers();
+    void log_detail(int worker, std::string_view detail);
+    bool tell(int slot, const link::MasterOrder& order);
+    [[nodiscard]] common::scoreboard::WorkerSlot& board_slot(int slot);
+    [[nodiscard]] boost::asio::steady_timer& timer(int slot);
+    [[nodiscard]] Seat& seat(int slot) { return seats_[static_cast<std::size_t>(slot) - 1]; }
+
+    // master_mold.cpp
+    [[nodiscard]] bool uses_mold() const;
+    void fork_through_mold(int slot, ChildEnds ends);
+    void start_mold();
+    void on_mold_packet(common::link::Packet& packet);
+    void serve_waiting_seats();
+    void fail_waiting_seats(const StartFailure& failure);
+    void mold_gone(const ExitStatus& status);
+    void dismiss_mold();
+
+    // master_emperor.cpp
+    void connect_emperor(common::UniqueFd link);
+    void on_emperor_packet(common::link::Packet& packet);
+    void on_start(common::link::Start& start, std::vector<common::UniqueFd>& fds);
+    void listen_on_rendezvous(common::UniqueFd fd);
+    void accept_newcomer();
+    void on_newcomer_packet(common::link::Packet& packet);
+    void dismiss_newcomer();
+    void adopt(common::UniqueFd link);
+    void report(const common::link::MasterMessage& message);
+
+    std::function<void(const common::link::MasterMessage&)> observer_;
+    boost::asio::signal_set signals_;
+    int stop_signals_ = 0;
+    bool is_stopping_ = false;
+    std::deque<Outcome> outcomes_;
+
+    std::unique_ptr<ChannelEnd> emperor_;
+    uid_t emperor_uid_ = 0;
+    boost::asio::posix::stream_descriptor rendezvous_;
+    std::unique_ptr<ChannelEnd> newcomer_;  // connected, has not said attach yet
+    boost::asio::steady_timer newcomer_timer_;
+
+    std::optional<AppLog> log_;
+    common::UniqueFd log_channel_;  // from Start, until there is a log
+    std::list<std::unique_ptr<LogPipe>> pipes_;
+    TimePoint started_at_{};
+    std::optional<TimePoint> start_deadline_;
+
+    Process command_;  // before_start
+    std::deque<std::string> command_lines_;
+    bool has_command_timed_out_ = false;
+
+    std::optional<WorkerPool> pool_;
+    std::deque<PoolEvent> pool_events_;
+    bool is_in_pool_ = false;
+    std::vector<Seat> seats_;
+    boost::asio::steady_timer pool_timer_;
+    boost::asio::steady_timer watch_timer_;
+
+    enum class MoldState { absent, starting, ready };
+    Process mold_;
+    MoldState mold_state_ = MoldState::absent;
+    std::optional<StartFailure> mold_failure_;
+    bool is_mold_allowed_ = true;  // false: the app may not be forked
+};
+
+}  // namespace vassal::master

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workers by way of the mold (preload). The mold is started when the first worker is wanted, and again when one is
+// wanted after it died; until it is ready the seats wait.
+#include "vassal/master/master_impl.h"
+
+namespace vassal::master {
+
+bool Master::Impl::uses_mold() const { return generation_->config.preload && is_mold_allowed_; }
+
+void Master::Impl::fork_through_mold(int slot, ChildEnds ends) {
+    seat(slot).ends = std::move(ends);
+    seat(slot).is_waiting_for_mold = true;
+    if (mold_state_ == MoldState::absent) start_mold();
+    if (mold_state_ == MoldState::ready) serve_waiting_seats();
+}
+
+void Master::Impl::start_mold() {
+    mold_failure_.reset();
+    auto ends = open_process(
+        mold_, 0, [this](common::link::Packet& packet) { on_mold_packet(packet); }, [] {});
+    if (!ends) return fail_waiting_seats({"fork", ends.error().message(), ""});
+    mold_state_ = MoldState::starting;
+    outcomes_.push_back(ForkMold{std::move(*ends)});
+}
+
+void Master::Impl::on_mold_packet(common::link::Packet& packet) {
+    auto message = link::decode_worker_message(packet.payload);
+    if (!message) return;
+    if (std::holds_alternative<link::Ready>(*message)) {
+        mold_state_ = MoldState::ready;
+        if (is_stopping_) return dismiss_mold();
+        return serve_waiting_seats();
+    }
+    if (const auto* failed = std::get_if<link::Failed>(&*message)) {
+        mold_failure_ = StartFailure{failed->step, failed->reason, failed->detail};
+        log_detail(0, failed->detail);
+        return fail_waiting_seats(*mold_failure_);
+    }
+    if (const auto* unforkable = std::get_if<link::Unforkable>(&*message)) {
+        is_mold_allowed_ = false;
+        log_->say("preload: the app started threads while it was imported (" + unforkable->threads +
+                  "): a copy would lack them, so every worker imports the app by itself");
+        serve_waiting_seats();
+    }
+}
+
+void Master::Impl::serve_waiting_seats() {
+    for (int slot = 1; slot <= static_cast<int>(seats_.size()); ++slot) {
+        Seat& waiting = seat(slot);
+        if (!std::exchange(waiting.is_waiting_for_mold, false)) continue;
+        ChildEnds ends = std::exchange(waiting.ends, {});
+        if (!is_mold_allowed_) {
+            outcomes_.push_back(ForkWorker{slot, std::move(ends)});
+            continue;
+        }
+        const int fds[] = {ends.link.get(), ends.out.get(), ends.err.get()};
+        if (!mold_.link || !mold_.link->send(link::encode(link::MasterOrder(link::ForkWorker{slot})), fds))
+            could_not_fork(slot, {"fork", "the mold does not take orders", ""});
+    }
+}
+
+void Master::Impl::fail_waiting_seats(const StartFailure& failure) {
+    for (int slot = 1; slot <= static_cast<int>(seats_.size()); ++slot) {
+        if (!std::exchange(seat(slot).is_waiting_for_mold, false)) continue;
+        seat(slot).ends = {};
+        could_not_fork(slot, failure);
+    }
+}
+
+void Master::Impl::mold_gone(const ExitStatus& status) {
+    if (mold_.link) mold_.link->receive_now();  // its last words
+    const bool was_wanted = is_mold_allowed_ && !is_stopping_;
+    mold_state_ = MoldState::absent;
+    close_process(mold_);
+    const std::string how = status.kind == ExitStatus::Kind::signaled ? "killed by " + status.text() : status.text();
+    if (was_wanted && !mold_failure_)
+        log_->say("the mold ended: " + how + "; the next worker that is needed starts another");
+    fail_waiting_seats(mold_failure_.value_or(StartFailure{"import", "the mold ended: " + how, ""}));
+}
+
+void Master::Impl::dismiss_mold() {
+    // The end of its link is its order to go.
+    if (mold_.link) mold_.link->close();
+}
+
+}  // namespace vassal::master

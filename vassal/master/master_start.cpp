@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the order to start up to the first fork: environment, before_start, pool.
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "vassal/master/master_impl.h"
+
+namespace vassal::master {
+
+namespace {
+
+using common::Clock;
+using common::link::Step;
+
+constexpr std::size_t kept_command_lines = 20;
+
+// We give up a little before the emperor's own deadline does: our answer says at which step, its SIGKILL cannot.
+Duration start_margin(Duration start) { return std::min<Duration>(std::chrono::milliseconds(250), start / 10); }
+
+}  // namespace
+
+void Master::Impl::begin(Generation generation) {
+    started_at_ = Clock::now();
+    generation_ = std::move(generation);
+    const auto& config = generation_->config;
+    if (config.timeouts.start.count() > 0)
+        start_deadline_ = started_at_ + config.timeouts.start - start_margin(config.timeouts.start);
+    report(Step{"environment"});
+    const auto prepared = prepare(*generation_);
+    // log.file is opened after umask and chdir; what goes wrong there is worth a line, not a failed start.
+    common::scoreboard::Board* board = generation_->scoreboard ? &generation_->scoreboard.board() : nullptr;
+    log_.emplace(AppLog::Options{board, generation_->number, generation_->is_standalone});
+    log_->use_channel(std::move(log_channel_));
+    if (!config.log.file.empty()) log_->use_file(config.log.file);
+    if (!prepared) return fail({"environment", prepared.error().message(), ""});
+    if (config.before_start.empty()) return begin_pool();
+    run_before_start();
+}
+
+void Master::Impl::run_before_start() {
+    report(Step{"before_start"});
+    auto ends = open_process(command_, 0, nullptr, nullptr);
+    if (!ends) return fail({"before_start", ends.error().message(), ""});
+    for (LogPipe* pipe : {command_.out, command_.err})
+        pipe->on_line = [this](std::string_view line) {
+            command_lines_.emplace_back(line);
+            if (command_lines_.size() > kept_command_lines) command_lines_.pop_front();
+        };
+    if (start_deadline_) {
+        pool_timer_.expires_at(*start_deadline_);
+        pool_timer_.async_wait([this](boost::system::error_code error) {
+            if (error || pool_ || command_.pid == 0) return;
+            has_command_timed_out_ = true;
+            static_cast<void>(command_.send_signal(SIGKILL));
+        });
+    }
+    RunCommand order{generation_->config.before_start, std::move(*ends)};
+    outcomes_.emplace_back(std::in_place_type<RunCommand>, std::move(order));
+}
+
+void Master::Impl::on_command_exit(const ExitStatus& status) {
+    pool_timer_.cancel();
+    // Lines of a process that it left running are log lines, but not this command's output any more.
+    const std::vector<LogPipe*> pipes = {command_.out, command_.err};
+    close_process(command_);
+    for (const auto& pipe : pipes_)
+        if (std::ranges::find(pipes, pipe.get()) != pipes.end()) pipe->on_line = nullptr;
+    if (is_stopping_) return;
+    if (status.is_success() && !has_command_timed_out_) return begin_pool();
+    std::string detail;
+    for (const std::string& line : command_lines_) detail += line + "\n";
+    fail({"before_start", has_command_timed_out_ ? "not finished within timeouts.start" : status.text(), detail});
+}
+
+void Master::Impl::begin_pool() {
+    const auto& config = generation_->config;
+    report(Step{config.preload ? "preload" : "import"});
+    PoolOptions options;
+    options.workers = std::clamp(config.workers, 1, common::scoreboard::max_workers);
+    options.drain = config.timeouts.drain;
+    options.kill = config.timeouts.kill;
+    options.start = config.timeouts.start;
+    options.backoff_initial = config.restart.initial;
+    options.backoff_max = config.restart.max;
+    options.stable = config.restart.stable;
+    options.jitter_seed = std::random_device{}();
+    seats_.reserve(static_cast<std::size_t>(options.workers));
+    for (int slot = 1; slot <= options.workers; ++slot) seats_.emplace_back(io_);
+    pool_.emplace(options);
+    post(Begin{start_deadline_});
+}
+
+// Before there is a pool; afterwards the pool fails its start itself.
+void Master::Impl::fail(StartFailure failure) {
+    execute(ReportFailed{std::move(failure)});
+    finish(1);
+}
+
+}  // namespace vassal::master

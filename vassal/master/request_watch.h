@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// timeouts.request: which workers sit in one request for too long. Pure but for reading the scoreboard; owned by Master.
+//
+// It needs no tick: a look at time t sees every request that runs, so nothing can expire before the earliest running
+// request does, and nothing that begins later before t + timeout. An idle vassal is looked at once per timeout.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/scoreboard/layout.h"
+
+namespace vassal::master {
+
+struct WatchedWorker {
+    int slot = 0;  // 1..N
+    const common::scoreboard::WorkerSlot* board = nullptr;
+};
+
+struct OverdueRequest {
+    int slot = 0;
+    std::uint64_t elapsed_us = 0;
+    std::string request;  // "GET /slow"; untrusted bytes, made printable
+};
+
+struct WatchResult {
+    std::vector<OverdueRequest> overdue;  // at most one per worker, its oldest
+    std::uint64_t next_look_us = 0;       // CLOCK_MONOTONIC
+};
+
+[[nodiscard]] WatchResult look_at_requests(std::span<const WatchedWorker> workers, int threads, std::uint64_t now_us,
+                                           std::uint64_t timeout_us);
+
+// "request timeout: GET /slow after 60 s"
+[[nodiscard]] std::string timeout_text(const OverdueRequest& request);
+
+}  // namespace vassal::master

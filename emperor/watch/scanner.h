@@ -35,7 +35,7 @@ struct FileStamp {
 
 struct ScannedFile {
     std::string name;  // the vassal's: the file name without its ending; may break the name rule (then `findings` says so)
-    std::string path;  // DIRECTORY/FILE, as given on the command line
+    std::string path;  // DIRECTORY/FILE, DIRECTORY as given on the command line
     FileStamp stamp;
     uid_t uid = 0;     // owner of the file (of the link's target)
     gid_t gid = 0;
@@ -45,7 +45,7 @@ struct ScannedFile {
 };
 
 struct ScannedDirectory {
-    std::string path;
+    std::string path;     // as given, without a final slash
     std::string problem;  // not empty: could not be read (missing, no permission); its files are unknown, not removed
     std::vector<ScannedFile> files;       // sorted by path
     std::optional<ScannedFile> defaults;  // _defaults.yaml

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/watch/scanner.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/config/decode.h"
+#include "emperor/watch/file_check.h"
+
+namespace emperor::watch {
+
+namespace {
+
+constexpr std::string_view defaults_name = "_defaults.yaml";
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr auto settle_time = std::chrono::seconds(1);
+
+std::int64_t since_epoch_ns(common::WallTime time) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+// "shop" for "shop.yaml" and "shop.yml"; empty for what is no vassal file.
+std::string stem_of(const std::string& entry) {
+    if (entry.starts_with('.')) return {};
+    for (std::string_view ending : {".yaml", ".yml"})
+        if (entry.size() > ending.size() && entry.ends_with(ending)) return entry.substr(0, entry.size() - ending.size());
+    return {};
+}
+
+struct Listing {
+    common::UniqueFd fd;  // of the directory
+    std::vector<std::string> entries;
+    std::string problem;
+};
+
+Listing list(const std::string& directory) {
+    Listing listing;
+    const auto failed = [&](const char* what) {
+        listing.problem = std::string(what) + " " + directory + ": " + std::strerror(errno);
+        listing.entries.clear();
+        return std::move(listing);
+    };
+    listing.fd.reset(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!listing.fd) return failed("open directory");
+    const int duplicate = ::fcntl(listing.fd.get(), F_DUPFD_CLOEXEC, 0);
+    if (duplicate < 0) return failed("open directory");
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(duplicate), ::closedir);
+    if (!stream) {
+        ::close(duplicate);
+        return failed("read directory");
+    }
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream.get())) {
+        if (!stem_of(entry->d_name).empty()) listing.entries.emplace_back(entry->d_name);
+        errno = 0;
+    }
+    if (errno != 0) return failed("read directory");
+    std::sort(listing.entries.begin(), listing.entries.end());
+    return listing;
+}
+
+void add_finding(ScannedFile& file, std::string message) {
+    common::config::Diagnostic finding;
+    finding.file = file.path;
+    finding.message = std::move(message);
+    file.findings.push_back(std::move(finding));
+}
+
+bool is_name_ours(const std::string& entry, const std::string& name, ScannedFile& file) {
+    if (entry == defaults_name || common::config::is_valid_name(name)) return true;
+    add_finding(file, name == "_defaults"
+                          ? "the defaults belong in _defaults.yaml (rename the file)"
+                          : "the file name gives the vassal's name, and '" + name +
+                                "' is none: it may have letters, digits, '.', '_' and '-', begins with a letter or "
+                                "digit and is at most 64 long (rename the file)");
+    return false;
+}
+
+}  // namespace
+
+Scanner::Scanner(std::vector<std::string> directories, uid_t process_uid)
+    : directories_(std::move(directories)), process_uid_(process_uid) {
+    for (std::string& directory : directories_)
+        while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+}
+
+Scan Scanner::scan(common::WallTime now) {
+    Scan scan;
+    std::map<std::string, Cached> next;
+    for (const std::string& directory : directories_) {
+        scan.directories.push_back(scan_directory(directory, now, scan, next));
+        if (scan.directories.back().problem.empty()) continue;
+        // Unknown, not gone: when the directory is back, nothing that is unchanged is read again.
+        for (const auto& [path, cached] : cache_)
+            if (path.starts_with(directory + "/")) next.emplace(path, cached);
+    }
+    cache_ = std::move(next);
+    std::sort(scan.link_targets.begin(), scan.link_targets.end());
+    scan.link_targets.erase(std::unique(scan.link_targets.begin(), scan.link_targets.end()), scan.link_targets.end());
+    return scan;
+}
+
+ScannedDirectory Scanner::scan_directory(const std::string& directory, common::WallTime now, Scan& scan,
+                                         std::map<std::string, Cached>& next) const {
+    ScannedDirectory result{.path = directory, .problem = {}, .files = {}, .defaults = {}};
+    Listing listing = list(directory);
+    result.problem = std::move(listing.problem);
+    if (!result.problem.empty()) return result;
+    for (const std::string& entry : listing.entries) {
+        std::optional<ScannedFile> file = look_at(listing.fd.get(), directory, entry, now, scan, next);
+        if (!file) continue;
+        if (entry == defaults_name) result.defaults = std::move(file);
+        else result.files.push_back(std::move(*file));
+    }
+    return result;
+}
+
+std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string& directory, const std::string& entry,
+                                            common::WallTime now, Scan& scan,
+                                            std::map<std::string, Cached>& next) const {
+    ScannedFile file;
+    file.name = stem_of(entry);
+    file.path = directory + "/" + entry;
+    const auto remembered = cache_.find(file.path);
+    const Cached* before = remembered == cache_.end() ? nullptr : &remembered->second;
+
+    OpenedFile opened = open_entry(directory_fd, entry);
+    if (opened.is_gone) return std::nullopt;
+    if (opened.is_link && !opened.real_path.empty()) scan.link_targets.push_back(opened.real_path);
+    file.stamp = opened.stamp;
+    file.uid = opened.uid;
+    file.gid = opened.gid;
+
+    const std::int64_t now_ns = since_epoch_ns(now);
+    const bool is_half_written = opened.is_regular && opened.stamp.size == 0 && opened.problem.empty() &&
+                                 std::abs(now_ns - opened.stamp.mtime_ns) < second_ns;
+    if (is_half_written) {
+        scan.rescan_after = settle_time;
+        if (!before) return std::nullopt;
+        next.emplace(file.path, *before);
+        return before->file;
+    }
+
+    const bool is_named_well = is_name_ours(entry, file.name, file);
+    for (std::string& finding : check_file(opened, process_uid_, entry == defaults_name))
+        add_finding(file, std::move(finding));
+    // A file written within a second of the reading may have changed again without its times showing it.
+    const bool is_cached = before && before->file.text && before->file.stamp == file.stamp &&
+                           before->ctime_ns == opened.ctime_ns && before->read_ns - opened.ctime_ns > second_ns;
+    std::int64_t read_ns = now_ns;
+    if (is_named_well && file.findings.empty()) {
+        if (is_cached) {
+            file.text = before->file.text;
+            read_ns = before->read_ns;
+        } else if (common::Result<std::string> text = read_all(opened.fd.get(), max_file_size); text) {
+            file.text = std::make_shared<const std::string>(std::move(*text));
+        } else {
+            add_finding(file, text.error().message());
+        }
+    }
+    if (!file.text) file.text = std::make_shared<const std::string>();
+    next.insert_or_assign(file.path, Cached{file, opened.ctime_ns, read_ns});
+    return file;
+}
+
+}  // namespace emperor::watch

@@ -188,6 +188,14 @@ std::unique_ptr<Listener> adopt_listener(const ListenRequest& request, UniqueFd 
     return listener;
 }
 
+Result<void> update_listener(Listener& listener, const ListenRequest& request) {
+    // listen(2) again only sets the length of the queue; who waits in it stays.
+    if (::listen(listener.fd(), request.backlog > 0 ? request.backlog : default_backlog()) != 0)
+        return common::system_error("listen " + request.address.address.text());
+    if (!listener.removes_file_) return {};
+    return dress_socket_file(request, listener.device_, listener.inode_);
+}
+
 bool is_listener_for(int fd, const common::net::ListenAddress& wanted) {
     if (option_of(fd, SO_ACCEPTCONN) != 1 || option_of(fd, SO_TYPE) != SOCK_STREAM) return false;
     sockaddr_storage storage{};

@@ -49,6 +49,7 @@ public:
 private:
     friend common::Result<std::unique_ptr<Listener>> open_listener(const ListenRequest& request);
     friend std::unique_ptr<Listener> adopt_listener(const ListenRequest& request, common::UniqueFd fd);
+    friend common::Result<void> update_listener(Listener& listener, const ListenRequest& request);
 
     common::net::ListenAddress address_;
     common::UniqueFd fd_;
@@ -64,6 +65,10 @@ private:
 
 // Takes over a descriptor that belongs to `request` already (check it first with is_listener_for).
 [[nodiscard]] std::unique_ptr<Listener> adopt_listener(const ListenRequest& request, common::UniqueFd fd);
+
+// Gives an open listener the mode, owner, group and backlog of `request` (the same address). Where nothing differs,
+// nothing changes.
+[[nodiscard]] common::Result<void> update_listener(Listener& listener, const ListenRequest& request);
 
 // Whether `fd` is a listening stream socket that is bound to this address, as far as the kernel tells.
 [[nodiscard]] bool is_listener_for(int fd, const common::net::ListenAddress& address);

@@ -109,6 +109,20 @@ Result<void> check_place_is_free(int directory, const std::string& name, const s
     return {};
 }
 
+Result<void> set_owner_and_mode(int inode, const struct stat& found, const ListenRequest& request) {
+    const std::string& path = request.address.address.path;
+    const auto owner = owner_of(request);
+    if (!owner) return owner.error();
+    // A plain user can give a socket to his own groups only; the default needs no change then.
+    if ((owner->uid != found.st_uid || owner->gid != found.st_gid) &&
+        ::fchownat(inode, "", owner->uid, owner->gid, AT_EMPTY_PATH) != 0)
+        return common::system_error("set owner of " + path);
+    const std::string handle = "/proc/self/fd/" + std::to_string(inode);
+    if ((found.st_mode & 07777) != request.mode && ::chmod(handle.c_str(), request.mode) != 0)
+        return common::system_error("set mode of " + path);
+    return {};
+}
+
 // Owner and mode go through an O_PATH handle of the inode that was bound, checked to be the vassal's own socket: a
 // tenant who swaps the temporary name cannot have somebody else's file changed.
 Result<struct stat> dress(int directory, const std::string& name, const ListenRequest& request) {
@@ -119,14 +133,7 @@ Result<struct stat> dress(int directory, const std::string& name, const ListenRe
     const uid_t expected = request.with_vassal_rights && ::geteuid() == 0 ? request.identity.uid : ::geteuid();
     if (!S_ISSOCK(made.st_mode) || made.st_uid != expected)
         return common::failure("bind " + path + ": the socket was replaced while it was made");
-    const auto owner = owner_of(request);
-    if (!owner) return owner.error();
-    // A plain user can give a socket to his own groups only; the default needs no change then.
-    if ((owner->uid != made.st_uid || owner->gid != made.st_gid) &&
-        ::fchownat(inode.get(), "", owner->uid, owner->gid, AT_EMPTY_PATH) != 0)
-        return common::system_error("set owner of " + path);
-    const std::string handle = "/proc/self/fd/" + std::to_string(inode.get());
-    if (::chmod(handle.c_str(), request.mode) != 0) return common::system_error("set mode of " + path);
+    if (const auto set = set_owner_and_mode(inode.get(), made, request); !set) return set.error();
     return made;
 }
 
@@ -190,6 +197,20 @@ Result<BoundFile> listen_on_path(const ListenRequest& request) {
         return common::system_error("bind " + path);
     temporary.exists = false;
     return BoundFile{std::move(*fd), made->st_dev, made->st_ino};
+}
+
+Result<void> dress_socket_file(const ListenRequest& request, dev_t device, ino_t inode) {
+    const std::string& path = request.address.address.path;
+    std::optional<ActAs> rights;
+    if (request.with_vassal_rights) rights.emplace(request.identity);
+    const auto directory = open_directory_of(path);
+    if (!directory) return directory.error();
+    UniqueFd handle(::openat(directory->get(), base_name(path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    rights.reset();
+    struct stat found {};
+    if (!handle || ::fstat(handle.get(), &found) != 0) return common::system_error("look at " + path);
+    if (!S_ISSOCK(found.st_mode) || found.st_dev != device || found.st_ino != inode) return {};
+    return set_owner_and_mode(handle.get(), found, request);
 }
 
 void remove_socket_file(const std::string& path, dev_t device, ino_t inode) noexcept {

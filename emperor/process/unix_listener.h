@@ -21,6 +21,9 @@ struct BoundFile {
 // Bound, listening, at its final path with mode and owner.
 [[nodiscard]] common::Result<BoundFile> listen_on_path(const ListenRequest& request);
 
+// Mode and owner of a socket file that is at its place already; nothing happens when the file is not this inode.
+[[nodiscard]] common::Result<void> dress_socket_file(const ListenRequest& request, dev_t device, ino_t inode);
+
 // Removes the socket file when it still is this inode.
 void remove_socket_file(const std::string& path, dev_t device, ino_t inode) noexcept;
 

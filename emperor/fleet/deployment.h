@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// One configuration of a vassal that passed every check, with all that starting it needs. Immutable; shared by the
+// vassal's host (as the desired one) and the instances that run it, whichever lives longer. A machine knows it by its
+// spec only.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/config/decode.h"
+#include "common/config/verify.h"
+#include "emperor/supervise/types.h"
+#include "emperor/watch/scanner.h"
+
+namespace emperor::fleet {
+
+struct Deployment {
+    std::string file;
+    watch::FileStamp stamp;
+    common::config::Identity identity;
+    std::shared_ptr<const common::config::Effective> effective;  // shared with the cache of decoded files
+    supervise::SpecPtr spec;
+};
+using DeploymentPtr = std::shared_ptr<const Deployment>;
+
+// The figures that the machines need. Ids are unique within one emperor.
+[[nodiscard]] supervise::SpecPtr make_spec(const common::config::VassalConfig& config);
+
+}  // namespace emperor::fleet

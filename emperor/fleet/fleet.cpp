@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/fleet/fleet.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "common/log/log.h"
+
+namespace emperor::fleet {
+
+namespace log = common::log;
+using common::Clock;
+
+Fleet::Fleet(boost::asio::io_context& io, FleetOptions options)
+    : io_(io), options_(std::move(options)), started_us_(epoch_us()), alive_(std::make_shared<bool>(true)),
+      scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
+      builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
+      orphans_(io, [this] { check_stopped(); }),
+      reaper_(
+          io, [this](pid_t pid) { return masters_.contains(pid); },
+          [](pid_t pid) { log::debug("orphan reaped", {{"pid", pid}}); }) {}
+
+Fleet::~Fleet() { *alive_ = false; }
+
+void Fleet::start() {
+    if (!process::Reaper::become_subreaper()) log::warn("not a child subreaper: orphans are left to init");
+    for (auto& record : find_adoptable(options_)) {
+        adoptions_.push_back(std::make_unique<Adoption>(io_, options_, std::move(record), [this, alive = alive_](AdoptionResult result) {
+            if (*alive) adopted(std::move(result));
+        }));
+    }
+    if (adoptions_.empty()) begin_watching();
+    else log::info("adopting", {{"vassals", adoptions_.size()}});
+}
+
+void Fleet::adopted(AdoptionResult result) {
+    if (result.instances.empty()) remove_record(options_.directory_of(result.name));
+    else adopt_into(host_of(result.name), std::move(result));
+    // The Adoption that called us is still on the stack.
+    boost::asio::post(io_, [this, alive = alive_] {
+        if (!*alive) return;
+        std::erase_if(adoptions_, [](const auto& adoption) { return adoption->is_finished(); });
+        if (!adoptions_.empty() || is_scanning_allowed_) return;
+        if (is_shutting_down_) stop_hosts(supervise::StopMode::graceful);
+        begin_watching();
+    });
+}
+
+void Fleet::begin_watching() {
+    is_scanning_allowed_ = true;
+    if (is_shutting_down_) return check_stopped();
+    watcher_.start();
+    scan_now();
+}
+
+// ---- start slots ----------------------------------------------------------------------------------------------------
+
+void Fleet::acquire_slot(const std::string& name) {
+    grant(gate_.request(name, Clock::now()));
+    arm_gate();
+}
+
+void Fleet::release_slot(const std::string& name) {
+    grant(gate_.release(name, Clock::now()));
+    arm_gate();
+}
+
+// Posted: the host that asked is in the middle of its commands.
+void Fleet::grant(const supervise::StartGate::Granted& names) {
+    for (const std::string& name : names) {
+        boost::asio::post(io_, [this, alive = alive_, name] {
+            if (!*alive) return;
+            if (const auto found = hosts_.find(name); found != hosts_.end()) found->second->grant_slot();
+            else release_slot(name);
+        });
+    }
+}
+
+void Fleet::arm_gate() {
+    const auto deadline = gate_.deadline();
+    if (!deadline) {
+        gate_timer_.cancel();
+        return;
+    }
+    gate_timer_.expires_at(*deadline);
+    gate_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        grant(gate_.expire(Clock::now()));
+        arm_gate();
+    });
+}
+
+// ---- processes ------------------------------------------------------------------------------------------------------
+
+void Fleet::process_started(pid_t pid) { masters_.insert(pid); }
+
+void Fleet::process_ended(pid_t pid, bool is_child, common::TimePoint deadline) {
+    masters_.erase(pid);
+    orphans_.add(pid, is_child, deadline);
+}
+
+void Fleet::forget(const std::string& name) {
+    boost::asio::post(io_, [this, alive = alive_, name] {
+        if (!*alive) return;
+        const auto found = hosts_.find(name);
+        // It may have come back meanwhile.
+        if (found == hosts_.end() || !found->second->is_removed() || found->second->has_processes()) return;
+        hosts_.erase(found);
+        check_stopped();
+    });
+}
+
+void Fleet::became_idle(const std::string&) {
+    if (!is_shutting_down_ || is_check_posted_) return;
+    is_check_posted_ = true;
+    boost::asio::post(io_, [this, alive = alive_] {
+        if (!*alive) return;
+        is_check_posted_ = false;
+        check_stopped();
+    });
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void Fleet::shut_down(supervise::StopMode mode, std::function<void()> on_stopped) {
+    is_shutting_down_ = true;
+    on_stopped_ = std::move(on_stopped);
+    log::info("shutting down", {{"mode", mode == supervise::StopMode::graceful ? "graceful" : "fast"},
+                                {"vassals", hosts_.size()}});
+    stop_hosts(mode);
+    for (const auto& adoption : adoptions_) adoption->give_up();
+    if (mode == supervise::StopMode::fast) orphans_.kill_all();
+    became_idle({});
+}
+
+void Fleet::stop_hosts(supervise::StopMode mode) {
+    for (const auto& [name, host] : hosts_) host->shut_down(mode);
+}
+
+void Fleet::check_stopped() {
+    if (!is_shutting_down_ || !on_stopped_ || !orphans_.empty() || !adoptions_.empty()) return;
+    for (const auto& [name, host] : hosts_) {
+        if (host->has_processes()) return;
+    }
+    const auto on_stopped = std::move(on_stopped_);
+    on_stopped_ = nullptr;
+    hosts_.clear();
+    on_stopped();
+}
+
+void Fleet::leave() {
+    for (const auto& [name, host] : hosts_) host->leave();
+}
+
+void Fleet::reopen_logs() {
+    for (const auto& [name, host] : hosts_) host->reopen_logs();
+}
+
+// ---- FleetApi -------------------------------------------------------------------------------------------------------
+
+std::vector<std::string> Fleet::names() const {
+    std::vector<std::string> out;
+    out.reserve(hosts_.size());
+    for (const auto& [name, host] : hosts_) out.push_back(name);
+    return out;
+}
+
+std::optional<VassalView> Fleet::view(std::string_view name) const {
+    const auto found = hosts_.find(name);
+    if (found == hosts_.end()) return std::nullopt;
+    return found->second->view();
+}
+
+void Fleet::request(std::string_view name, supervise::Operation operation, const Actor& actor,
+                    std::function<void(const Outcome&)> done) {
+    const auto found = hosts_.find(name);
+    if (found != hosts_.end()) return found->second->request(operation, actor, std::move(done));
+    Outcome outcome{false, {"request", "no such app: " + std::string(name), ""}, {}};
+    boost::asio::post(io_, [done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
+}
+
+class Fleet::LogSubscription final : public FleetApi::Subscription {
+public:
+    LogSubscription(Fleet& fleet, std::uint64_t id) : fleet_(fleet), alive_(fleet.alive_), id_(id) {}
+    ~LogSubscription() override {
+        if (*alive_) std::erase_if(fleet_.followers_, [this](const Follower& follower) { return follower.id == id_; });
+    }
+
+private:
+    Fleet& fleet_;
+    std::shared_ptr<bool> alive_;
+    std::uint64_t id_;
+};
+
+std::unique_ptr<FleetApi::Subscription> Fleet::follow_log(std::string_view name, OnLine on_line) {
+    followers_.push_back({++last_follower_, std::string(name), std::move(on_line)});
+    return std::make_unique<LogSubscription>(*this, last_follower_);
+}
+
+void Fleet::log_line(const std::string& name, const common::link::LogRecord& record) {
+    static constexpr std::string_view streams[] = {"out", "err", "master"};
+    if (record.dropped > 0) log::warn("log lines dropped", {{"vassal", name}, {"lines", record.dropped}});
+    log::app_line(name, record.worker, streams[static_cast<std::size_t>(record.stream) % 3], record.time_us, record.text);
+    if (followers_.empty()) return;
+    // A callback may end a subscription, its own or another one.
+    std::vector<std::uint64_t> ids;
+    for (const Follower& follower : followers_) {
+        if (follower.name == name) ids.push_back(follower.id);
+    }
+    for (const std::uint64_t id : ids) {
+        const auto found = std::find_if(followers_.begin(), followers_.end(), [id](const Follower& f) { return f.id == id; });
+        if (found == followers_.end()) continue;
+        const OnLine on_line = found->on_line;
+        on_line(record);
+    }
+}
+
+FleetApi::Self Fleet::self() const {
+    return {EMPEROR_VERSION, ::getpid(), started_us_, options_.directories, options_.runtime_directory, is_shutting_down_};
+}
+
+void Fleet::rescan() {
+    if (is_scanning_allowed_) watcher_.mark_dirty();
+}
+
+}  // namespace emperor::fleet

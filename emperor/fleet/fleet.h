@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// All vassals of one emperor: scans the directories, plans, tells every vassal's host, hands out start slots, reaps,
+// adopts what a former emperor left, and ends. The imperative shell around plan/ and supervise/; single-threaded, in the
+// event loop of the io_context, which outlives it. Owned by the emperor's main.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "emperor/fleet/adoption.h"
+#include "emperor/fleet/desired.h"
+#include "emperor/fleet/fleet_api.h"
+#include "emperor/fleet/options.h"
+#include "emperor/fleet/vassal_host.h"
+#include "emperor/plan/plan.h"
+#include "emperor/process/orphans.h"
+#include "emperor/process/reaper.h"
+#include "emperor/supervise/start_gate.h"
+#include "emperor/watch/scanner.h"
+#include "emperor/watch/watcher.h"
+
+namespace emperor::fleet {
+
+class Fleet final : public FleetApi, public HostContext {
+public:
+    Fleet(boost::asio::io_context& io, FleetOptions options);
+    ~Fleet() override;
+
+    // Adopts what is left of a former emperor, then scans and watches.
+    void start();
+
+    // Stops everything; `on_stopped` is called when no process is left. Again with `fast` to hurry.
+    void shut_down(supervise::StopMode mode, std::function<void()> on_stopped);
+    // Lets go of everything without stopping it, for the next emperor. Nothing is asked of the fleet afterwards.
+    void leave();
+    void reopen_logs();
+
+    // ---- FleetApi ----
+    [[nodiscard]] std::vector<std::string> names() const override;
+    [[nodiscard]] std::optional<VassalView> view(std::string_view name) const override;
+    void request(std::string_view name, supervise::Operation operation, const Actor& actor,
+                 std::function<void(const Outcome&)> done) override;
+    [[nodiscard]] std::unique_ptr<Subscription> follow_log(
+        std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) override;
+    [[nodiscard]] Self self() const override;
+    void rescan() override;
+
+private:
+    // ---- HostContext ----
+    void acquire_slot(const std::string& name) override;
+    void release_slot(const std::string& name) override;
+    void log_line(const std::string& name, const common::link::LogRecord& record) override;
+    void process_started(pid_t pid) override;
+    void process_ended(pid_t pid, bool is_child, common::TimePoint deadline) override;
+    void forget(const std::string& name) override;
+    void became_idle(const std::string& name) override;
+
+    void scan_now();
+    void apply(const plan::Action& action);
+    bool desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause);
+    [[nodiscard]] plan::Known known() const;
+    void complete_adopted(const plan::Desired& desired);
+    void note_directories(const watch::Scan& scan);
+    VassalHost& host_of(const std::string& name);
+
+    void adopt_next();
+    void adopted(AdoptionResult result);
+    void begin_watching();
+
+    void grant(const supervise::StartGate::Granted& names);
+    void arm_gate();
+    void stop_hosts(supervise::StopMode mode);
+    void check_stopped();
+
+    class LogSubscription;
+    using OnLine = std::function<void(const common::link::LogRecord&)>;
+    struct Follower {
+        std::uint64_t id;
+        std::string name;
+        OnLine on_line;
+    };
+
+    boost::asio::io_context& io_;
+    FleetOptions options_;
+    std::int64_t started_us_;
+    std::shared_ptr<bool> alive_;  // second owner: posted handlers and log subscriptions, which may outlive us
+
+    watch::Scanner scanner_;
+    watch::Watcher watcher_;
+    DesiredBuilder builder_;
+    supervise::StartGate gate_;
+    boost::asio::steady_timer gate_timer_;
+    std::unordered_set<pid_t> masters_;  // held by a Child
+    process::Orphans orphans_;
+    process::Reaper reaper_;
+    std::vector<std::unique_ptr<Adoption>> adoptions_;
+
+    std::map<std::string, std::unique_ptr<VassalHost>, std::less<>> hosts_;
+    std::map<std::string, std::string> directory_problems_;
+    std::vector<Follower> followers_;
+    std::uint64_t last_follower_ = 0;
+
+    bool is_scanning_allowed_ = false;
+    bool has_listen_failures_ = false;
+    bool is_shutting_down_ = false;
+    bool is_check_posted_ = false;
+    std::function<void()> on_stopped_;
+};
+
+}  // namespace emperor::fleet

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The level-triggered half of the fleet: look at the directories, compare with what is there, tell the hosts.
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "common/log/log.h"
+#include "emperor/fleet/fleet.h"
+
+namespace emperor::fleet {
+
+namespace log = common::log;
+using plan::Action;
+
+void Fleet::scan_now() {
+    if (!is_scanning_allowed_ || is_shutting_down_) return;
+    const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now());
+    note_directories(scan);
+    const plan::Desired desired = builder_.build(scan);
+    has_listen_failures_ = false;
+    for (const Action& action : plan::plan(desired, known())) apply(action);
+    complete_adopted(desired);
+    watcher_.watch_targets(scan.link_targets);
+    if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);
+    // An address in use becomes free without a word from inotify.
+    if (has_listen_failures_) watcher_.rescan_after(std::chrono::seconds(2));
+}
+
+// An adopted configuration came from a record, which knows no origins: the file, if it still says the same, does.
+void Fleet::complete_adopted(const plan::Desired& desired) {
+    for (const plan::DesiredFile& file : desired.files) {
+        const auto found = hosts_.find(file.name);
+        if (found == hosts_.end() || !file.effective || !found->second->desired()) continue;
+        const Deployment& known = *found->second->desired();
+        if (known.file == file.path && known.effective->origins.empty() && *known.effective->values == *file.effective->values)
+            found->second->refresh(file.effective);
+    }
+}
+
+void Fleet::note_directories(const watch::Scan& scan) {
+    for (const watch::ScannedDirectory& directory : scan.directories) {
+        std::string& problem = directory_problems_[directory.path];
+        if (problem == directory.problem) continue;
+        problem = directory.problem;
+        if (problem.empty()) log::info("directory readable again", {{"directory", directory.path}});
+        else log::error("directory unreadable", {{"directory", directory.path}, {"reason", problem}});
+    }
+}
+
+plan::Known Fleet::known() const {
+    plan::Known known;
+    for (const auto& [name, host] : hosts_) {
+        if (host->is_removed()) continue;
+        plan::KnownVassal item;
+        item.path = host->file();
+        item.invalid = host->invalid_text();
+        if (const DeploymentPtr& desired = host->desired()) {
+            item.path = desired->file;
+            item.values = desired->effective->values;
+            item.stamp = desired->stamp;
+            item.uid = desired->identity.uid;
+            item.gid = desired->identity.gid;
+        }
+        known.emplace(name, std::move(item));
+    }
+    return known;
+}
+
+VassalHost& Fleet::host_of(const std::string& name) {
+    auto& host = hosts_[name];
+    if (!host) host = std::make_unique<VassalHost>(io_, *this, options_, name);
+    return *host;
+}
+
+bool Fleet::desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause) {
+    auto deployment = std::make_shared<Deployment>();
+    deployment->file = file.path;
+    deployment->stamp = file.stamp;
+    deployment->identity = builder_.identity_of(file.path);
+    deployment->effective = file.effective;
+    deployment->spec = make_spec(file.effective->config);
+    return host.desire(std::move(deployment), cause);
+}
+
+void Fleet::apply(const Action& action) {
+    log::debug("planned", {{"vassal", action.name}, {"action", plan::name_of(action.kind)}, {"cause", action.cause}});
+    switch (action.kind) {
+        case Action::Kind::removed:
+            if (const auto found = hosts_.find(action.name); found != hosts_.end()) found->second->remove();
+            return;
+        case Action::Kind::invalid:
+            host_of(action.name).refuse(action.file ? action.file->path : "", action.diagnostics);
+            return;
+        case Action::Kind::recovered: host_of(action.name).recover(); return;
+        case Action::Kind::changed:
+        case Action::Kind::touched:
+        case Action::Kind::defaults_changed:
+        case Action::Kind::added:
+            if (!desire(host_of(action.name), *action.file, action.cause)) has_listen_failures_ = true;
+            return;
+    }
+}
+
+}  // namespace emperor::fleet

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a host carries out what its machine decided.
+#include <boost/asio/post.hpp>
+
+#include "common/log/log.h"
+#include "emperor/fleet/record.h"
+#include "emperor/fleet/vassal_host.h"
+
+namespace emperor::fleet {
+
+namespace link = common::link;
+using supervise::Report;
+
+namespace {
+
+constexpr std::size_t max_history = 100;
+constexpr std::size_t last_log_lines = 20;
+
+// The word for logs and history, and how loud it is.
+struct ReportStyle {
+    const char* event;
+    common::log::Level level;
+};
+
+ReportStyle style_of(Report::Kind kind) {
+    using common::log::Level;
+    switch (kind) {
+        case Report::Kind::starting: return {"starting", Level::info};
+        case Report::Kind::running: return {"running", Level::info};
+        case Report::Kind::reloading: return {"reloading", Level::info};
+        case Report::Kind::reloaded: return {"reloaded", Level::info};
+        case Report::Kind::reload_failed: return {"reload failed", Level::error};
+        case Report::Kind::start_failed: return {"start failed", Level::error};
+        case Report::Kind::crashed: return {"crashed", Level::error};
+        case Report::Kind::backoff: return {"backoff", Level::warn};
+        case Report::Kind::stopping: return {"stopping", Level::info};
+        case Report::Kind::stopped: return {"stopped", Level::info};
+        case Report::Kind::removed: return {"removed", Level::info};
+        case Report::Kind::invalid: return {"invalid", Level::error};
+        case Report::Kind::degraded: return {"degraded", Level::warn};
+        case Report::Kind::recovered: return {"recovered", Level::info};
+    }
+    return {"unknown", Level::info};
+}
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+    using Handlers::operator()...;
+};
+
+}  // namespace
+
+void VassalHost::execute(const supervise::Command& command) {
+    std::visit(
+        Overloaded{
+            [this](const supervise::AcquireStartSlot&) { context_.acquire_slot(name_); },
+            [this](const supervise::ReleaseStartSlot&) { context_.release_slot(name_); },
+            [this](const supervise::Spawn& spawn_command) { spawn(spawn_command); },
+            [this](const supervise::SendPromote& promote) {
+                if (Instance* instance = find(promote.generation)) instance->send(link::Promote{});
+            },
+            [this](const supervise::SendStop& stop) {
+                Instance* instance = find(stop.generation);
+                if (!instance) return;
+                instance->set_state(Instance::State::draining);
+                instance->send(link::Stop{stop.mode == supervise::StopMode::graceful, stop.reason});
+            },
+            [this](const supervise::Kill& kill) {
+                Instance* instance = find(kill.generation);
+                if (!instance) return;
+                instance->set_state(Instance::State::killing);
+                instance->kill();
+            },
+            [this](const supervise::ArmTimer& timer) {
+                if (timer.generation == 0) arm_own(timer.deadline);
+                else if (Instance* instance = find(timer.generation)) instance->arm(timer.deadline);
+            },
+            [this](const supervise::DisarmTimer& timer) {
+                if (timer.generation == 0) timer_.cancel();
+                else if (Instance* instance = find(timer.generation)) instance->disarm();
+            },
+            [this](const supervise::Activated& activated) {
+                if (const Instance* instance = find(activated.generation)) activated_ = instance->launch();
+            },
+            [this](const supervise::OperationDone& done) { finish(done); },
+            [this](const Report& what) { report(what); },
+            [this](const supervise::Forget&) { context_.forget(name_); },
+        },
+        command);
+}
+
+void VassalHost::arm_own(common::TimePoint deadline) {
+    timer_.expires_at(deadline);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error && timer_.expiry() <= common::Clock::now()) push(supervise::TimerFired{0});
+    });
+}
+
+LaunchPtr VassalHost::launch_of(std::uint64_t spec) const {
+    for (const LaunchPtr& launch : {newest_, activated_}) {
+        if (launch && launch->deployment->spec->id == spec) return launch;
+    }
+    for (const auto& [generation, instance] : instances_) {
+        if (instance->launch()->deployment->spec->id == spec) return instance->launch();
+    }
+    return nullptr;
+}
+
+// Listeners and scoreboard of a launch: they are there but for the first start, and for a start after a stop.
+common::Result<void> VassalHost::prepare(Launch& launch) {
+    if (!launch.has_listeners) {
+        auto opened = pool_.open(*launch.deployment);
+        if (!opened) return common::failure(common::config::headline(opened.error()));
+        launch.listeners = std::move(*opened);
+        launch.has_listeners = true;
+    }
+    if (board_) return {};
+    auto created = common::scoreboard::create(name_);
+    if (!created) return created.error();
+    auto mapped = common::scoreboard::map(created->get());
+    if (!mapped) return mapped.error();
+    scoreboard_ = std::move(*created);
+    board_ = std::move(*mapped);
+    return {};
+}
+
+void VassalHost::spawn(const supervise::Spawn& command) {
+    const LaunchPtr launch = launch_of(command.spec->id);
+    auto fail = [&](const char* step, std::string reason) {
+        push(supervise::InstanceSpawnFailed{command.generation, {step, std::move(reason), ""}});
+    };
+    if (!launch) return fail("spawn", "its configuration was replaced meanwhile");
+    if (const auto prepared = prepare(*launch); !prepared) return fail("listen", prepared.error().message());
+    auto parts = start_instance(options_, {name_, command.generation, command.bank, launch, scoreboard_.get()});
+    if (!parts) return fail("spawn", parts.error().message());
+    const pid_t pid = parts->process.pid;
+    context_.process_started(pid);
+    auto instance = std::make_unique<Instance>(io_, *this, std::move(*parts));
+    instance->set_state(Instance::State::starting);
+    instances_[command.generation] = std::move(instance);
+    common::log::debug("spawned", {{"vassal", name_}, {"generation", command.generation}, {"pid", pid}});
+    write_record();
+    push(supervise::InstanceSpawned{command.generation, pid});
+}
+
+void VassalHost::remember(std::string event, supervise::Generation generation, std::string text) {
+    history_.push_back({epoch_us(), std::move(event), generation, std::move(text)});
+    if (history_.size() > max_history) history_.pop_front();
+}
+
+void VassalHost::report(const Report& what) {
+    const ReportStyle style = style_of(what.kind);
+    if (what.kind == Report::Kind::crashed) ++restarts_;
+    if (what.kind == Report::Kind::reloaded) ++reloads_;
+    remember(style.event, what.generation, what.text);
+    common::log::write(style.level, style.event,
+                       {{"vassal", name_}, {"generation", what.generation}, {"reason", what.text}});
+}
+
+void VassalHost::finish(const supervise::OperationDone& done) {
+    const auto found = waiting_.find(done.ticket);
+    if (found == waiting_.end()) return;
+    Outcome outcome{done.ok, done.failure, {}};
+    if (!done.ok && board_) outcome.last_log = common::scoreboard::read_log(board_.board(), last_log_lines);
+    boost::asio::post(io_, [callback = std::move(found->second), outcome = std::move(outcome)] { callback(outcome); });
+    waiting_.erase(found);
+}
+
+void VassalHost::write_record() const {
+    std::vector<RecordedInstance> recorded;
+    for (const auto& [generation, instance] : instances_) {
+        RecordedInstance item;
+        item.generation = generation;
+        item.pid = instance->pid();
+        item.start_ticks = instance->start_ticks();
+        item.bank = instance->bank();
+        item.state = std::string(name_of(instance->state()));
+        item.deployment = instance->launch()->deployment;
+        item.started_us = instance->started_us();
+        for (const auto& listener : instance->launch()->listeners) item.socket_inodes.push_back(listener->socket_inode());
+        recorded.push_back(std::move(item));
+    }
+    if (const auto written = fleet::write_record(options_.directory_of(name_), recorded); !written)
+        common::log::warn("record not written", {{"vassal", name_}, {"reason", written.error().message()}});
+}
+
+void VassalHost::write_held(bool is_held_now) const {
+    if (const auto written = set_held(options_.directory_of(name_), is_held_now); !written)
+        common::log::warn("hold not recorded", {{"vassal", name_}, {"reason", written.error().message()}});
+}
+
+}  // namespace emperor::fleet

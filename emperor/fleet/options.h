@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the fleet is told at its start, and where its files lie in the runtime directory. Values only.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <string>
+#include <vector>
+
+namespace emperor::fleet {
+
+struct FleetOptions {
+    std::vector<std::string> directories;
+    std::string runtime_directory;
+    std::string vassal_program;      // absolute path of the `vassal` binary
+    std::size_t start_parallelism = 4;
+    rlimit open_files{};             // the limit that the emperor was started with; children get it back
+
+    [[nodiscard]] std::string sockets_directory() const { return runtime_directory + "/sockets"; }
+    [[nodiscard]] std::string vassals_directory() const { return runtime_directory + "/vassals"; }
+    [[nodiscard]] std::string directory_of(const std::string& name) const { return vassals_directory() + "/" + name; }
+};
+
+}  // namespace emperor::fleet

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/fleet/record.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "common/base/unique_fd.h"
+
+namespace emperor::fleet {
+
+using common::Result;
+using nlohmann::json;
+
+namespace {
+
+constexpr int record_version = 1;
+constexpr std::uintmax_t max_record_size = 4u << 20;
+
+json to_json(const common::config::Identity& identity) {
+    return {{"uid", identity.uid}, {"gid", identity.gid}, {"groups", identity.groups}, {"user", identity.user},
+            {"home", identity.home}};
+}
+
+json to_json(const watch::FileStamp& stamp) {
+    return {{"inode", stamp.inode}, {"mtime_ns", stamp.mtime_ns}, {"size", stamp.size}, {"link_inode", stamp.link_inode},
+            {"link_mtime_ns", stamp.link_mtime_ns}};
+}
+
+json to_json(const RecordedInstance& item) {
+    const Deployment& deployment = *item.deployment;
+    return {{"generation", item.generation}, {"pid", item.pid}, {"start_ticks", item.start_ticks}, {"bank", item.bank},
+            {"state", item.state}, {"started_us", item.started_us}, {"file", deployment.file},
+            {"stamp", to_json(deployment.stamp)}, {"identity", to_json(deployment.identity)},
+            {"config", *deployment.effective->values}, {"sockets", item.socket_inodes}};
+}
+
+// at() throws on what is missing, get() on what has another type; read_record turns that into an error.
+RecordedInstance from_json(const json& item) {
+    auto deployment = std::make_shared<Deployment>();
+    deployment->file = item.at("file").get<std::string>();
+    const json& stamp = item.at("stamp");
+    deployment->stamp = {stamp.at("inode").get<std::uint64_t>(), stamp.at("mtime_ns").get<std::int64_t>(),
+                         stamp.at("size").get<std::int64_t>(), stamp.at("link_inode").get<std::uint64_t>(),
+                         stamp.at("link_mtime_ns").get<std::int64_t>()};
+    const json& identity = item.at("identity");
+    deployment->identity = {identity.at("uid").get<uid_t>(), identity.at("gid").get<gid_t>(),
+                            identity.at("groups").get<std::vector<gid_t>>(), identity.at("user").get<std::string>(),
+                            identity.at("home").get<std::string>()};
+    auto effective = std::make_shared<common::config::Effective>();
+    effective->values = std::make_shared<const json>(item.at("config"));
+    auto config = common::config::config_from_json(*effective->values);
+    if (!config) throw std::runtime_error(config.error().message());
+    effective->config = std::move(*config);
+    deployment->effective = std::move(effective);
+    deployment->spec = make_spec(deployment->effective->config);
+    return {item.at("generation").get<supervise::Generation>(), item.at("pid").get<pid_t>(),
+            item.at("start_ticks").get<std::uint64_t>(), item.at("bank").get<int>(), item.at("state").get<std::string>(),
+            item.at("started_us").get<std::int64_t>(), std::move(deployment),
+            item.at("sockets").get<std::vector<std::uint64_t>>()};
+}
+
+Result<void> write_atomically(const std::string& directory, const std::string& name, const std::string& text) {
+    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return common::system_error("create " + directory);
+    const std::string path = directory + "/" + name;
+    const std::string temporary = path + ".new";
+    common::UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return common::system_error("create " + temporary);
+    for (std::size_t done = 0; done < text.size();) {
+        const ssize_t written = ::write(file.get(), text.data() + done, text.size() - done);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return common::system_error("write " + temporary);
+        done += static_cast<std::size_t>(written);
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return common::system_error("replace " + path);
+    return {};
+}
+
+}  // namespace
+
+Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances) {
+    if (instances.empty()) {
+        ::unlink((directory + "/record.json").c_str());
+        return {};
+    }
+    json document{{"version", record_version}, {"instances", json::array()}};
+    for (const RecordedInstance& item : instances) document["instances"].push_back(to_json(item));
+    return write_atomically(directory, "record.json", document.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+Result<std::vector<RecordedInstance>> read_record(const std::string& directory) {
+    const std::string path = directory + "/record.json";
+    std::vector<RecordedInstance> instances;
+    std::error_code code;
+    const auto size = std::filesystem::file_size(path, code);
+    if (code == std::errc::no_such_file_or_directory) return instances;
+    if (code || size > max_record_size) return common::failure("read " + path + ": not a record");
+    std::ifstream in(path);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    try {
+        const json document = json::parse(text);
+        if (document.at("version").get<int>() != record_version) return common::failure(path + ": of another version");
+        for (const json& item : document.at("instances")) instances.push_back(from_json(item));
+    } catch (const std::exception& error) {
+        return common::failure("read " + path + ": " + error.what());
+    }
+    return instances;
+}
+
+void remove_record(const std::string& directory) noexcept {
+    std::error_code code;
+    for (std::filesystem::directory_iterator item(directory, code), end; !code && item != end; item.increment(code)) {
+        const std::string name = item->path().filename().string();
+        if (name.starts_with("record.json") || name.starts_with("rendezvous-")) ::unlink(item->path().c_str());
+    }
+    ::rmdir(directory.c_str());  // fails while `held` is in it, as it should
+}
+
+bool is_held(const std::string& directory) { return ::access((directory + "/held").c_str(), F_OK) == 0; }
+
+Result<void> set_held(const std::string& directory, bool held) {
+    if (held) return write_atomically(directory, "held", "");
+    if (::unlink((directory + "/held").c_str()) != 0 && errno != ENOENT)
+        return common::system_error("remove " + directory + "/held");
+    return {};
+}
+
+}  // namespace emperor::fleet

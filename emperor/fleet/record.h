@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an emperor leaves for the next one, in its own 0700 directory vassals/NAME/: which masters run with which
+// configuration on which sockets (record.json, 0600, replaced atomically), and whether an operator stopped the vassal
+// (held). The next emperor believes this and nothing that a tenant's process says about itself.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "emperor/fleet/deployment.h"
+#include "emperor/supervise/types.h"
+
+namespace emperor::fleet {
+
+struct RecordedInstance {
+    supervise::Generation generation = 0;
+    pid_t pid = 0;
+    std::uint64_t start_ticks = 0;  // pid and ticks name a process for ever
+    int bank = 0;
+    std::string state;              // as name_of(Instance::State)
+    std::int64_t started_us = 0;
+    DeploymentPtr deployment;       // read back: without origins, with a spec of its own
+    std::vector<std::uint64_t> socket_inodes;  // of the listeners, in the order of `listen`
+};
+
+// An empty list removes the file.
+[[nodiscard]] common::Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances);
+// No file: an empty list. A file that is not understood (another version's) is an error.
+[[nodiscard]] common::Result<std::vector<RecordedInstance>> read_record(const std::string& directory);
+// record.json and rendezvous sockets; the directory too, unless the vassal is held.
+void remove_record(const std::string& directory) noexcept;
+
+[[nodiscard]] bool is_held(const std::string& directory);
+[[nodiscard]] common::Result<void> set_held(const std::string& directory, bool is_held);
+
+}  // namespace emperor::fleet

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/fleet/vassal_host.h"
+
+#include <boost/asio/post.hpp>
+#include <functional>
+
+#include "common/log/log.h"
+#include "emperor/fleet/record.h"
+
+namespace emperor::fleet {
+
+namespace link = common::link;
+using common::config::Diagnostics;
+
+VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, std::string name)
+    : io_(io), context_(context), options_(options), name_(std::move(name)),
+      // The name and the process seed the jitter: vassals that crash together do not come back together.
+      machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
+               is_held(options.directory_of(name_))),
+      pool_(name_, options.sockets_directory()), timer_(io), shown_since_us_(epoch_us()),
+      was_held_(is_held(options.directory_of(name_))) {}
+
+VassalHost::~VassalHost() {
+    if (!is_left_) remove_record(options_.directory_of(name_));
+}
+
+// ---- events ---------------------------------------------------------------------------------------------------------
+
+void VassalHost::push(supervise::VassalEvent event) {
+    events_.push_back(std::move(event));
+    if (is_working_) return;
+    is_working_ = true;
+    while (!events_.empty()) {
+        const supervise::VassalEvent next = std::move(events_.front());
+        events_.pop_front();
+        const supervise::Commands commands = machine_.on(next, common::Clock::now());
+        after_event(next);
+        for (const supervise::Command& command : commands) execute(command);
+    }
+    is_working_ = false;
+    settle();
+}
+
+// What the machine just learnt is true of the instances too, before commands refer to them.
+void VassalHost::after_event(const supervise::VassalEvent& event) {
+    if (const auto* exited = std::get_if<supervise::InstanceExited>(&event)) instances_.erase(exited->generation);
+}
+
+void VassalHost::settle() {
+    const supervise::VassalStatus status = machine_.status();
+    if (status.state != shown_) {
+        shown_ = status.state;
+        shown_since_us_ = epoch_us();
+    }
+    if (status.is_held != was_held_) {
+        was_held_ = status.is_held;
+        write_held(was_held_);
+    }
+    if (!instances_.empty()) return;
+    // Nobody will accept: clients are better told so at once than left in a queue. A start opens them again.
+    if (status.state == supervise::DisplayState::stopped || is_shutting_down_) {
+        for (const LaunchPtr& launch : {newest_, activated_}) {
+            if (launch) {
+                launch->listeners.clear();
+                launch->has_listeners = false;
+            }
+        }
+    }
+    context_.became_idle(name_);
+}
+
+bool VassalHost::desire(DeploymentPtr deployment, const std::string& cause) {
+    file_ = deployment->file;
+    is_removed_ = false;
+    auto launch = std::make_shared<Launch>();
+    launch->deployment = deployment;
+    // A vassal that is not going to run claims no address.
+    if (deployment->spec->is_enabled && !machine_.status().is_held) {
+        auto opened = pool_.open(*deployment);
+        if (!opened) {
+            show_invalid(deployment->file, {opened.error()});
+            return false;
+        }
+        launch->listeners = std::move(*opened);
+        launch->has_listeners = true;
+    }
+    diagnostics_.clear();
+    invalid_text_.clear();
+    desired_ = std::move(deployment);
+    newest_ = std::move(launch);
+    push(supervise::ConfigChanged{desired_->spec, {cause}});
+    return true;
+}
+
+void VassalHost::recover() {
+    diagnostics_.clear();
+    invalid_text_.clear();
+    if (desired_) push(supervise::ConfigChanged{desired_->spec, {"valid again"}});
+}
+
+void VassalHost::refuse(std::string file, Diagnostics diagnostics) {
+    is_removed_ = false;
+    show_invalid(std::move(file), std::move(diagnostics));
+}
+
+void VassalHost::show_invalid(std::string file, Diagnostics diagnostics) {
+    if (file_.empty() || !desired_) file_ = std::move(file);
+    const std::string text = common::config::render(diagnostics);
+    if (text == invalid_text_) return;
+    invalid_text_ = text;
+    diagnostics_ = std::move(diagnostics);
+    std::string headline;
+    for (const auto& diagnostic : diagnostics_) {
+        if (diagnostic.severity != common::config::Diagnostic::Severity::error) continue;
+        if (headline.empty()) headline = common::config::headline(diagnostic);
+        common::log::error("configuration invalid", {{"vassal", name_}, {"reason", common::config::headline(diagnostic)}});
+    }
+    push(supervise::ConfigInvalid{std::move(headline)});
+}
+
+void VassalHost::remove() {
+    file_.clear();
+    diagnostics_.clear();
+    invalid_text_.clear();
+    is_removed_ = true;
+    push(supervise::ConfigRemoved{});
+}
+
+void VassalHost::refresh(std::shared_ptr<const common::config::Effective> effective) {
+    auto fresh = std::make_shared<Deployment>(*desired_);
+    fresh->effective = std::move(effective);
+    for (const LaunchPtr& launch : {newest_, activated_}) {
+        if (launch && launch->deployment == desired_) launch->deployment = fresh;
+    }
+    desired_ = std::move(fresh);
+}
+
+void VassalHost::request(supervise::Operation operation, const Actor& actor, Done done) {
+    static constexpr std::string_view names[] = {"start", "stop", "restart", "reload"};
+    const std::string_view word = names[static_cast<std::size_t>(operation)];
+    const std::uint64_t ticket = ++last_ticket_;
+    waiting_.emplace(ticket, std::move(done));
+    const std::string who = actor.name.empty() ? std::to_string(actor.uid) : actor.name;
+    common::log::info("operator request", {{"vassal", name_}, {"operation", word}, {"uid", actor.uid}, {"pid", actor.pid}});
+    push(supervise::OperatorRequest{operation, ticket, {"operator " + who + ": " + std::string(word)}});
+}
+
+void VassalHost::grant_slot() { push(supervise::StartSlotGranted{}); }
+
+void VassalHost::shut_down(supervise::StopMode mode) {
+    is_shutting_down_ = true;
+    push(supervise::ShutdownBegan{mode});
+}
+
+void VassalHost::reopen_logs() {
+    for (const auto& [generation, instance] : instances_) instance->send(link::ReopenLogs{});
+}
+
+void VassalHost::leave() {
+    is_left_ = true;
+    write_record();
+    for (const auto& listener : pool_.live()) listener->leave_file();
+}
+
+void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board,
+                       bool is_draining) {
+    if (!board_) {
+        scoreboard_ = std::move(scoreboard);
+        board_ = std::move(board);
+    }
+    const LaunchPtr launch = parts.launch;
+    file_ = launch->deployment->file;
+    if (!is_draining || !desired_) {
+        desired_ = launch->deployment;
+        newest_ = launch;
+    }
+    if (!is_draining) activated_ = launch;
+    const supervise::InstanceAdopted event{parts.generation, parts.bank, launch->deployment->spec, parts.process.pid,
+                                           is_draining};
+    context_.process_started(parts.process.pid);
+    auto instance = std::make_unique<Instance>(io_, *this, std::move(parts));
+    instance->set_state(is_draining ? Instance::State::draining : Instance::State::serving);
+    instances_.emplace(event.generation, std::move(instance));
+    common::log::info("adopted", {{"vassal", name_}, {"generation", event.generation}, {"pid", event.pid}});
+    push(event);
+    write_record();
+}
+
+// ---- what instances say ---------------------------------------------------------------------------------------------
+
+void VassalHost::on_message(Instance& instance, const link::MasterMessage& message) {
+    const supervise::Generation generation = instance.generation();
+    if (const auto* hello = std::get_if<link::Hello>(&message)) {
+        if (hello->version != link::protocol_version)
+            push(supervise::InstanceFailed{generation, {"link", "the vassal program speaks another version of the link protocol", ""}});
+    } else if (const auto* step = std::get_if<link::Step>(&message)) {
+        push(supervise::InstanceStep{generation, step->name});
+    } else if (std::get_if<link::Ready>(&message)) {
+        instance.set_state(Instance::State::ready);
+        push(supervise::InstanceReady{generation});
+    } else if (const auto* failed = std::get_if<link::Failed>(&message)) {
+        push(supervise::InstanceFailed{generation, {failed->step, failed->reason, failed->detail}});
+    } else if (std::get_if<link::Promoted>(&message)) {
+        instance.set_state(Instance::State::serving);
+        push(supervise::InstancePromoted{generation});
+        write_record();
+    } else if (const auto* serving = std::get_if<link::ServingChanged>(&message)) {
+        push(supervise::InstanceServing{generation, serving->is_serving, serving->reason});
+    } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
+        common::log::info("worker started", {{"vassal", name_}, {"generation", generation}, {"worker", started->worker},
+                                             {"pid", started->pid}});
+    } else if (const auto* exited = std::get_if<link::WorkerExited>(&message)) {
+        common::log::write(exited->expected ? common::log::Level::info : common::log::Level::warn, "worker exited",
+                           {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},
+                            {"pid", exited->pid}, {"status", exited->status.text()}, {"reason", exited->reason},
+                            {"retry_ms", exited->retry_ms}});
+        if (!exited->expected) remember("worker_exited", generation, "worker " + std::to_string(exited->worker) + " (pid " +
+                                        std::to_string(exited->pid) + "): " + exited->reason);
+    }
+}
+
+void VassalHost::on_log(const link::LogRecord& record) { context_.log_line(name_, record); }
+
+void VassalHost::on_deadline(Instance& instance) { push(supervise::TimerFired{instance.generation()}); }
+
+void VassalHost::on_exit(Instance& instance, const common::ExitStatus& status) {
+    const supervise::Generation generation = instance.generation();
+    const auto state = instance.state();
+    common::log::write(status.is_success() || state == Instance::State::draining ? common::log::Level::info
+                                                                                 : common::log::Level::warn,
+                       "master exited", {{"vassal", name_}, {"generation", generation}, {"pid", instance.pid()},
+                                         {"status", status.text()}});
+    // A master that was to end took its workers along, or was killed with them; any other may have left some.
+    const auto drain = state == Instance::State::killing ? common::Duration{}
+                                                         : instance.launch()->deployment->spec->drain_timeout;
+    context_.process_ended(instance.pid(), instance.is_child(), common::Clock::now() + drain);
+    ::unlink(rendezvous_path(options_, name_, generation).c_str());
+    push(supervise::InstanceExited{generation, status});
+    write_record();
+}
+
+// ---- views ----------------------------------------------------------------------------------------------------------
+
+Instance* VassalHost::find(supervise::Generation generation) const {
+    const auto found = instances_.find(generation);
+    return found == instances_.end() ? nullptr : found->second.get();
+}
+
+std::string VassalHost::role_of(const Instance& instance, const supervise::VassalStatus& status) const {
+    if (instance.generation() == status.active) return "active";
+    return instance.generation() == status.successor ? "successor" : "draining";
+}
+
+VassalView VassalHost::view() const {
+    VassalView view;
+    view.name = name_;
+    view.file = file_;
+    view.status = machine_.status();
+    view.since_us = shown_since_us_;
+    if (view.status.retry_at) {
+        const auto left = std::chrono::duration_cast<std::chrono::microseconds>(*view.status.retry_at - common::Clock::now());
+        view.retry_at_us = epoch_us() + left.count();
+    }
+    for (const auto& [generation, instance] : instances_) {
+        view.instances.push_back({generation, instance->pid(), instance->bank(), role_of(*instance, view.status),
+                                  std::string(name_of(instance->state())), instance->step(), instance->started_us()});
+    }
+    view.diagnostics = diagnostics_;
+    const Instance* active = find(view.status.active);
+    const DeploymentPtr& shown = active ? active->launch()->deployment : desired_;
+    if (shown) {
+        view.effective = shown->effective.get();
+        view.identity = &shown->identity;
+    }
+    if (board_) view.board = &board_.board();
+    const LaunchPtr& open = active ? active->launch() : newest_;
+    if (open) {
+        for (const auto& listener : open->listeners) {
+            view.listeners.push_back(listener->address());
+            view.listener_fds.push_back(listener->fd());
+        }
+    }
+    view.history.assign(history_.begin(), history_.end());
+    view.restarts = restarts_;
+    view.reloads = reloads_;
+    return view;
+}
+
+}  // namespace emperor::fleet

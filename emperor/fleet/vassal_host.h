@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shell around one vassal's machine: queues events, asks the machine, carries out its commands in order. Holds what
+// the machine only names: deployments and their listeners, instances, the scoreboard, timers, waiting operators, history.
+// The machine is never entered twice at a time: what a command causes is an event at the end of the queue.
+// Owned by the Fleet, which outlives it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/scoreboard/scoreboard.h"
+#include "emperor/fleet/fleet_api.h"
+#include "emperor/fleet/instance.h"
+#include "emperor/fleet/listener_pool.h"
+#include "emperor/fleet/options.h"
+#include "emperor/supervise/vassal_fsm.h"
+
+namespace emperor::fleet {
+
+// What a host needs of the fleet around it. None of these may call back into the host at once.
+class HostContext {
+public:
+    virtual void acquire_slot(const std::string& name) = 0;
+    virtual void release_slot(const std::string& name) = 0;
+    virtual void log_line(const std::string& name, const common::link::LogRecord& record) = 0;
+    virtual void process_started(pid_t pid) = 0;
+    // A master ended; its workers may live on until `deadline`.
+    virtual void process_ended(pid_t pid, bool is_child, common::TimePoint deadline) = 0;
+    virtual void forget(const std::string& name) = 0;      // nothing is left of it: destroy the host, later
+    virtual void became_idle(const std::string& name) = 0; // no process is left
+
+protected:
+    ~HostContext() = default;
+};
+
+class VassalHost final : public InstanceOwner {
+public:
+    using Done = std::function<void(const Outcome&)>;
+
+    VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, std::string name);
+    ~VassalHost();
+    VassalHost(const VassalHost&) = delete;
+    VassalHost& operator=(const VassalHost&) = delete;
+
+    // ---- what the rescan found ----
+    // Opens the listeners; on failure the vassal is invalid with that diagnostic and keeps what it runs. False then.
+    bool desire(DeploymentPtr deployment, const std::string& cause);
+    // The file is what it was before it was invalid.
+    void recover();
+    void refuse(std::string file, common::config::Diagnostics diagnostics);
+    void remove();
+    // The same configuration, decoded again with its origins (an adopted one knows its values only).
+    void refresh(std::shared_ptr<const common::config::Effective> effective);
+
+    // ---- what others want ----
+    void request(supervise::Operation operation, const Actor& actor, Done done);
+    void grant_slot();
+    void shut_down(supervise::StopMode mode);
+    void reopen_logs();
+    // The emperor leaves, the vassal stays: nothing is stopped or removed when this host ends.
+    void leave();
+
+    // A running instance of a former emperor, with its listeners already in `parts.launch`.
+    void adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board, bool is_draining);
+    [[nodiscard]] ListenerPool& listeners() noexcept { return pool_; }
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] VassalView view() const;
+    [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty(); }
+    [[nodiscard]] const std::string& file() const noexcept { return file_; }
+    [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
+    [[nodiscard]] const std::string& invalid_text() const noexcept { return invalid_text_; }
+    [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
+
+private:
+    void on_message(Instance& instance, const common::link::MasterMessage& message) override;
+    void on_log(const common::link::LogRecord& record) override;
+    void on_deadline(Instance& instance) override;
+    void on_exit(Instance& instance, const common::ExitStatus& status) override;
+
+    void push(supervise::VassalEvent event);
+    void after_event(const supervise::VassalEvent& event);
+    void settle();
+
+    // Commands (host_commands.cpp).
+    void execute(const supervise::Command& command);
+    void spawn(const supervise::Spawn& command);
+    [[nodiscard]] common::Result<void> prepare(Launch& launch);
+    void report(const supervise::Report& report);
+    void remember(std::string event, supervise::Generation generation, std::string text);
+    void finish(const supervise::OperationDone& done);
+    void arm_own(common::TimePoint deadline);
+
+    [[nodiscard]] LaunchPtr launch_of(std::uint64_t spec) const;
+    [[nodiscard]] Instance* find(supervise::Generation generation) const;
+    void show_invalid(std::string file, common::config::Diagnostics diagnostics);
+    void write_record() const;
+    void write_held(bool is_held) const;
+    [[nodiscard]] std::string role_of(const Instance& instance, const supervise::VassalStatus& status) const;
+
+    boost::asio::io_context& io_;
+    HostContext& context_;
+    const FleetOptions& options_;
+    std::string name_;
+    std::string file_;
+    supervise::VassalFsm machine_;
+    ListenerPool pool_;
+
+    std::deque<supervise::VassalEvent> events_;
+    bool is_working_ = false;
+
+    DeploymentPtr desired_;                // the newest that the machine was told of
+    LaunchPtr newest_;                     // of desired_
+    LaunchPtr activated_;                  // of the generation that serves, or served last
+    std::map<supervise::Generation, std::unique_ptr<Instance>> instances_;
+    common::UniqueFd scoreboard_;
+    common::scoreboard::Mapping board_;
+    boost::asio::steady_timer timer_;
+
+    std::uint64_t last_ticket_ = 0;
+    std::map<std::uint64_t, Done> waiting_;
+    std::deque<HistoryEntry> history_;
+    common::config::Diagnostics diagnostics_;
+    std::string invalid_text_;
+    supervise::DisplayState shown_ = supervise::DisplayState::stopped;
+    std::int64_t shown_since_us_ = 0;
+    bool was_held_ = false;
+    bool is_removed_ = false;
+    bool is_shutting_down_ = false;
+    bool is_left_ = false;
+    std::uint64_t restarts_ = 0;
+    std::uint64_t reloads_ = 0;
+};
+
+}  // namespace emperor::fleet

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/process/orphans.h"
+
+#include <dirent.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "common/base/unique_fd.h"
+#include "emperor/process/child.h"
+
+namespace emperor::process {
+namespace {
+
+bool is_alive(pid_t pid) { return start_ticks_of(pid).has_value(); }
+
+// The session is compared once more under the pidfd: the signal cannot reach a process that took over the number.
+void kill_member(pid_t pid, pid_t session) {
+    common::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (pidfd && ::getsid(pid) == session) ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+}  // namespace
+
+std::vector<pid_t> orphans_of(pid_t dead_leader) {
+    std::vector<pid_t> members;
+    if (dead_leader <= 1 || is_alive(dead_leader)) return members;
+    const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
+    if (!proc) return members;
+    while (const dirent* entry = ::readdir(proc.get())) {
+        pid_t pid = 0;
+        const char* const end = entry->d_name + std::strlen(entry->d_name);
+        const auto [last, error] = std::from_chars(entry->d_name, end, pid);
+        if (error != std::errc{} || last != end) continue;
+        if (pid != dead_leader && ::getsid(pid) == dead_leader && is_alive(pid)) members.push_back(pid);
+    }
+    return members;
+}
+
+Orphans::Orphans(boost::asio::io_context& io, std::function<void()> on_empty)
+    : timer_(io), on_empty_(std::move(on_empty)) {}
+
+void Orphans::add(pid_t leader, bool is_child, common::TimePoint deadline) {
+    if (is_child ? !has_children_in_group(leader) && orphans_of(leader).empty() : orphans_of(leader).empty()) return;
+    groups_.push_back({leader, is_child, deadline});
+    arm();
+}
+
+void Orphans::kill_all() {
+    for (Group& group : groups_) group.deadline = {};
+    if (!groups_.empty()) look();
+}
+
+// Only while there are orphans, which is seldom: children are asked for by one cheap call, others by a walk over /proc.
+void Orphans::arm() {
+    if (is_armed_ || groups_.empty()) return;
+    is_armed_ = true;
+    const bool are_children = std::all_of(groups_.begin(), groups_.end(), [](const Group& g) { return g.is_child; });
+    timer_.expires_after(std::chrono::milliseconds(are_children ? 50 : 250));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        is_armed_ = false;
+        look();
+    });
+}
+
+void Orphans::look() {
+    const auto now = common::Clock::now();
+    std::erase_if(groups_, [now](const Group& group) {
+        if (now >= group.deadline) {
+            kill_group_of_children(group.leader);
+            for (const pid_t pid : orphans_of(group.leader)) kill_member(pid, group.leader);
+        }
+        return !has_children_in_group(group.leader) && (group.is_child || orphans_of(group.leader).empty());
+    });
+    if (groups_.empty()) on_empty_();
+    else arm();
+}
+
+}  // namespace emperor::process

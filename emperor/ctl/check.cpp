@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/ctl/check.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <tuple>
+
+#include "common/config/decode.h"
+#include "common/config/verify.h"
+#include "emperor/ctl/rights.h"
+#include "emperor/watch/scanner.h"
+
+namespace emperor::ctl {
+
+using common::config::Diagnostic;
+using common::config::Diagnostics;
+
+namespace {
+
+// One vassal file of a directory, with what came out of it.
+struct Candidate {
+    watch::ScannedFile file;
+    std::optional<common::config::Effective> effective;
+    Diagnostics findings;
+};
+
+std::optional<std::string> own_variable(std::string_view name) {
+    const char* value = std::getenv(std::string(name).c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+Diagnostic whole_file(const std::string& file, std::string message) {
+    Diagnostic finding;
+    finding.file = file;
+    finding.message = std::move(message);
+    return finding;
+}
+
+// Where the address at `index` of `listen` is written; a scalar or the default has only the key's own place.
+const common::config::Origin* origin_of_listener(const common::config::Effective& effective, std::size_t index) {
+    for (const std::string& path : {"listen." + std::to_string(index), std::string("listen")})
+        if (const auto found = effective.origins.find(path); found != effective.origins.end()) return &found->second;
+    return nullptr;
+}
+
+void check_addresses(Candidate& candidate, const CheckOptions& options) {
+    const auto own = options.own_addresses.find(candidate.file.name);
+    const auto& listen = candidate.effective->config.listen;
+    for (std::size_t at = 0; at < listen.size(); ++at) {
+        const std::string text = listen[at].text();
+        if (own != options.own_addresses.end() && own->second.contains(text)) continue;
+        if (!options.is_in_use(listen[at].address)) continue;
+        Diagnostic finding = whole_file(candidate.file.path, "listen: address in use: " + text + " (another program listens there)");
+        const auto* origin = origin_of_listener(*candidate.effective, at);
+        if (origin && origin->kind != common::config::Origin::Kind::built_in) {
+            finding.file = origin->file;
+            finding.position = origin->position;
+            finding.source = origin->source;
+            finding.width = origin->width;
+        }
+        candidate.findings.push_back(std::move(finding));
+    }
+}
+
+void examine(Candidate& candidate, const watch::ScannedDirectory& directory, const CheckOptions& options) {
+    candidate.findings = candidate.file.findings;
+    if (!candidate.file.text || has_errors(candidate.findings)) return;
+    std::optional<common::config::Source> defaults;
+    if (directory.defaults && directory.defaults->text && !has_errors(directory.defaults->findings))
+        defaults = common::config::Source{directory.defaults->path, *directory.defaults->text};
+    common::config::Decoded decoded =
+        common::config::decode({candidate.file.path, *candidate.file.text}, defaults,
+                               {candidate.file.name, options.runtime_dir + "/sockets", own_variable});
+    candidate.findings.insert(candidate.findings.end(), decoded.diagnostics.begin(), decoded.diagnostics.end());
+    candidate.effective = std::move(decoded.effective);
+    if (!candidate.effective) return;
+    const auto identity = common::config::resolve_identity(
+        *candidate.effective, {candidate.file.uid, candidate.file.gid, ::geteuid()}, candidate.findings);
+    if (identity) {
+        const RightsOf rights(*identity);
+        common::config::verify_environment(*candidate.effective, *identity, candidate.findings);
+    }
+    check_addresses(candidate, options);
+}
+
+// Two files of one name in one directory (shop.yaml, shop.yml).
+void check_names(std::vector<Candidate>& candidates) {
+    for (Candidate& one : candidates)
+        for (const Candidate& other : candidates)
+            if (&one != &other && one.file.name == other.file.name)
+                one.findings.push_back(whole_file(one.file.path, "the vassal '" + one.file.name + "' is also defined by " + other.file.path));
+}
+
+void check_claims(std::vector<Candidate>& candidates) {
+    std::vector<common::config::Claim> claims;
+    for (Candidate& candidate : candidates)
+        if (candidate.effective) claims.push_back({candidate.file.name, &*candidate.effective, &candidate.findings});
+    common::config::verify_claims(claims);
+}
+
+// What is asked of one directory: everything (no names), or these file names.
+void check_directory(const std::string& path, const std::set<std::string>& only, const CheckOptions& options,
+                     CheckReport& report) {
+    watch::Scanner scanner({path}, ::geteuid());
+    // A day ahead: nothing is "half-written" and held back, what is on disk now is what is checked.
+    const watch::Scan scan = scanner.scan(std::chrono::system_clock::now() + std::chrono::hours(24));
+    for (const watch::ScannedDirectory& directory : scan.directories) {
+        if (!directory.problem.empty()) report.diagnostics.push_back(whole_file(path, directory.problem));
+        if (directory.defaults)
+            report.diagnostics.insert(report.diagnostics.end(), directory.defaults->findings.begin(), directory.defaults->findings.end());
+        std::vector<Candidate> candidates;
+        for (const watch::ScannedFile& file : directory.files) candidates.push_back({file, std::nullopt, {}});
+        for (Candidate& candidate : candidates) examine(candidate, directory, options);
+        check_names(candidates);
+        check_claims(candidates);
+        std::set<std::string> missing = only;
+        for (const Candidate& candidate : candidates) {
+            const std::string name = std::filesystem::path(candidate.file.path).filename().string();
+            if (!only.empty() && missing.erase(name) == 0) continue;
+            report.files.push_back(candidate.file.path);
+            report.diagnostics.insert(report.diagnostics.end(), candidate.findings.begin(), candidate.findings.end());
+        }
+        for (const std::string& name : missing) {
+            const std::string file = path + "/" + name;
+            if (name == "_defaults.yaml") {
+                report.files.push_back(file);
+                continue;
+            }
+            const bool is_there = ::access(file.c_str(), F_OK) == 0;
+            report.files.push_back(file);
+            report.diagnostics.push_back(whole_file(
+                file, is_there ? "not a vassal file: its name must be NAME.yaml or NAME.yml" : "no such file"));
+        }
+    }
+}
+
+}  // namespace
+
+std::size_t CheckReport::errors() const {
+    return static_cast<std::size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& one) {
+        return one.severity == Diagnostic::Severity::error;
+    }));
+}
+
+std::size_t CheckReport::files_with_errors() const {
+    std::set<std::string> names;
+    for (const Diagnostic& one : diagnostics)
+        if (one.severity == Diagnostic::Severity::error) names.insert(one.file);
+    return names.size();
+}
+
+std::string CheckReport::summary() const {
+    const auto counted = [](std::size_t count, const std::string& word) {
+        return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+    };
+    if (errors() > 0) return counted(errors(), "error") + " in " + counted(files_with_errors(), "file");
+    return counted(files.size(), "file") + (files.size() == 1 ? " is valid" : " are valid");
+}
+
+CheckReport check_paths(const std::vector<std::string>& paths, const CheckOptions& options) {
+    CheckReport report;
+    std::map<std::string, std::set<std::string>> wanted;  // directory → file names; empty: all
+    std::set<std::string> whole;
+    for (const std::string& path : paths) {
+        std::error_code error;
+        // "x.yaml" that is a directory inside a vassal directory is a finding; asked for by name it is a directory.
+        if (std::filesystem::is_directory(path, error)) {
+            whole.insert(path);
+            continue;
+        }
+        const std::filesystem::path file(path);
+        const std::string folder = file.parent_path().empty() ? "." : file.parent_path().string();
+        wanted[folder].insert(file.filename().string());
+    }
+    for (const std::string& path : whole) check_directory(path, {}, options, report);
+    for (const auto& [folder, names] : wanted)
+        if (!whole.contains(folder)) check_directory(folder, names, options, report);
+    const auto place = [](const Diagnostic& one) {
+        return std::tie(one.file, one.position.line, one.position.column, one.message);
+    };
+    std::sort(report.diagnostics.begin(), report.diagnostics.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    report.diagnostics.erase(std::unique(report.diagnostics.begin(), report.diagnostics.end()), report.diagnostics.end());
+    return report;
+}
+
+}  // namespace emperor::ctl

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// `emperorctl check`: the same verdict over files and directories as the emperor's, without an emperor. Reads
+// directories with the emperor's own scanner, decodes, verifies against this machine and, where an emperor answers,
+// excuses the addresses that its own vassals listen on.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/config/diagnostic.h"
+#include "common/net/address.h"
+
+namespace emperor::ctl {
+
+struct CheckOptions {
+    std::string runtime_dir;  // of the default listen address
+    std::map<std::string, std::set<std::string>> own_addresses;  // vassal → what it listens on under the running emperor
+    std::function<bool(const common::net::Address&)> is_in_use;  // by anybody
+};
+
+struct CheckReport {
+    common::config::Diagnostics diagnostics;  // sorted by file, then position
+    std::vector<std::string> files;           // that were looked at
+
+    [[nodiscard]] std::size_t errors() const;
+    [[nodiscard]] std::size_t files_with_errors() const;
+    [[nodiscard]] std::string summary() const;  // "2 errors in 2 files", "3 files are valid"
+};
+
+// `paths` are files or directories.
+[[nodiscard]] CheckReport check_paths(const std::vector<std::string>& paths, const CheckOptions& options);
+
+// Somebody listens there: a unix socket that accepts, a TCP port that cannot be bound.
+[[nodiscard]] bool is_listened_on(const common::net::Address& address);
+
+}  // namespace emperor::ctl

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/ctl/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "emperor/ctl/commands.h"
+#include "emperor/ctl/text.h"
+
+namespace emperor::ctl {
+
+namespace {
+
+struct Choices {
+    std::string runtime_dir;
+    std::string output = "table";
+    std::string timeout;
+    std::string color = "auto";
+    std::vector<std::string> apps;
+    std::string app;
+    std::vector<std::string> command;
+    std::vector<std::string> paths;
+    std::string key;
+    LogsOptions logs;
+    bool is_no_wait = false;
+    bool is_markdown = false;
+};
+
+using Action = std::function<int(const Context&)>;
+
+CLI::App* add(CLI::App& cli, const std::string& name, const std::string& summary, const std::string& examples) {
+    CLI::App* command = cli.add_subcommand(name, summary);
+    command->footer("Examples:\n" + examples);
+    command->fallthrough();
+    return command;
+}
+
+void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
+    CLI::App* command = add(cli, "status", "One row per app; exit 3 when a named app does not serve",
+                            "  emperorctl status\n  emperorctl status shop 'blog*'\n  emperorctl -o json status");
+    command->add_option("APP", choices.apps, "Names or globs; default: all");
+    actions[command] = [&choices](const Context& context) { return status(context, choices.apps); };
+
+    command = add(cli, "show", "Everything about one app, on one page", "  emperorctl show shop");
+    command->add_option("APP", choices.app, "The app")->required();
+    actions[command] = [&choices](const Context& context) { return show(context, choices.app); };
+
+    command = add(cli, "logs", "The last lines of an app's output",
+                  "  emperorctl logs shop\n  emperorctl logs shop -n 200 -f");
+    command->add_option("APP", choices.logs.app, "The app")->required();
+    command->add_option("-n,--lines", choices.logs.lines, "How many (the emperor keeps 200)")
+        ->check(CLI::Range(0, 1'000'000))
+        ->capture_default_str();
+    command->add_flag("-f,--follow", choices.logs.follows, "Go on with what the app writes from now on");
+    actions[command] = [&choices](const Context& context) { return logs(context, choices.logs); };
+
+    command = add(cli, "config", "The effective values of an app, and where each comes from",
+                  "  emperorctl config shop\n  emperorctl -o json config shop");
+    command->add_option("APP", choices.app, "The app")->required();
+    actions[command] = [&choices](const Context& context) { return config(context, choices.app); };
+
+    command = add(cli, "version", "The version of this program and of the emperor", "  emperorctl version");
+    actions[command] = version;
+}
+
+void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
+    const std::pair<std::string, std::string> verbs[] = {
+        {"start", "Start apps that were stopped; ends a backoff"},
+        {"stop", "Stop apps and keep them stopped until `start`"},
+        {"restart", "Stop, then start; clients wait in the queue meanwhile"},
+        {"reload", "Start a successor, prove it, then replace the running one: no request is lost"}};
+    for (const auto& [verb, summary] : verbs) {
+        CLI::App* command = add(cli, verb, summary,
+                                "  emperorctl " + verb + " shop\n  emperorctl " + verb + " 'blog*' crm\n  emperorctl --timeout 30s " +
+                                    verb + " shop");
+        command->add_option("APP", choices.apps, "Names or globs")->required();
+        command->add_flag("--no-wait", choices.is_no_wait, "Do not wait for the outcome");
+        actions[command] = [&choices, name = verb](const Context& context) {
+            return operate(context, name, choices.apps, !choices.is_no_wait);
+        };
+    }
+    CLI::App* command = add(cli, "exec", "Run a command as the app's user, in its directory, venv and environment",
+                            "  emperorctl exec shop -- manage.py migrate\n  emperorctl exec shop -- python -m pip list");
+    command->add_option("APP", choices.app, "The app")->required();
+    command->add_option("COMMAND", choices.command, "The command, after --")->required();
+    actions[command] = [&choices](const Context& context) { return exec(context, choices.app, choices.command); };
+}
+
+void add_offline(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
+    CLI::App* command = add(cli, "check", "Validate configuration files; needs no emperor; exit 2 on errors",
+                            "  emperorctl check /etc/apps.d\n  emperorctl check shop.yaml\n  emperorctl -o json check .");
+    command->add_option("PATH", choices.paths, "Files or directories; default: those of the running emperor");
+    actions[command] = [&choices](const Context& context) { return check(context, choices.paths); };
+
+    command = add(cli, "explain", "What a configuration key means", "  emperorctl explain timeouts.request\n  emperorctl explain timeouts");
+    command->add_option("KEY", choices.key, "A key or a group of keys")->required();
+    actions[command] = [&choices](const Context& context) { return explain(context, choices.key); };
+
+    command = add(cli, "schema", "The JSON Schema of a vassal file, for editors and CI",
+                  "  emperorctl schema > emperor.schema.json\n  emperorctl schema --markdown");
+    command->add_flag("--markdown", choices.is_markdown, "The reference of all keys instead");
+    actions[command] = [&choices](const Context& context) { return schema(context, choices.is_markdown); };
+}
+
+void add_globals(CLI::App& cli, Choices& choices) {
+    cli.add_option("--runtime-dir", choices.runtime_dir, "The emperor's runtime directory");
+    cli.add_option("-o,--output", choices.output, "How to write")
+        ->check(CLI::IsMember({"table", "wide", "json", "name"}))
+        ->capture_default_str();
+    cli.add_option("--timeout", choices.timeout, "How long to wait, e.g. 500ms, 30s, 5m (default: 10s, operations 5m)")
+        ->check([](const std::string& text) {
+            return parse_span(text) ? std::string() : "'" + text + "' is not a span of time such as 30s";
+        });
+    cli.add_option("--color", choices.color, "Colours in tables")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->capture_default_str();
+    cli.footer("Exit codes: 0 done, 1 failed, 2 usage or invalid configuration, 3 an app named in `status` does not serve,\n"
+               "4 not permitted, 5 no such app, 6 timed out, 7 emperor not reachable.\n\n"
+               "Examples:\n  emperorctl status\n  emperorctl reload shop\n  emperorctl check /etc/apps.d");
+    cli.require_subcommand(1);
+    cli.set_version_flag("--version", std::string("emperorctl ") + EMPEROR_VERSION);
+}
+
+bool wants_color(const std::string& choice, const Surroundings& surroundings) {
+    if (choice != "auto") return choice == "always";
+    const std::string terminal = surroundings.variable("TERM").value_or("");
+    const bool is_refused = !surroundings.variable("NO_COLOR").value_or("").empty();
+    return surroundings.is_terminal && !is_refused && terminal != "dumb";
+}
+
+Context context_of(const Choices& choices, const Surroundings& surroundings) {
+    const std::map<std::string, Output> outputs = {
+        {"table", Output::table}, {"wide", Output::wide}, {"json", Output::json}, {"name", Output::name}};
+    Context context{surroundings.out, surroundings.err, choices.runtime_dir, outputs.at(choices.output), std::nullopt,
+                    {wants_color(choices.color, surroundings), surroundings.is_terminal ? surroundings.width : 0},
+                    surroundings.is_terminal, surroundings.now_us};
+    if (context.runtime_dir.empty()) context.runtime_dir = default_runtime_dir(surroundings, ::geteuid());
+    if (!choices.timeout.empty()) context.timeout = parse_span(choices.timeout);
+    return context;
+}
+
+}  // namespace
+
+std::string default_runtime_dir(const Surroundings& surroundings, unsigned uid) {
+    const std::string system = "/run/emperor";
+    if (uid == 0) return system;
+    const std::string session = surroundings.variable("XDG_RUNTIME_DIR").value_or("");
+    const std::string own = session.empty() ? "/tmp/emperor-" + std::to_string(uid) : session + "/emperor";
+    const auto has_emperor = [](const std::string& path) { return ::access((path + "/control.sock").c_str(), F_OK) == 0; };
+    return !has_emperor(own) && has_emperor(system) ? system : own;
+}
+
+int run(const std::vector<std::string>& arguments, const Surroundings& surroundings) {
+    Choices choices;
+    std::map<const CLI::App*, Action> actions;
+    CLI::App cli("See and steer the apps of an emperor", "emperorctl");
+    add_globals(cli, choices);
+    add_queries(cli, choices, actions);
+    add_operations(cli, choices, actions);
+    add_offline(cli, choices, actions);
+    try {
+        cli.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::ParseError& error) {
+        const int code = cli.exit(error, surroundings.out, surroundings.err);
+        return code == 0 ? 0 : exit_with(ExitCode::usage);  // help and version are no errors
+    }
+    const Context context = context_of(choices, surroundings);
+    return actions.at(cli.get_subcommands().front())(context);
+}
+
+}  // namespace emperor::ctl

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of emperorctl. Each does its work, writes to the context's streams and returns the exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "emperor/ctl/context.h"
+
+namespace emperor::ctl {
+
+struct LogsOptions {
+    std::string app;
+    int lines = 50;
+    bool follows = false;
+};
+
+// ---- asking the emperor ----
+int status(const Context& context, const std::vector<std::string>& apps);
+int show(const Context& context, const std::string& app);
+// `verb` is start, stop, restart or reload.
+int operate(const Context& context, const std::string& verb, const std::vector<std::string>& apps, bool waits);
+int logs(const Context& context, const LogsOptions& options);
+int config(const Context& context, const std::string& app);
+int version(const Context& context);
+
+// In the app's place: user, groups, umask, directory, environment. Returns only when it fails.
+int exec(const Context& context, const std::string& app, const std::vector<std::string>& command);
+
+// ---- without an emperor ----
+int check(const Context& context, const std::vector<std::string>& paths);
+int explain(const Context& context, const std::string& key);
+int schema(const Context& context, bool is_markdown);
+
+}  // namespace emperor::ctl

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/ctl/table.h"
+
+#include <algorithm>
+
+#include "emperor/ctl/text.h"
+
+namespace emperor::ctl {
+
+namespace {
+
+constexpr std::size_t gap = 2;
+
+std::string line_of(const std::vector<Cell>& cells, const std::vector<std::size_t>& widths, const Style& style) {
+    std::string line;
+    std::size_t used = 0;
+    std::size_t blanks = 0;
+    for (std::size_t at = 0; at < cells.size(); ++at) {
+        std::string text = cells[at].text;
+        if (at + 1 == cells.size() && style.width > 0)
+            text = cut(text, style.width > used + blanks ? style.width - used - blanks : 0);
+        const std::size_t width = display_width(text);
+        if (width > 0) {  // blanks are owed until something follows them
+            line.append(blanks, ' ').append(paint(text, cells[at].color, style.is_colored));
+            used += blanks + width;
+            blanks = 0;
+        }
+        blanks += widths[at] - std::min(widths[at], width) + gap;
+    }
+    return line + "\n";
+}
+
+}  // namespace
+
+std::string paint(const std::string& text, Color color, bool is_colored) {
+    if (!is_colored || color == Color::none || text.empty()) return text;
+    const char* code = color == Color::green    ? "32"
+                       : color == Color::yellow ? "33"
+                       : color == Color::red    ? "31"
+                       : color == Color::dim    ? "2"
+                                                : "1";
+    return std::string("\x1b[") + code + "m" + text + "\x1b[0m";
+}
+
+std::string Table::text(const Style& style) const {
+    std::vector<std::size_t> widths;
+    for (const std::string& header : headers_) widths.push_back(display_width(header));
+    for (const auto& row : rows_)
+        for (std::size_t at = 0; at < row.size(); ++at) widths[at] = std::max(widths[at], display_width(row[at].text));
+    std::vector<Cell> header;
+    for (const std::string& name : headers_) header.push_back({name, Color::bold});
+    std::string text = line_of(header, widths, style);
+    for (const auto& row : rows_) text += line_of(row, widths, style);
+    return text;
+}
+
+}  // namespace emperor::ctl

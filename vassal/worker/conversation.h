@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hot path. One thread's half of the talk with clients: takes a connection that the thread owns and drives it until it
+// is closed or armed in the reactor again. Reads heads and bodies, calls the application, finishes responses.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "vassal/protocol/protocol.h"
+#include "vassal/protocol/response_head.h"
+#include "vassal/worker/connection_pool.h"
+#include "vassal/worker/interpreter_lock.h"
+#include "vassal/worker/meter.h"
+#include "vassal/worker/response.h"
+#include "vassal/worker/shared.h"
+
+namespace vassal::worker {
+
+class Conversation {
+public:
+    Conversation(Shared& shared, InterpreterLock& lock, common::scoreboard::ThreadSlot& slot);
+
+    // Null: no slot is left. Otherwise owned by the caller, who fills fd and peer.
+    [[nodiscard]] Connection* take_slot(std::size_t listener);
+    void drop_slot(Connection& connection) noexcept { slots_.give(connection); }
+
+    void drive(Connection& connection) { go(connection, Next::again); }
+    // The deadline of an armed connection passed and the caller claimed it.
+    void time_out(Connection& connection);
+
+private:
+    enum class Next { again, wait_to_read, wait_to_write, requeue, close };
+
+    void go(Connection& connection, Next next);
+    [[nodiscard]] Next step(Connection& connection);
+    // False: an event came in between, or the connection had to be closed (`next` says which).
+    [[nodiscard]] bool arm(Connection& connection, Next& next);
+    [[nodiscard]] std::int64_t deadline_of(Connection& connection) const noexcept;
+    void close(Connection& connection) noexcept;
+
+    // conversation.cpp: heads and bodies
+    [[nodiscard]] Next read_head(Connection& connection);
+    [[nodiscard]] protocol::Decoded decode(Connection& connection, protocol::HttpScan& scan);
+    [[nodiscard]] Next begin_request(Connection& connection, std::size_t head_size);
+    [[nodiscard]] Next begin_collecting(Connection& connection);
+    [[nodiscard]] Next read_inline_body(Connection& connection);
+    [[nodiscard]] Next read_collected_body(Connection& connection);
+
+    // conversation_answer.cpp: answers
+    [[nodiscard]] Next serve(Connection& connection);
+    [[nodiscard]] Next after_serve(Connection& connection, const ResponseSink::Outcome& outcome);
+    [[nodiscard]] Next after_response(Connection& connection);
+    [[nodiscard]] Next write(Connection& connection);
+    [[nodiscard]] Next refuse(Connection& connection, int status);
+    [[nodiscard]] Next pong(Connection& connection);
+    [[nodiscard]] Next reply(Connection& connection, std::string_view bytes);
+    [[nodiscard]] Next begin_lingering(Connection& connection);
+    [[nodiscard]] Next linger(Connection& connection);
+    [[nodiscard]] std::string_view date() noexcept;
+    [[nodiscard]] char* scratch();
+
+    static constexpr std::size_t scratch_size = 64 * 1024;
+
+    Shared& shared_;
+    InterpreterLock& lock_;
+    Meter meter_;
+    ConnectionCache slots_;
+    BlockPool blocks_;
+    ResponseSink sink_;
+    protocol::Head head_;
+    const Connection* decoded_ = nullptr;  // whose head head_ holds, since the last wait
+    protocol::HttpDate date_;
+    protocol::TextBuffer text_;
+    std::unique_ptr<char[]> scratch_;
+    int served_in_a_row_ = 0;
+};
+
+}  // namespace vassal::worker

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hot path. The answering half of conversation.h.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "vassal/protocol/uwsgi.h"
+#include "vassal/worker/conversation.h"
+#include "vassal/worker/note.h"
+
+namespace vassal::worker {
+namespace {
+
+constexpr int max_served_in_a_row = 16;           // pipelined requests, before other connections have a turn
+constexpr std::int64_t linger_us = 2'000'000;     // for a client that goes on sending after its answer
+constexpr int max_lingering_reads = 16;
+
+// Without framing only a reset tells the client that the end is not the end. Unix sockets know no reset.
+void reset_on_close(int fd) noexcept {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+}
+
+}  // namespace
+
+std::string_view Conversation::date() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return date_.at(now.tv_sec);
+}
+
+char* Conversation::scratch() {
+    if (!scratch_) scratch_ = std::make_unique_for_overwrite<char[]>(scratch_size);
+    return scratch_.get();
+}
+
+Conversation::Next Conversation::serve(Connection& connection) {
+    if (decoded_ != &connection) {
+        // The head was decoded before the thread waited; head_ has served other connections since.
+        protocol::HttpScan scan;
+        static_cast<void>(decode(connection, scan));
+    }
+    decoded_ = nullptr;
+    lock_.take();
+    const std::string_view bytes = connection.input.bytes();
+    const app::Request request{
+        .params = head_.params.all(),
+        .method = head_.method,
+        .url_scheme = head_.url_scheme,
+        .listener = connection.listener,
+        .body = connection.body ? connection.body->body()
+                                : app::Body{bytes.substr(connection.head_size, connection.inline_body), -1,
+                                            connection.inline_body}};
+    if (request.body.size > 0) meter_.received_body(request.body.size);
+    const bool may_keep = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0;
+    sink_.begin(connection, {.is_http = connection.is_http,
+                             .is_http11 = head_.is_http11,
+                             .is_head = head_.method == "HEAD",
+                             .keep_alive = may_keep && !shared_.gate.is_draining(),
+                             .date = connection.is_http ? date() : std::string_view()});
+    const std::int64_t began = now_us();
+    meter_.begin_request(head_.method, head_.uri, began);
+    shared_.application.serve(request, sink_);
+    if (shared_.is_forked_child.load(std::memory_order_relaxed)) ::_exit(0);  // the app forked and came back here
+    const ResponseSink::Outcome outcome = sink_.end();
+    meter_.end_request(outcome.status, now_us() - began);
+    return after_serve(connection, outcome);
+}
+
+Conversation::Next Conversation::after_serve(Connection& connection, const ResponseSink::Outcome& outcome) {
+    connection.input.consume(connection.head_size + connection.inline_body);
+    connection.body.reset();
+    connection.scan = {};
+    connection.phase_deadline_us = 0;
+    if (outcome.is_gone) return Next::close;
+    connection.keep_alive = outcome.keep_alive;
+    connection.is_unread = head_.keep_alive && !outcome.keep_alive;
+    if (outcome.is_incomplete) {
+        connection.is_unread = false;
+        if (connection.output.is_empty()) reset_on_close(connection.fd);
+    }
+    if (connection.output.is_empty()) return after_response(connection);
+    connection.phase = Phase::writing;
+    return Next::wait_to_write;
+}
+
+Conversation::Next Conversation::after_response(Connection& connection) {
+    connection.output.clear();
+    if (!connection.keep_alive) {
+        const bool is_read = !connection.is_unread && connection.input.size() == 0;
+        return is_read ? Next::close : begin_lingering(connection);
+    }
+    if (connection.input.size() == 0) {
+        connection.phase = Phase::idle;
+        connection.input.discard(blocks_);
+        return Next::wait_to_read;
+    }
+    connection.phase = Phase::head;
+    return ++served_in_a_row_ < max_served_in_a_row ? Next::again : Next::requeue;
+}
+
+Conversation::Next Conversation::write(Connection& connection) {
+    const SendResult result = connection.output.flush(connection.fd);
+    meter_.sent(result.sent);
+    switch (result.state) {
+        case SendState::done: return after_response(connection);
+        case SendState::full: return Next::wait_to_write;
+        case SendState::gone: meter_.client_abort(); return Next::close;
+        case SendState::failed: meter_.write_error(); return Next::close;
+    }
+    return Next::close;
+}
+
+Conversation::Next Conversation::refuse(Connection& connection, int status) {
+    if (status == 507) note("a request body found no room for its temporary file (TMPDIR)");
+    meter_.count_response(status);
+    protocol::write_status_reply(status, connection.is_http, false, date(), text_);
+    connection.is_unread = true;
+    return reply(connection, text_.view());
+}
+
+Conversation::Next Conversation::pong(Connection& connection) {
+    connection.is_unread = false;
+    return reply(connection, protocol::ping_reply);
+}
+
+// The last words on a connection.
+Conversation::Next Conversation::reply(Connection& connection, std::string_view bytes) {
+    connection.keep_alive = false;
+    connection.body.reset();
+    connection.input.discard(blocks_);
+    connection.output.append(bytes);
+    connection.phase = Phase::writing;
+    return write(connection);
+}
+
+Conversation::Next Conversation::begin_lingering(Connection& connection) {
+    connection.phase = Phase::lingering;
+    connection.phase_deadline_us = now_us() + linger_us;
+    connection.input.discard(blocks_);
+    return ::shutdown(connection.fd, SHUT_WR) == 0 ? Next::again : Next::close;
+}
+
+Conversation::Next Conversation::linger(Connection& connection) {
+    for (int i = 0; i < max_lingering_reads; ++i) {
+        const ssize_t count = ::recv(connection.fd, scratch(), scratch_size, 0);
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Next::wait_to_read;
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return Next::close;
+    }
+    return now_us() < connection.phase_deadline_us ? Next::wait_to_read : Next::close;
+}
+
+}  // namespace vassal::worker

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/worker/gate.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vassal::worker {
+
+Gate::Gate(Reactor& reactor, std::vector<int> listeners, std::uint32_t max_connections, std::int64_t drain_us,
+           std::int64_t idle_us)
+    : reactor_(reactor),
+      listeners_(std::move(listeners)),
+      max_connections_(static_cast<int>(std::clamp<std::uint32_t>(max_connections, 1, 1u << 20))),
+      drain_us_(drain_us),
+      idle_us_(std::min(idle_us, drain_us)) {}
+
+void Gate::set_watching(bool is_watching) {
+    if (is_watching == is_watching_) return;
+    is_watching_ = is_watching;
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+        if (is_watching) {
+            reactor_.watch_listener(listeners_[i], i);
+        } else {
+            reactor_.forget(listeners_[i]);
+        }
+    }
+}
+
+void Gate::reconsider() {
+    const std::lock_guard lock(mutex_);
+    const bool is_full = open_.load() >= max_connections_;
+    is_paused_ = is_full || paused_until_us_ != 0;
+    // A slot may have become free before is_paused_ was set, and its thread did not look again.
+    if (is_full && open_.load() < max_connections_) is_paused_ = paused_until_us_ != 0;
+    set_watching(is_promoted_ && !is_draining_ && !is_paused_);
+}
+
+void Gate::promote() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_promoted_ = true;
+    }
+    reconsider();
+}
+
+void Gate::drain(std::int64_t now_us) {
+    if (is_draining_.exchange(true)) return;
+    drain_deadline_us_ = now_us + drain_us_;
+    idle_deadline_us_ = now_us + idle_us_;
+    reconsider();
+    reactor_.schedule(now_us + idle_us_);
+    if (open_.load() == 0) finish();
+}
+
+void Gate::finish() noexcept {
+    if (!is_finished_.exchange(true)) reactor_.wake_all();
+}
+
+bool Gate::reserve() {
+    const int before = open_.fetch_add(1);
+    if (before < max_connections_ && !is_draining_) return true;
+    give_back();
+    if (!is_draining_) reconsider();
+    return false;
+}
+
+void Gate::give_back() {
+    const int left = open_.fetch_sub(1) - 1;
+    if (is_paused_) reconsider();
+    if (left == 0 && is_draining_) finish();
+}
+
+void Gate::pause_until(std::int64_t time_us) {
+    {
+        const std::lock_guard lock(mutex_);
+        paused_until_us_ = time_us;
+    }
+    reconsider();
+    reactor_.schedule(time_us);
+}
+
+void Gate::resume_if_due(std::int64_t now_us) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (paused_until_us_ == 0) return;
+        if (paused_until_us_ > now_us) return reactor_.schedule(paused_until_us_);
+        paused_until_us_ = 0;
+    }
+    reconsider();
+}
+
+}  // namespace vassal::worker

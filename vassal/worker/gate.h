@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may come in, and when the worker is done: shared by all threads. Holds the number of open connections, adds the
+// listeners to the reactor on promotion, takes them out to drain and while limits.connections is reached, and ends the
+// worker when a drain has nothing left to finish.
+//
+//     waiting ── promote → accepting ── drain → draining ── last connection closed → finished
+//        └── drain ─────────────────────────────────────────────────────────────→ finished
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "vassal/worker/reactor.h"
+
+namespace vassal::worker {
+
+class Gate {
+public:
+    Gate(Reactor& reactor, std::vector<int> listeners, std::uint32_t max_connections, std::int64_t drain_us,
+         std::int64_t idle_us);
+
+    void promote();
+    // `now_us` starts both clocks: idle connections end after min(keepalive, drain), everything after drain.
+    void drain(std::int64_t now_us);
+    void finish() noexcept;
+
+    // Room for one more connection. Counted before accept(), so that a drain never misses one that is just coming in.
+    [[nodiscard]] bool reserve();
+    void give_back();  // a reservation that came to nothing, or a connection that was closed
+    // No descriptors or memory for accept(): pause, resume() is due in a moment.
+    void pause_until(std::int64_t time_us);
+    void resume_if_due(std::int64_t now_us);
+
+    [[nodiscard]] bool is_draining() const noexcept { return is_draining_.load(); }
+    [[nodiscard]] bool is_finished() const noexcept { return is_finished_.load(); }
+    [[nodiscard]] int open() const noexcept { return open_.load(); }
+    // INT64_MAX while not draining.
+    [[nodiscard]] std::int64_t drain_deadline_us() const noexcept { return drain_deadline_us_.load(); }
+    [[nodiscard]] std::int64_t idle_deadline_us() const noexcept { return idle_deadline_us_.load(); }
+
+private:
+    void set_watching(bool is_watching);  // with mutex_ held
+    void reconsider();
+
+    Reactor& reactor_;
+    const std::vector<int> listeners_;
+    const int max_connections_;
+    const std::int64_t drain_us_, idle_us_;
+
+    std::mutex mutex_;
+    bool is_promoted_ = false;
+    bool is_watching_ = false;
+    std::int64_t paused_until_us_ = 0;
+    std::atomic<bool> is_paused_{false};
+    std::atomic<bool> is_draining_{false};
+    std::atomic<bool> is_finished_{false};
+    std::atomic<int> open_{0};
+    std::atomic<std::int64_t> drain_deadline_us_{INT64_MAX};
+    std::atomic<std::int64_t> idle_deadline_us_{INT64_MAX};
+};
+
+}  // namespace vassal::worker

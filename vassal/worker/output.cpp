@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hot path.
+#include "vassal/worker/output.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace vassal::worker {
+namespace {
+
+SendState state_of_errno() noexcept {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return SendState::full;
+    return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? SendState::gone : SendState::failed;
+}
+
+void consume(std::span<iovec>& parts, std::size_t count) noexcept {
+    while (!parts.empty() && count >= parts.front().iov_len) {
+        count -= parts.front().iov_len;
+        parts.front().iov_len = 0;
+        parts = parts.subspan(1);
+    }
+    if (count == 0) return;
+    parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + count;
+    parts.front().iov_len -= count;
+}
+
+}  // namespace
+
+SendResult send_parts(int fd, std::span<iovec> parts, bool more_follows) noexcept {
+    SendResult result;
+    consume(parts, 0);
+    while (!parts.empty()) {
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
+        const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0));
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            result.state = state_of_errno();
+            return result;
+        }
+        result.sent += static_cast<std::uint64_t>(sent);
+        consume(parts, static_cast<std::size_t>(sent));
+    }
+    return result;
+}
+
+SendResult send_file(int fd, int file, std::uint64_t& offset, std::uint64_t& count) noexcept {
+    constexpr std::uint64_t most = 1 << 20;  // per call, so that one download does not hold the thread
+    SendResult result;
+    while (count > 0) {
+        auto position = static_cast<off_t>(offset);
+        const ssize_t sent = ::sendfile(fd, file, &position, std::min(count, most));
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) {
+            result.state = sent == 0 ? SendState::failed : state_of_errno();  // 0: the file became shorter
+            return result;
+        }
+        offset += static_cast<std::uint64_t>(sent);
+        count -= static_cast<std::uint64_t>(sent);
+        result.sent += static_cast<std::uint64_t>(sent);
+    }
+    return result;
+}
+
+bool Output::append_file(int fd, std::uint64_t offset, std::uint64_t count) {
+    file_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    offset_ = offset;
+    count_ = count;
+    return static_cast<bool>(file_);
+}
+
+SendResult Output::flush_bytes(int fd) noexcept {
+    iovec part{bytes_.data() + at_, left()};
+    const SendResult result = send_parts(fd, {&part, 1}, count_ > 0);
+    at_ += static_cast<std::size_t>(result.sent);
+    if (left() == 0) {
+        bytes_.clear();
+        at_ = 0;
+    } else if (at_ > bytes_.size() / 2) {
+        bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
+        at_ = 0;
+    }
+    return result;
+}
+
+SendResult Output::flush(int fd) noexcept {
+    SendResult total;
+    if (left() > 0) total = flush_bytes(fd);
+    if (total.state == SendState::done && count_ > 0) {
+        const SendResult part = send_file(fd, file_.get(), offset_, count_);
+        total = {part.state, total.sent + part.sent};
+    }
+    if (total.state == SendState::done && !tail_.empty()) {
+        iovec part{const_cast<char*>(tail_.data()), tail_.size()};
+        const SendResult last = send_parts(fd, {&part, 1}, false);
+        tail_.remove_prefix(static_cast<std::size_t>(last.sent));
+        total = {last.state, total.sent + last.sent};
+    }
+    return total;
+}
+
+// Large memory goes back to the allocator: an idle connection keeps none.
+void Output::clear() noexcept {
+    if (bytes_.capacity() > 0) bytes_ = {};
+    at_ = 0;
+    file_.reset();
+    count_ = 0;
+    tail_ = {};
+}
+
+}  // namespace vassal::worker

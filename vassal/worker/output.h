@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a client did not take at once: bytes, then optionally a part of a file, then a tail. Sent without ever blocking.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+
+namespace vassal::worker {
+
+enum class SendState : std::uint8_t {
+    done,    // everything is with the kernel
+    full,    // the socket takes nothing more now
+    gone,    // the client closed
+    failed,  // another error of send or of the file
+};
+
+struct SendResult {
+    SendState state = SendState::done;
+    std::uint64_t sent = 0;
+};
+
+// sendmsg without waiting; consumes from the front of `parts`.
+[[nodiscard]] SendResult send_parts(int fd, std::span<iovec> parts, bool more_follows) noexcept;
+
+class Output {
+public:
+    [[nodiscard]] bool is_empty() const noexcept { return left() == 0 && count_ == 0 && tail_.empty(); }
+    [[nodiscard]] std::size_t left() const noexcept { return bytes_.size() - at_; }
+
+    void append(std::string_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    // After the bytes: `count` bytes of `fd` from `offset`. False: the descriptor could not be duplicated.
+    [[nodiscard]] bool append_file(int fd, std::uint64_t offset, std::uint64_t count);
+    // After the file. Static text.
+    void append_tail(std::string_view tail) noexcept { tail_ = tail; }
+
+    [[nodiscard]] SendResult flush(int fd) noexcept;
+    void clear() noexcept;
+
+private:
+    [[nodiscard]] SendResult flush_bytes(int fd) noexcept;
+
+    std::vector<char> bytes_;
+    std::size_t at_ = 0;
+    common::UniqueFd file_;
+    std::uint64_t offset_ = 0;
+    std::uint64_t count_ = 0;
+    std::string_view tail_;
+};
+
+// sendfile without waiting; advances offset and count.
+[[nodiscard]] SendResult send_file(int fd, int file, std::uint64_t& offset, std::uint64_t& count) noexcept;
+
+}  // namespace vassal::worker

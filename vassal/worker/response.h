@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hot path. The Response of one thread: collects the head in a reused buffer, sends it together with the first part of
+// the body, and leaves what the client does not take at once in the connection's Output. begin() and end() bracket one
+// request; the conversation then does what the outcome says.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "vassal/app/application.h"
+#include "vassal/protocol/protocol.h"
+#include "vassal/protocol/response_head.h"
+#include "vassal/worker/connection.h"
+#include "vassal/worker/meter.h"
+
+namespace vassal::worker {
+
+class ResponseSink final : public app::Response {
+public:
+    struct Outcome {
+        int status = 0;
+        bool is_gone = false;     // the client closed, or a send failed: close at once
+        bool keep_alive = false;
+        bool is_incomplete = false;  // the client must be able to see that something is missing
+    };
+
+    ResponseSink(app::Application& application, Meter& meter, std::int64_t write_timeout_ms) noexcept
+        : application_(application), meter_(meter), write_timeout_ms_(write_timeout_ms) {}
+
+    void begin(Connection& connection, const protocol::ResponseContext& context) noexcept;
+    [[nodiscard]] Outcome end();
+
+    void start(std::string_view status) override;
+    void header(std::string_view name, std::string_view value) override;
+    [[nodiscard]] bool has_started() const noexcept override { return head_.is_started(); }
+    [[nodiscard]] bool head_was_sent() const noexcept override { return is_head_sent_; }
+    [[nodiscard]] app::Sent write(std::string_view chunk) override;
+    void finish(std::span<const std::string_view> chunks) override;
+    void finish_file(int fd, std::uint64_t offset, std::uint64_t count) override;
+    void abort() override;
+    void note_exception() noexcept override { meter_.exception(); }
+
+private:
+    void finish_head(std::optional<std::uint64_t> total);
+    // Cuts `size` to what Content-Length leaves.
+    [[nodiscard]] std::uint64_t admit(std::uint64_t size) noexcept;
+    void push(std::string_view part);
+    void push_chunk_begin(std::uint64_t size);
+    void flush_parts(bool more_follows);
+    void take(const SendResult& result) noexcept;
+    // Sends what an earlier write() left. True: nothing is left.
+    bool flush_output() noexcept;
+    // Waits without the interpreter lock until no more than `most` bytes are unsent.
+    void wait_until_unsent_is_at_most(std::size_t most);
+    void refuse_unanswered();
+
+    app::Application& application_;
+    Meter& meter_;
+    std::int64_t write_timeout_ms_;
+    Connection* connection_ = nullptr;
+    protocol::ResponseContext context_;
+    protocol::ResponseHead head_;
+    std::array<iovec, 64> parts_{};
+    std::size_t part_count_ = 0;
+    std::array<char, 24> chunk_line_{};
+    std::uint64_t body_left_ = 0;  // of Content-Length
+    bool is_head_sent_ = false, is_finished_ = false, is_gone_ = false, is_incomplete_ = false, has_noted_excess_ = false;
+};
+
+}  // namespace vassal::worker

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hot path.
+#include "vassal/worker/serving_thread.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+#include "common/link/channel.h"
+#include "vassal/link/worker_messages.h"
+#include "vassal/worker/note.h"
+#include "vassal/worker/silence.h"
+
+namespace vassal::worker {
+namespace {
+
+constexpr int max_accepts_in_a_row = 16;            // then kept-alive connections have a turn
+constexpr unsigned events_between_tries = 8;        // at low load a second accept4 would find nobody
+constexpr std::int64_t pause_us = 100'000;          // without descriptors
+constexpr std::int64_t shortest_sweep_us = 20'000;
+
+void read_peer(const sockaddr_storage& from, Peer& peer) noexcept {
+    in_port_t port = 0;
+    const void* address = nullptr;
+    in6_addr v6{};
+    int family = from.ss_family;
+    if (family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(from);
+        port = v4.sin_port;
+        address = &v4.sin_addr;
+    } else if (family == AF_INET6) {
+        const auto& six = reinterpret_cast<const sockaddr_in6&>(from);
+        port = six.sin6_port;
+        v6 = six.sin6_addr;
+        address = &v6;
+        if (IN6_IS_ADDR_V4MAPPED(&v6)) {  // a dual-stack listener's IPv4 peer
+            family = AF_INET;
+            address = v6.s6_addr + 12;
+        }
+    } else {
+        return;
+    }
+    if (::inet_ntop(family, address, peer.address, sizeof peer.address) == nullptr) return;
+    peer.address_size = static_cast<std::uint8_t>(std::char_traits<char>::length(peer.address));
+    const auto [end, error] = std::to_chars(peer.port, peer.port + sizeof peer.port, ntohs(port));
+    peer.port_size = static_cast<std::uint8_t>(end - peer.port);
+}
+
+}  // namespace
+
+ServingThread::ServingThread(Shared& shared, std::size_t index)
+    : shared_(shared),
+      lock_(shared.application, true),
+      conversation_(shared, lock_, shared.options.slot->thread[index]) {}
+
+void ServingThread::run() {
+    std::array<epoll_event, 64> events;
+    // With several threads each takes one ready connection: a second one would wait behind the first request.
+    const std::size_t batch = shared_.threads == 1 ? events.size() : 1;
+    while (!shared_.gate.is_finished()) {
+        lock_.release();
+        const int count = shared_.reactor.wait(std::span(events).first(batch));
+        for (int i = 0; i < count && !shared_.gate.is_finished(); ++i) {
+            handle(events[static_cast<std::size_t>(i)].data.u64);
+        }
+    }
+    lock_.take();
+}
+
+void ServingThread::handle(std::uint64_t token) {
+    if (token > last_token) {
+        auto& connection = *reinterpret_cast<Connection*>(token);
+        if (Reactor::claim_for_event(connection)) conversation_.drive(connection);
+    } else if (token >= static_cast<std::uint64_t>(Token::first_listener)) {
+        accept_after_event(token - static_cast<std::uint64_t>(Token::first_listener));
+    } else if (token == static_cast<std::uint64_t>(Token::link)) {
+        obey();
+    } else if (token == static_cast<std::uint64_t>(Token::timer)) {
+        sweep();
+    }
+}
+
+// Under load the next client is there already: accept4 instead of epoll_wait and accept4. At low load that call finds
+// nobody, so it is tried now and then only.
+void ServingThread::accept_after_event(std::size_t listener) {
+    if (!accept_one(listener)) return;
+    if (!is_bursting_ && ++accept_events_ % events_between_tries != 0) return;
+    for (int i = 0; i < max_accepts_in_a_row; ++i) {
+        if (shared_.gate.is_finished()) return;
+        is_bursting_ = accept_one(listener);
+        if (!is_bursting_) return;
+    }
+}
+
+bool ServingThread::accept_one(std::size_t index) {
+    const WorkerListener& listener = shared_.options.listeners[index];
+    if (!shared_.gate.reserve()) return false;
+    lock_.take();
+    Connection* const connection = conversation_.take_slot(index);
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    const bool wants_peer = listener.protocol == common::net::Protocol::http;
+    int fd = -1;
+    if (connection != nullptr) {
+        fd = ::accept4(listener.fd, wants_peer ? reinterpret_cast<sockaddr*>(&from) : nullptr,
+                       wants_peer ? &size : nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    if (fd < 0) {
+        const int error = connection == nullptr ? ENOBUFS : errno;
+        if (connection != nullptr) {
+            connection->owner.store(Owner::free, std::memory_order_relaxed);
+            conversation_.drop_slot(*connection);
+        }
+        shared_.gate.give_back();
+        accept_failed(error);
+        return false;
+    }
+    if (wants_peer) read_peer(from, connection->peer);
+    connection->fd = fd;
+    conversation_.drive(*connection);
+    return true;
+}
+
+void ServingThread::accept_failed(int error) {
+    switch (error) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            note("cannot accept: no file descriptor or no memory is left; trying again in 100 ms");
+            shared_.gate.pause_until(now_us() + pause_us);
+            return;
+        default: return;  // EAGAIN: a sibling was quicker; ECONNABORTED: the client has left the queue
+    }
+}
+
+void ServingThread::obey() {
+    const int link = shared_.options.link;
+    for (;;) {
+        auto received = common::link::receive(link);
+        if (received.has_error() || received->state == common::link::ReceiveState::closed) {
+            // The master is gone. Nobody reads the log pipes: the app must not see EPIPE.
+            silence_output();
+            shared_.gate.drain(now_us());
+            return;
+        }
+        if (received->state == common::link::ReceiveState::empty) break;
+        const auto order = link::decode_master_order(received->packet.payload);
+        if (order.has_error()) {
+            note(order.error().message());
+            continue;
+        }
+        if (std::holds_alternative<link::Promote>(*order)) shared_.gate.promote();
+        if (std::holds_alternative<link::Stop>(*order)) shared_.gate.finish();
+        if (std::holds_alternative<link::Drain>(*order)) {
+            shared_.gate.drain(now_us());
+            // The master may have gone in this moment; the end of the link says so.
+            static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(link::Draining{}))));
+        }
+        if (std::holds_alternative<link::Poke>(*order)) {
+            for (std::size_t i = 0; i < shared_.options.listeners.size(); ++i) static_cast<void>(accept_one(i));
+        }
+    }
+    shared_.reactor.rearm_link(link);
+}
+
+void ServingThread::sweep() {
+    Gate& gate = shared_.gate;
+    const std::int64_t now = now_us();
+    shared_.reactor.unschedule();
+    gate.resume_if_due(now);
+    if (now >= gate.drain_deadline_us()) return gate.finish();
+    std::int64_t earliest = gate.drain_deadline_us();
+    shared_.connections.for_each([&](Connection& connection) {
+        const Owner owner = connection.owner.load();
+        if (owner != Owner::armed && owner != Owner::arming) return;
+        const std::int64_t deadline = connection.deadline_us.load(std::memory_order_relaxed);
+        if (deadline > now || owner != Owner::armed) {
+            earliest = std::min(earliest, deadline);
+        } else if (Reactor::claim_for_deadline(connection)) {
+            conversation_.time_out(connection);
+        }
+    });
+    if (earliest != INT64_MAX) shared_.reactor.schedule(std::max(earliest, now + shortest_sweep_us));
+}
+
+}  // namespace vassal::worker

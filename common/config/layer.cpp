@@ -86,16 +86,17 @@ void LayerDecoder::walk(const Node& map, const std::string& prefix) {
         const Node& value = map.items[i];
         const std::string path = prefix + name.text;
         const bool is_old_style = prefix.empty() && name.text == "uwsgi" && value.kind == Node::Kind::map;
-        if (const Key* key = find_key(path)) {
+        const bool is_dotted = name.text.find('.') != std::string::npos;
+        if (const Key* key = find_key(path); key != nullptr && !is_dotted) {
             decode_value(*key, name, value);
         } else if (is_group(path) && value.kind == Node::Kind::map) {
             walk(value, path + ".");
         } else if (is_group(path)) {
             error(value.kind == Node::Kind::null ? name : value,
                   not_a_group_message(path, value.kind == Node::Kind::null));
-        } else if (prefix.empty() && name.text.find('.') != std::string::npos && find_key(name.text) != nullptr) {
-            error(name, "write " + in_quotes(name.text) + " as a group: '" + std::string(group_of(name.text)) + ": {" +
-                            std::string(leaf_of(name.text)) + ": …}'");
+        } else if (is_dotted && find_key(path) != nullptr) {
+            error(name, "write " + in_quotes(name.text) + " as a group: '" + std::string(group_of(path)) + ": {" +
+                            std::string(leaf_of(path)) + ": …}'");
         } else {
             error(name, unknown_key_message(path));
         }

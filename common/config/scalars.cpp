@@ -100,7 +100,10 @@ std::int64_t usable_processors() {
 Result<nlohmann::json> decode_duration(const Key& key, Scalar scalar) {
     const auto parsed = quantity(scalar.text);
     if (!parsed) return unexpected(key, scalar.text, scalar.text.starts_with('-') ? "" : "for example 500ms, 30s, 5m or 1h");
-    if (parsed->unit.empty()) return unexpected(key, scalar.text, "add a unit: " + std::string(scalar.text) + "s");
+    if (parsed->unit.empty()) {
+        if (key.allows_off && parsed->number == 0) return unexpected(key, scalar.text, "write 'off'");
+        return unexpected(key, scalar.text, "add a unit: " + std::string(scalar.text) + "s");
+    }
     for (const Unit& unit : time_units)
         if (parsed->unit == unit.name)
             return bounded(key, scalar.text, parsed->number * static_cast<double>(unit.factor));

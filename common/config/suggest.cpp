@@ -35,6 +35,14 @@ std::map<std::string, std::string> candidates(std::string_view group) {
     return found;
 }
 
+// Options of uWSGI that no key takes the place of: a slip is answered with the advice for it.
+std::vector<std::string> options_without_key() {
+    std::vector<std::string> options;
+    for (const Advice& advice : uwsgi_advice())
+        if (advice.key.empty() && advice.option.size() > 4) options.emplace_back(advice.option);
+    return options;
+}
+
 std::string suggestion(std::string_view group, std::string_view leaf) {
     if (leaf.size() > longest_word) return {};
     const auto known = candidates(group);
@@ -64,6 +72,8 @@ std::string unknown_key_message(std::string_view path) {
         if (hint.find('.') == std::string::npos) return unknown + " (did you mean '" + hint + "' at the top level?)";
         return unknown + " (did you mean '" + hint + "'?)";
     }
+    if (const auto close = nearest(leaf.substr(0, longest_word), options_without_key(), 1); !close.empty())
+        return unknown + " (uWSGI's '" + close.front() + "': " + std::string(advice_for_uwsgi_option(close.front())) + ")";
     if (!group.empty()) return unknown + " (the keys of '" + std::string(group) + "' are " + keys_of(group) + ")";
     return unknown;
 }

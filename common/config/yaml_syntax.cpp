@@ -53,8 +53,8 @@ std::string advice_for(std::string_view parser_message, std::string_view rest_of
     static constexpr std::array<Advice, 9> table = {{
         {"illegal map value", "a ':' is not allowed here (check the indentation; a value with ': ' in it needs quotes)"},
         {"end of map not found", "this line does not fit the indentation of the lines above"},
-        {"end of map flow not found", "the '{' above is not closed with '}' (in braces a value with '{' or ',' needs quotes)"},
-        {"end of sequence flow not found", "the '[' above is not closed with ']' (in brackets a value with '{' or ',' needs quotes)"},
+        {"end of map flow not found", "what opens here is not closed with '}' (inside of braces a value with '{', '}' or ',' needs quotes)"},
+        {"end of sequence flow not found", "what opens here is not closed with ']' (inside of brackets a value with '{', '}' or ',' needs quotes)"},
         {"end of sequence not found", "this line does not fit the indentation of the list above"},
         {"illegal flow end", "this bracket closes nothing"},
         {"illegal block entry", "a '-' is not allowed here"},
@@ -109,8 +109,8 @@ std::optional<Diagnostic> find_bad_bytes(const SourceText& source) {
                         "a control character stands here (is this a text file?)");
 }
 
-void append_syntax_errors(const SourceText& source, Position position, std::string_view parser_message,
-                          Diagnostics& diagnostics) {
+void append_syntax_errors(const SourceText& source, Position position, std::optional<Position> open,
+                          std::string_view parser_message, Diagnostics& diagnostics) {
     // Tabs are legal elsewhere (in block scalars, say): they are the likely cause only near the place.
     const bool is_near = has_tab_indentation(source.line(position.line)) ||
                          has_tab_indentation(source.line(position.line - 1));
@@ -124,6 +124,9 @@ void append_syntax_errors(const SourceText& source, Position position, std::stri
     }
     if (tabs > 0) return;
     const std::string_view text = source.text();
+    const char opening = open && source.offset_of(*open) < text.size() ? text[source.offset_of(*open)] : ' ';
+    if (parser_message.find("flow not found") != std::string_view::npos && (opening == '[' || opening == '{'))
+        position = *open;
     const std::string_view rest = text.substr(std::min(text.size(), source.offset_of(position)));
     diagnostics.push_back(source.error(position, 1, advice_for(parser_message, rest)));
 }

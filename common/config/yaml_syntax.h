@@ -22,7 +22,8 @@ struct ScalarExtent {
 [[nodiscard]] std::optional<Diagnostic> find_bad_bytes(const SourceText& source);
 
 // One finding for a parser's message, or one per line that is indented with a tab where that is the likely cause.
-void append_syntax_errors(const SourceText& source, Position position, std::string_view parser_message,
-                          Diagnostics& diagnostics);
+// `open` is where the innermost unfinished list or map begins.
+void append_syntax_errors(const SourceText& source, Position position, std::optional<Position> open,
+                          std::string_view parser_message, Diagnostics& diagnostics);
 
 }  // namespace common::config

@@ -37,6 +37,11 @@ public:
 
     [[nodiscard]] std::optional<Node> take_root() { return std::move(root_); }
 
+    // The innermost list or map that was begun and not ended: where to look when the parser gave up.
+    [[nodiscard]] std::optional<Position> open_position() const {
+        return frames_.empty() ? std::nullopt : std::optional(frames_.back().node.position);
+    }
+
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (++documents_ == 1) return;
         Position position = position_at(mark);
@@ -72,7 +77,7 @@ public:
         node.width = extent.width;
         if (extent.is_unterminated)
             throw Abort{extent.position, 1, "the quote that opens here is never closed"};
-        check_tag(tag, node.position);
+        if (!check_tag(tag, position_at(mark))) node.is_plain = true;  // one finding is enough
         count(1, value.size(), node.position);
         add(std::move(node), anchor);
     }
@@ -114,20 +119,20 @@ private:
         nodes_ += nodes;
         bytes_ += bytes;
         if (nodes_ > max_nodes || bytes_ > max_scalar_bytes)
-            throw Abort{position, 1, "the file holds more than " + std::to_string(max_nodes) +
-                                         " values (are aliases nested in aliases?)"};
+            throw Abort{position, 1, "the file becomes too large when its aliases are filled in"};
     }
 
-    void check_tag(const std::string& tag, Position position) {
+    bool check_tag(const std::string& tag, Position position) {
         if (tag.empty() || tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:str" ||
             tag == "tag:yaml.org,2002:map" || tag == "tag:yaml.org,2002:seq")
-            return;
-        diagnostics_.push_back(source_.error(position, 1, "YAML tags such as " + in_quotes(tag) + " are not supported"));
+            return true;
+        diagnostics_.push_back(source_.error(position, 1, "YAML tags are not supported (remove it)"));
+        return false;
     }
 
     void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
         const Position position = position_at(mark);
-        check_tag(tag, position);
+        (void)check_tag(tag, position);
         if (frames_.size() >= max_depth)
             throw Abort{position, 1, "nested more than " + std::to_string(max_depth) + " levels deep"};
         Frame frame;
@@ -209,7 +214,7 @@ std::optional<Node> parse_yaml(const SourceText& source, Diagnostics& diagnostic
         diagnostics.push_back(source.error(abort.position, abort.width, abort.message));
         return std::nullopt;
     } catch (const YAML::Exception& exception) {
-        append_syntax_errors(source, position_at(exception.mark), exception.msg, diagnostics);
+        append_syntax_errors(source, position_at(exception.mark), builder.open_position(), exception.msg, diagnostics);
         return std::nullopt;
     } catch (const std::exception& exception) {
         diagnostics.push_back(source.error({}, 1, std::string("cannot be parsed: ") + exception.what()));

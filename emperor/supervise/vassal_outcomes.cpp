@@ -64,6 +64,7 @@ void VassalFsm::crashed(const Instance& instance, const Failure& failure, TimePo
     if (stable_at_ && *stable_at_ <= now) reset_backoff();
     stable_at_.reset();
     const bool is_first = crashes_ == 0;
+    last_bank_ = instance.bank;  // its orphaned workers drain and count there yet
     ++crashes_;
     report(Report::Kind::crashed, instance.generation, failure.reason);
     plan_retry(is_first, *instance.spec, failure.reason, now);

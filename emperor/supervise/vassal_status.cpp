@@ -43,7 +43,7 @@ bool VassalFsm::falls_back() const {
 }
 
 int VassalFsm::free_bank() const {
-    // Not the living one's; otherwise not the last one's, whose counters are still being read.
+    // Not the living one's; otherwise not the one used last, whose counters are still being read or even written.
     return instances_.empty() ? 1 - last_bank_ : 1 - instances_.front().bank;
 }
 

@@ -104,9 +104,31 @@ void check_claims(std::vector<Candidate>& candidates) {
     common::config::verify_claims(claims);
 }
 
+// "shop.yaml" was asked for, not "./shop.yaml".
+void strip_current_directory(CheckReport& report) {
+    const auto strip = [](std::string& path) {
+        if (path.starts_with("./")) path.erase(0, 2);
+    };
+    for (Diagnostic& one : report.diagnostics) strip(one.file);
+    for (std::string& file : report.files) strip(file);
+}
+
+// Names that were asked for and that the scanner did not list.
+void report_missing(const std::string& path, const std::set<std::string>& names, CheckReport& report) {
+    for (const std::string& name : names) {
+        const std::string file = path + "/" + name;
+        report.files.push_back(file);
+        if (name == "_defaults.yaml") continue;  // it is decoded with every vassal of its directory
+        const bool is_there = ::access(file.c_str(), F_OK) == 0;
+        report.diagnostics.push_back(whole_file(
+            file, is_there ? "not a vassal file: its name must be NAME.yaml or NAME.yml" : "no such file"));
+    }
+}
+
 // What is asked of one directory: everything (no names), or these file names.
-void check_directory(const std::string& path, const std::set<std::string>& only, const CheckOptions& options,
+void check_directory(const std::string& folder, const std::set<std::string>& only, const CheckOptions& options,
                      CheckReport& report) {
+    const std::string path = folder.empty() ? "." : folder;
     watch::Scanner scanner({path}, ::geteuid());
     // A day ahead: nothing is "half-written" and held back, what is on disk now is what is checked.
     const watch::Scan scan = scanner.scan(std::chrono::system_clock::now() + std::chrono::hours(24));
@@ -126,17 +148,7 @@ void check_directory(const std::string& path, const std::set<std::string>& only,
             report.files.push_back(candidate.file.path);
             report.diagnostics.insert(report.diagnostics.end(), candidate.findings.begin(), candidate.findings.end());
         }
-        for (const std::string& name : missing) {
-            const std::string file = path + "/" + name;
-            if (name == "_defaults.yaml") {
-                report.files.push_back(file);
-                continue;
-            }
-            const bool is_there = ::access(file.c_str(), F_OK) == 0;
-            report.files.push_back(file);
-            report.diagnostics.push_back(whole_file(
-                file, is_there ? "not a vassal file: its name must be NAME.yaml or NAME.yml" : "no such file"));
-        }
+        if (directory.problem.empty()) report_missing(path, missing, report);
     }
 }
 
@@ -165,7 +177,7 @@ std::string CheckReport::summary() const {
 
 CheckReport check_paths(const std::vector<std::string>& paths, const CheckOptions& options) {
     CheckReport report;
-    std::map<std::string, std::set<std::string>> wanted;  // directory → file names; empty: all
+    std::map<std::string, std::set<std::string>> wanted;  // directory ("": none was written) → file names
     std::set<std::string> whole;
     for (const std::string& path : paths) {
         std::error_code error;
@@ -175,12 +187,12 @@ CheckReport check_paths(const std::vector<std::string>& paths, const CheckOption
             continue;
         }
         const std::filesystem::path file(path);
-        const std::string folder = file.parent_path().empty() ? "." : file.parent_path().string();
-        wanted[folder].insert(file.filename().string());
+        wanted[file.parent_path().string()].insert(file.filename().string());
     }
     for (const std::string& path : whole) check_directory(path, {}, options, report);
     for (const auto& [folder, names] : wanted)
         if (!whole.contains(folder)) check_directory(folder, names, options, report);
+    if (wanted.contains("")) strip_current_directory(report);
     const auto place = [](const Diagnostic& one) {
         return std::tie(one.file, one.position.line, one.position.column, one.message);
     };

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include "common/base/nearest.h"
 #include "emperor/ctl/commands.h"
 #include "emperor/ctl/text.h"
 
@@ -125,6 +126,19 @@ void add_globals(CLI::App& cli, Choices& choices) {
     cli.set_version_flag("--version", std::string("emperorctl ") + EMPEROR_VERSION);
 }
 
+// CLI11 calls a mistyped command "A subcommand is required".
+std::string complaint(const CLI::App& cli, const CLI::ParseError& error) {
+    const std::vector<std::string> rest = cli.get_subcommands().empty() ? cli.remaining() : std::vector<std::string>();
+    if (rest.empty() || rest.front().starts_with("-")) return error.what();
+    std::vector<std::string> names;
+    for (const CLI::App* command : cli.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(command->get_name());
+    std::string text = "unknown command '" + rest.front() + "'";
+    if (const auto near = common::nearest(rest.front(), names, 1); !near.empty())
+        text.append(" (did you mean '").append(near.front()).append("'?)");
+    return text;
+}
+
 bool wants_color(const std::string& choice, const Surroundings& surroundings) {
     if (choice != "auto") return choice == "always";
     const std::string terminal = surroundings.variable("TERM").value_or("");
@@ -165,8 +179,9 @@ int run(const std::vector<std::string>& arguments, const Surroundings& surroundi
     try {
         cli.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& error) {
-        const int code = cli.exit(error, surroundings.out, surroundings.err);
-        return code == 0 ? 0 : exit_with(ExitCode::usage);  // help and version are no errors
+        if (error.get_exit_code() == 0) return cli.exit(error, surroundings.out, surroundings.err);  // help, version
+        surroundings.err << "emperorctl: " << complaint(cli, error) << "\nrun it with --help for more\n";
+        return exit_with(ExitCode::usage);
     }
     const Context context = context_of(choices, surroundings);
     return actions.at(cli.get_subcommands().front())(context);

@@ -76,7 +76,7 @@ int check(const Context& context, const std::vector<std::string>& paths) {
     if (context.output == Output::json) {
         context.out << dump(to_json(result));
     } else {
-        context.out << common::config::render(result.diagnostics);
+        if (!result.diagnostics.empty()) context.out << common::config::render(result.diagnostics) << "\n";
         context.out << result.summary() << "\n";
     }
     return exit_with(result.errors() == 0 ? ExitCode::done : ExitCode::usage);

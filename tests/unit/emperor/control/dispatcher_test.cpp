@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/control/dispatcher.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/emperor/control/fake_fleet.h"
+
+namespace emperor::control {
+namespace {
+
+constexpr uid_t emperor_uid = 500;
+constexpr gid_t admins = 77;
+
+struct FakeConversation : Conversation {
+    std::vector<Json> lines;
+    std::vector<std::unique_ptr<fleet::FleetApi::Subscription>> kept;
+    int operations = 0;
+    bool room = true;
+
+    void send(std::string line) override { lines.push_back(Json::parse(line)); }
+    void begin_operation() override { ++operations; }
+    void end_operation() override { --operations; }
+    void keep(std::unique_ptr<fleet::FleetApi::Subscription> one) override { kept.push_back(std::move(one)); }
+    bool has_room() const override { return room; }
+};
+
+struct ControlDispatcher : ::testing::Test {
+    testing::FakeFleet fleet;
+    Dispatcher dispatcher{fleet, Policy{emperor_uid, admins, "ops"},
+                          [] {
+                              return Lookups{[](pid_t) { return stats::ProcessMemory{4096, 8192}; },
+                                             [](int) { return stats::ListenQueue{}; }, 0};
+                          },
+                          [](uid_t uid) { return "uid" + std::to_string(uid); }};
+    std::shared_ptr<FakeConversation> client = std::make_shared<FakeConversation>();
+    Peer root{0, 0, 1, {}};
+
+    ControlDispatcher() {
+        fleet.add("blog", 1001);
+        fleet.add("shop", 1002);
+    }
+
+    Json ask(const std::string& line, const Peer& peer) {
+        dispatcher.on_line(line, peer, client);
+        if (client->lines.empty()) return nullptr;
+        Json answer = client->lines.back();
+        client->lines.clear();
+        return answer;
+    }
+    Json ask(const std::string& line) { return ask(line, root); }
+    std::string code(const Json& answer) { return answer.is_object() ? answer["error"].value("code", "") : "none"; }
+};
+
+TEST_F(ControlDispatcher, status_lists_every_app_for_root_the_emperors_user_and_admins) {
+    for (const Peer& peer : {root, Peer{emperor_uid, 500, 1, {}}, Peer{9, admins, 1, {}}, Peer{9, 9, 1, {5, admins}}}) {
+        const Json answer = ask(R"({"id":1,"command":"status"})", peer);
+        ASSERT_TRUE(answer["ok"]);
+        ASSERT_EQ(answer["result"]["apps"].size(), 2u);
+        EXPECT_EQ(answer["result"]["apps"][0]["name"], "blog");
+        EXPECT_EQ(answer["result"]["apps"][0]["state"], "running");
+        EXPECT_EQ(answer["result"]["emperor"]["pid"], 4242);
+    }
+}
+
+TEST_F(ControlDispatcher, a_vassals_own_user_sees_and_steers_only_its_own_app) {
+    const Peer owner{1002, 1002, 1, {}};
+    const Json answer = ask(R"({"command":"status"})", owner);
+    ASSERT_EQ(answer["result"]["apps"].size(), 1u);
+    EXPECT_EQ(answer["result"]["apps"][0]["name"], "shop");
+    EXPECT_EQ(ask(R"({"command":"status","args":{"app":"*"}})", owner)["result"]["apps"].size(), 1u);
+    EXPECT_EQ(code(ask(R"({"command":"stop","args":{"app":"blog"}})", owner)), "not_permitted");
+    EXPECT_EQ(code(ask(R"({"command":"exec_context","args":{"app":"blog"}})", owner)), "not_permitted");
+    EXPECT_EQ(code(ask(R"({"command":"rescan"})", owner)), "not_permitted");
+    EXPECT_TRUE(fleet.asked.empty());
+    EXPECT_EQ(fleet.rescans, 0);
+    (void)ask(R"({"command":"stop","args":{"app":"shop"}})", owner);
+    ASSERT_EQ(fleet.asked.size(), 1u);
+    EXPECT_EQ(fleet.asked.front().actor.name, "uid1002");
+}
+
+TEST_F(ControlDispatcher, a_stranger_is_told_whom_to_ask_and_learns_no_names) {
+    const Peer stranger{4000, 4000, 1, {}};
+    for (const char* line : {R"({"command":"status"})", R"({"command":"show","args":{"app":"shop"}})",
+                             R"({"command":"show","args":{"app":"nothing"}})", R"({"command":"logs","args":{"app":"shop"}})"}) {
+        const Json answer = ask(line, stranger);
+        EXPECT_EQ(code(answer), "not_permitted") << line;
+        EXPECT_NE(answer["error"]["message"].get<std::string>().find("group ops"), std::string::npos);
+        EXPECT_FALSE(answer["error"].contains("nearest"));
+    }
+    EXPECT_TRUE(ask(R"({"command":"version"})", stranger)["ok"]);
+}
+
+TEST_F(ControlDispatcher, the_nearest_names_of_an_unknown_app_are_those_the_peer_may_see) {
+    const Json answer = ask(R"({"id":5,"command":"show","args":{"app":"shp"}})");
+    EXPECT_EQ(answer["id"], 5);
+    EXPECT_EQ(code(answer), "no_such_app");
+    EXPECT_EQ(answer["error"]["nearest"], Json::array({"shop", "blog"}));
+    const Json owner = ask(R"({"command":"show","args":{"app":"shp"}})", Peer{1002, 1, 1, {}});
+    EXPECT_EQ(owner["error"]["nearest"], Json::array({"shop"}));
+}
+
+TEST_F(ControlDispatcher, globs_select_and_one_that_matches_nothing_is_no_such_app) {
+    EXPECT_EQ(ask(R"({"command":"status","args":{"apps":["b*","shop"]}})")["result"]["apps"].size(), 2u);
+    EXPECT_EQ(code(ask(R"({"command":"stop","args":{"app":"z*"}})")), "no_such_app");
+    EXPECT_EQ(code(ask(R"({"command":"show","args":{"app":"*"}})")), "bad_request");
+    EXPECT_TRUE(fleet.asked.empty());
+}
+
+TEST_F(ControlDispatcher, a_reload_is_answered_when_the_outcome_is_known) {
+    EXPECT_TRUE(ask(R"({"id":7,"command":"reload","args":{"app":"shop"}})").is_null());
+    ASSERT_EQ(fleet.asked.size(), 1u);
+    EXPECT_EQ(fleet.asked[0].operation, supervise::Operation::reload);
+    EXPECT_EQ(client->operations, 1);
+    fleet.asked[0].done({.ok = true, .failure = {}, .last_log = {}});
+    ASSERT_EQ(client->lines.size(), 1u);
+    EXPECT_EQ(client->lines[0]["id"], 7);
+    EXPECT_EQ(client->lines[0]["result"]["outcomes"][0], (Json{{"app", "shop"}, {"ok", true}}));
+    EXPECT_EQ(client->operations, 0);
+}
+
+TEST_F(ControlDispatcher, a_failed_operation_says_step_reason_traceback_and_last_lines_of_each_app) {
+    EXPECT_TRUE(ask(R"({"command":"restart","args":{"app":"*"}})").is_null());
+    ASSERT_EQ(fleet.asked.size(), 2u);
+    common::link::LogRecord line;
+    line.text = "Traceback";
+    fleet.asked[1].done({false, {"import", "ModuleNotFoundError", "Traceback…"}, {line}});
+    EXPECT_TRUE(client->lines.empty());
+    fleet.asked[0].done({true, {}, {}});
+    const Json answer = client->lines.at(0);
+    EXPECT_FALSE(answer["ok"]);
+    EXPECT_EQ(answer["error"]["code"], "failed");
+    EXPECT_EQ(answer["error"]["message"], "restart failed for 1 of 2 apps, first shop: import: ModuleNotFoundError");
+    EXPECT_EQ(answer["result"]["outcomes"][0]["ok"], true);
+    EXPECT_EQ(answer["result"]["outcomes"][1]["failure"]["detail"], "Traceback…");
+    EXPECT_EQ(answer["result"]["outcomes"][1]["log"][0]["text"], "Traceback");
+}
+
+TEST_F(ControlDispatcher, no_wait_is_answered_at_once) {
+    const Json answer = ask(R"({"command":"start","args":{"app":"shop","wait":false}})");
+    EXPECT_EQ(answer["result"]["accepted"], Json::array({"shop"}));
+    fleet.asked.at(0).done({true, {}, {}});
+    EXPECT_TRUE(client->lines.empty());
+    EXPECT_EQ(client->operations, 0);
+}
+
+TEST_F(ControlDispatcher, an_outcome_that_arrives_after_the_client_left_is_dropped) {
+    (void)ask(R"({"command":"stop","args":{"app":"shop"}})");
+    client.reset();
+    fleet.asked.at(0).done({true, {}, {}});
+}
+
+TEST_F(ControlDispatcher, a_full_conversation_and_a_stopping_emperor_are_busy) {
+    client->room = false;
+    EXPECT_EQ(code(ask(R"({"command":"stop","args":{"app":"shop"}})")), "busy");
+    EXPECT_EQ(code(ask(R"({"command":"logs","args":{"app":"shop","follow":true}})")), "busy");
+    client->room = true;
+    fleet.facts.is_shutting_down = true;
+    EXPECT_EQ(code(ask(R"({"command":"stop","args":{"app":"shop"}})")), "busy");
+    EXPECT_TRUE(fleet.asked.empty());
+}
+
+TEST_F(ControlDispatcher, followed_logs_come_as_lines_with_the_id_until_the_conversation_ends) {
+    const Json first = ask(R"({"id":2,"command":"logs","args":{"app":"shop","follow":true}})");
+    EXPECT_TRUE(first["ok"]);
+    fleet.write_line("shop", "hello");
+    fleet.write_line("blog", "not this");
+    ASSERT_EQ(client->lines.size(), 1u);
+    EXPECT_EQ(client->lines[0]["id"], 2);
+    EXPECT_EQ(client->lines[0]["line"]["text"], "hello");
+    client.reset();
+    EXPECT_TRUE(fleet.followers.empty());
+}
+
+TEST_F(ControlDispatcher, show_tells_workers_history_and_the_failed_reload) {
+    auto& vassal = *fleet.vassals.at("shop");
+    testing::FakeFleet::serve(vassal, 0, 99, 10);
+    vassal.board->worker[0][0].thread[0].request_started_us = 5;
+    vassal.view.status.last_reload = "failed: SyntaxError";
+    vassal.view.status.last_reload_failure = supervise::Failure{"import", "SyntaxError", "File x"};
+    vassal.view.history = {{1, "crashed", 2, "exit code 1"}};
+    const Json result = ask(R"({"command":"show","args":{"app":"shop"}})")["result"];
+    EXPECT_EQ(result["worker_list"][0]["pid"], 99);
+    EXPECT_EQ(result["worker_list"][0]["resident_memory"], 4096);
+    EXPECT_EQ(result["worker_list"][0]["in_flight"].size(), 1u);
+    EXPECT_EQ(result["workers"], (Json{{"configured", 2}, {"serving", 1}, {"busy", 1}}));
+    EXPECT_EQ(result["last_reload_failure"]["detail"], "File x");
+    EXPECT_EQ(result["history"][0]["event"], "crashed");
+    EXPECT_EQ(result["requests"], 10);
+}
+
+TEST_F(ControlDispatcher, config_and_exec_context_of_an_app_without_a_valid_file_say_why) {
+    auto& view = fleet.vassals.at("shop")->view;
+    EXPECT_EQ(ask(R"({"command":"config","args":{"app":"shop"}})")["result"]["values"]["workers"], 2);
+    EXPECT_EQ(ask(R"({"command":"exec_context","args":{"app":"shop"}})")["result"]["identity"]["uid"], 1002);
+    view.effective = nullptr;
+    common::config::Diagnostic finding;
+    finding.file = "shop.yaml";
+    finding.message = "missing key 'app'";
+    view.diagnostics = {finding};
+    const Json answer = ask(R"({"command":"config","args":{"app":"shop"}})");
+    EXPECT_EQ(code(answer), "failed");
+    EXPECT_NE(answer["error"]["message"].get<std::string>().find("missing key 'app'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace emperor::control

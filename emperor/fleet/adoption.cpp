@@ -138,13 +138,13 @@ public:
         if (is_done() || child_) return;
         const RecordedInstance& record = adopted_.record;
         log::warn("master not adopted", {{"vassal", name_}, {"generation", record.generation}, {"pid", record.pid}, {"reason", why}});
-        timer_.cancel();
+        timer_.disarm();
         reader_.reset();
         auto process = process::open_process(record.pid, record.start_ticks);
         if (!process) return gone();
         child_ = std::make_unique<process::Child>(io_, std::move(*process), [this](const common::ExitStatus&) { gone(); });
         child_->signal(SIGTERM);
-        wait(term_patience, [this] { child_->kill_all(); });
+        timer_.arm_after(term_patience, [this] { child_->kill_all(); });
     }
 
 private:
@@ -157,15 +157,12 @@ private:
         reader_ = std::make_unique<ChannelReader>(
             io_, std::move(*connected), [this](link::Packet packet) { answer(std::move(packet)); },
             [this] { later("it closed the link"); });
-        wait(answer_patience, [this] { end("no answer"); });
+        timer_.arm_after(answer_patience, [this] { end("no answer"); });
     }
 
     // Never from inside the constructor or a reader's turn.
     void later(std::string why) {
-        timer_.expires_after(std::chrono::milliseconds(0));
-        timer_.async_wait([this, why = std::move(why)](const boost::system::error_code& error) {
-            if (!error) end(why);
-        });
+        timer_.arm_after({}, [this, why = std::move(why)] { end(why); });
     }
 
     void answer(link::Packet packet) {
@@ -180,29 +177,22 @@ private:
         adopted_.process = std::move(*process);
         adopted_.link = std::move(duplicate_);
         is_adopted_ = true;
-        timer_.cancel();
+        timer_.disarm();
         // From here on the instance reads the link.
         reader_->close();
         on_done_();
     }
 
     void gone() {
-        timer_.cancel();
+        timer_.disarm();
         is_gone_ = true;
         on_done_();
-    }
-
-    void wait(common::Duration duration, std::function<void()> then) {
-        timer_.expires_after(duration);
-        timer_.async_wait([then = std::move(then)](const boost::system::error_code& error) {
-            if (!error) then();
-        });
     }
 
     boost::asio::io_context& io_;
     std::string name_;
     std::function<void()> on_done_;
-    boost::asio::steady_timer timer_;
+    process::Timer timer_;
     std::unique_ptr<ChannelReader> reader_;
     UniqueFd duplicate_;  // of the link, for the instance
     std::unique_ptr<process::Child> child_;  // set: it is being ended

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +17,7 @@
 #include "emperor/fleet/options.h"
 #include "emperor/fleet/record.h"
 #include "emperor/process/child.h"
+#include "emperor/process/timer.h"
 
 namespace emperor::fleet {
 

@@ -81,12 +81,10 @@ void Fleet::grant(const supervise::StartGate::Granted& names) {
 void Fleet::arm_gate() {
     const auto deadline = gate_.deadline();
     if (!deadline) {
-        gate_timer_.cancel();
+        gate_timer_.disarm();
         return;
     }
-    gate_timer_.expires_at(*deadline);
-    gate_timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return;
+    gate_timer_.arm(*deadline, [this] {
         grant(gate_.expire(Clock::now()));
         arm_gate();
     });

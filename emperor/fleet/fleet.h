@@ -5,7 +5,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +20,7 @@
 #include "emperor/plan/plan.h"
 #include "emperor/process/orphans.h"
 #include "emperor/process/reaper.h"
+#include "emperor/process/timer.h"
 #include "emperor/supervise/start_gate.h"
 #include "emperor/watch/scanner.h"
 #include "emperor/watch/watcher.h"
@@ -95,7 +95,7 @@ private:
     watch::Watcher watcher_;
     DesiredBuilder builder_;
     supervise::StartGate gate_;
-    boost::asio::steady_timer gate_timer_;
+    process::Timer gate_timer_;
     std::unordered_set<pid_t> masters_;  // held by a Child
     process::Orphans orphans_;
     process::Reaper reaper_;

@@ -76,7 +76,7 @@ void VassalHost::execute(const supervise::Command& command) {
                 else if (Instance* instance = find(timer.generation)) instance->arm(timer.deadline);
             },
             [this](const supervise::DisarmTimer& timer) {
-                if (timer.generation == 0) timer_.cancel();
+                if (timer.generation == 0) timer_.disarm();
                 else if (Instance* instance = find(timer.generation)) instance->disarm();
             },
             [this](const supervise::Activated& activated) {
@@ -90,10 +90,7 @@ void VassalHost::execute(const supervise::Command& command) {
 }
 
 void VassalHost::arm_own(common::TimePoint deadline) {
-    timer_.expires_at(deadline);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error && timer_.expiry() <= common::Clock::now()) push(supervise::TimerFired{0});
-    });
+    timer_.arm(deadline, [this] { push(supervise::TimerFired{0}); });
 }
 
 LaunchPtr VassalHost::launch_of(std::uint64_t spec) const {

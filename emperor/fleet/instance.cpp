@@ -17,7 +17,7 @@ Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstancePa
           // What the master said before it ended explains the end: it comes first.
           log_.drain();
           link_.drain();
-          timer_.cancel();
+          timer_.disarm();
           owner_.on_exit(*this, status);
       }) {}
 
@@ -30,17 +30,10 @@ void Instance::send(const link::EmperorMessage& message) {
 }
 
 void Instance::arm(common::TimePoint deadline) {
-    timer_.expires_at(deadline);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        // A deadline that was moved while its handler was queued is not over yet.
-        if (!error && timer_.expiry() <= common::Clock::now()) owner_.on_deadline(*this);
-    });
+    timer_.arm(deadline, [this] { owner_.on_deadline(*this); });
 }
 
-void Instance::disarm() {
-    timer_.expires_at(common::TimePoint::max());
-    timer_.cancel();
-}
+void Instance::disarm() { timer_.disarm(); }
 
 // A tenant's process speaks: whatever it says, the emperor only notes it.
 void Instance::receive(link::Packet packet) {

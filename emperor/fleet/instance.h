@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,6 +17,7 @@
 #include "emperor/fleet/listener_pool.h"
 #include "emperor/fleet/options.h"
 #include "emperor/process/child.h"
+#include "emperor/process/timer.h"
 #include "emperor/supervise/types.h"
 
 namespace emperor::fleet {
@@ -96,7 +96,7 @@ private:
     std::string step_;
     int bad_messages_ = 0;
     std::uint64_t start_ticks_;
-    boost::asio::steady_timer timer_;
+    process::Timer timer_;
     ChannelReader link_;
     ChannelReader log_;
     process::Child child_;  // last: its exit is reported after the channels were read

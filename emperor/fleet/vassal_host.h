@@ -6,7 +6,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
 #include <map>
@@ -19,6 +18,7 @@
 #include "emperor/fleet/instance.h"
 #include "emperor/fleet/listener_pool.h"
 #include "emperor/fleet/options.h"
+#include "emperor/process/timer.h"
 #include "emperor/supervise/vassal_fsm.h"
 
 namespace emperor::fleet {
@@ -121,7 +121,7 @@ private:
     std::map<supervise::Generation, std::unique_ptr<Instance>> instances_;
     common::UniqueFd scoreboard_;
     common::scoreboard::Mapping board_;
-    boost::asio::steady_timer timer_;
+    process::Timer timer_;
 
     std::uint64_t last_ticket_ = 0;
     std::map<std::uint64_t, Done> waiting_;

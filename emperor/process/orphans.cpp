@@ -61,9 +61,7 @@ void Orphans::arm() {
     if (is_armed_ || groups_.empty()) return;
     is_armed_ = true;
     const bool are_children = std::all_of(groups_.begin(), groups_.end(), [](const Group& g) { return g.is_child; });
-    timer_.expires_after(std::chrono::milliseconds(are_children ? 50 : 250));
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return;
+    timer_.arm_after(std::chrono::milliseconds(are_children ? 50 : 250), [this] {
         is_armed_ = false;
         look();
     });

@@ -8,11 +8,11 @@
 #include <sys/types.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "emperor/process/timer.h"
 
 namespace emperor::process {
 
@@ -42,7 +42,7 @@ private:
     void arm();
     void look();
 
-    boost::asio::steady_timer timer_;
+    Timer timer_;
     std::function<void()> on_empty_;
     std::vector<Group> groups_;
     bool is_armed_ = false;

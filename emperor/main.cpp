@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// emperor: options, limits, runtime directory, then the event loop.
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+#include <fstream>
+
+#include "common/log/log.h"
+#include "emperor/emperor.h"
+
+namespace {
+
+// Some descriptors per vassal add up: as many as the system gives. The former limit is what children get back.
+rlimit raise_open_files() {
+    rlimit before{};
+    if (::getrlimit(RLIMIT_NOFILE, &before) != 0) return {1024, 4096};
+    rlim_t most = 0;
+    std::ifstream("/proc/sys/fs/nr_open") >> most;
+    rlimit raised{before.rlim_max, before.rlim_max};
+    if (most > 0 && most > before.rlim_max) raised = {std::min<rlim_t>(most, 1u << 20), most};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) {  // not root: up to the hard limit
+        raised = {before.rlim_max, before.rlim_max};
+        (void)::setrlimit(RLIMIT_NOFILE, &raised);
+    }
+    return before;
+}
+
+int run(const emperor::Options& options) {
+    common::log::configure(options.log);
+    auto runtime_dir = emperor::RuntimeDir::open(options.runtime_dir);
+    if (!runtime_dir) {
+        common::log::error("cannot start", {{"reason", runtime_dir.error().message()}});
+        return 1;
+    }
+    emperor::Emperor emperor(options, std::move(*runtime_dir), raise_open_files());
+    return emperor.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::umask(022);
+    try {
+        const auto parsed = emperor::parse_options(argc, argv);
+        if (const int* code = std::get_if<int>(&parsed)) return *code;
+        const auto& options = std::get<emperor::Options>(parsed);
+        return options.is_check ? emperor::check(options) : run(options);
+    } catch (const std::exception& error) {
+        common::log::error("ended by a defect", {{"reason", error.what()}});
+        return 1;
+    }
+}

@@ -56,12 +56,26 @@ std::unique_ptr<LoadFailure> import_failed(const std::string& module) {
     return failure;
 }
 
+// Whether the name means something else already: a loaded module, one of the library, another file on sys.path.
+bool is_taken(const std::string& name, const std::string& file) {
+    PyRef key(PyUnicode_FromString(name.c_str()));
+    PyObject* library = PySys_GetObject("stdlib_module_names");
+    if (!key || PyDict_Contains(PyImport_GetModuleDict(), key.get()) != 0) return true;
+    if (library != nullptr && PySequence_Contains(library, key.get()) != 0) return true;
+    PyRef importer(PyImport_ImportModule("_frozen_importlib_external"));
+    PyRef finder(importer ? PyObject_GetAttrString(importer.get(), "PathFinder") : nullptr);
+    PyRef spec(finder ? PyObject_CallMethod(finder.get(), "find_spec", "O", key.get()) : nullptr);
+    PyRef origin(spec && spec.get() != Py_None ? PyObject_GetAttrString(spec.get(), "origin") : nullptr);
+    PyErr_Clear();
+    return origin && utf8(origin.get()) != file;
+}
+
 // Runs a file as a module named after it, unless a module of that name is there already. Its folder goes last on
 // sys.path: siblings can be imported, and shadow nothing.
 PyRef run_file(const std::string& file) {
     namespace fs = std::filesystem;
     std::error_code error;
-    const fs::path path = fs::absolute(file, error);
+    const fs::path path = fs::absolute(file, error).lexically_normal();
     PyRef io(PyImport_ImportModule("io"));
     PyRef stream(io ? PyObject_CallMethod(io.get(), "open_code", "s", path.c_str()) : nullptr);
     PyRef source(stream ? PyObject_CallMethod(stream.get(), "read", nullptr) : nullptr);
@@ -74,11 +88,7 @@ PyRef run_file(const std::string& file) {
     if (!code) return {};
 
     std::string name = path.stem();
-    PyRef key(PyUnicode_FromString(name.c_str()));
-    PyObject* library = PySys_GetObject("stdlib_module_names");
-    const bool is_taken = !key || PyDict_Contains(PyImport_GetModuleDict(), key.get()) != 0 ||
-                          (library != nullptr && PySequence_Contains(library, key.get()) != 0);
-    if (is_taken) name = "_vassal_file_" + name;
+    if (is_taken(name, path)) name = "_vassal_file_" + name;
     PyObject* sys_path = PySys_GetObject("path");
     PyRef folder(PyUnicode_DecodeFSDefault(path.parent_path().c_str()));
     if (sys_path != nullptr && folder && PySequence_Contains(sys_path, folder.get()) == 0) {

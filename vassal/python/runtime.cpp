@@ -113,6 +113,17 @@ bool buffer_by_line(const char* name) {
     return PyRef(PyObject_Call(method.get(), no_arguments.get(), by_line.get())).get() != nullptr;
 }
 
+// Importing signal (asyncio and subprocess do) would install Python's handler for SIGINT, whatever the configuration
+// said. So it is imported now, and SIGINT given back to what the process had.
+bool keep_sigint() {
+    struct sigaction before {};
+    ::sigaction(SIGINT, nullptr, &before);
+    PyRef module(PyImport_ImportModule("_signal"));
+    PyRef former(module ? PyObject_CallMethod(module.get(), "signal", "ii", SIGINT, 0 /* SIG_DFL */) : nullptr);
+    ::sigaction(SIGINT, &before, nullptr);
+    return former.get() != nullptr;
+}
+
 // threading takes the thread that imports it for the main thread: that must not be a serving thread.
 bool import_threading(bool is_multithread) {
     return !is_multithread || PyRef(PyImport_ImportModule("threading")).get() != nullptr;
@@ -133,7 +144,7 @@ std::string start_python(const InterpreterOptions& options) {
     std::signal(SIGXFSZ, SIG_IGN);
     if (PyStatus status = preinitialize(); PyStatus_Exception(status) != 0) return "Python: " + message_of(status);
     if (PyStatus status = initialize(options); PyStatus_Exception(status) != 0) return "Python: " + message_of(status);
-    if (!extend_path(options.python_path) || !buffer_by_line("stdout") || !buffer_by_line("stderr") ||
+    if (!extend_path(options.python_path) || !buffer_by_line("stdout") || !buffer_by_line("stderr") || !keep_sigint() ||
         !import_threading(options.is_multithread)) {
         return "Python: " + take_exception().summary;
     }

@@ -31,6 +31,7 @@ bool Process::send_signal(int number) const noexcept {
 
 Master::Impl::Impl(MasterOptions options)
     : observer_(std::move(options.observer)),
+      on_begin_(std::move(options.on_begin)),
       signals_(io_, SIGTERM, SIGINT, SIGCHLD),
       rendezvous_(io_),
       newcomer_timer_(io_),

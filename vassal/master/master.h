@@ -49,6 +49,8 @@ struct MasterOptions {
     std::optional<Generation> standalone;  // complete but for prepare()
     // Sees what is said to the emperor; the stand-alone program prints it.
     std::function<void(const common::link::MasterMessage&)> observer;
+    // The generation is known; the program names its process after it.
+    std::function<void(const Generation&)> on_begin;
 };
 
 class Master {

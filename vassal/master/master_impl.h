@@ -130,6 +130,7 @@ private:
     void report(const common::link::MasterMessage& message);
 
     std::function<void(const common::link::MasterMessage&)> observer_;
+    std::function<void(const Generation&)> on_begin_;
     boost::asio::signal_set signals_;
     int stop_signals_ = 0;
     bool is_stopping_ = false;

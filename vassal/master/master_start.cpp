@@ -23,6 +23,7 @@ Duration start_margin(Duration start) { return std::min<Duration>(std::chrono::m
 void Master::Impl::begin(Generation generation) {
     started_at_ = Clock::now();
     generation_ = std::move(generation);
+    if (on_begin_) on_begin_(*generation_);
     const auto& config = generation_->config;
     if (config.timeouts.start.count() > 0)
         start_deadline_ = started_at_ + config.timeouts.start - start_margin(config.timeouts.start);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a process that runs the app needs to know of its generation, whichever way it was forked. Borrowed from main(),
+// which outlives every run.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/config/vassal_config.h"
+#include "common/scoreboard/layout.h"
+#include "vassal/python/interpreter.h"
+#include "vassal/worker/worker.h"
+
+namespace vassal::mold {
+
+struct Shop {
+    std::string name;
+    const common::config::VassalConfig* config = nullptr;
+    const std::vector<std::string>* environment = nullptr;  // "KEY=value", the whole of it
+    std::string venv;                                       // resolved
+    std::vector<std::string> python_path;                   // resolved
+    std::vector<worker::WorkerListener> listeners;
+    common::scoreboard::Board* board = nullptr;
+    int bank = 0;
+
+    std::function<void(std::string_view role)> set_title;  // "worker 2", "mold"
+    std::function<std::unique_ptr<python::Interpreter>(const python::InterpreterOptions&, python::LoadFailure&)>
+        start_interpreter;
+    std::function<int(const worker::WorkerOptions&, app::Application&)> run_worker;
+};
+
+}  // namespace vassal::mold

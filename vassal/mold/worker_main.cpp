@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/mold/worker_main.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "common/link/channel.h"
+#include "vassal/link/worker_messages.h"
+
+namespace vassal::mold {
+
+namespace {
+
+// Handlers of threading and atexit belong to the app and may hang; the process ends by SIGALRM then.
+constexpr unsigned exit_handler_seconds = 5;
+// A message has room for it in any encoding; the end of a traceback says what went wrong.
+constexpr std::size_t max_detail = 32 * 1024;
+
+void tell_failure(int link, python::LoadFailure failure) {
+    if (failure.detail.size() > max_detail)
+        failure.detail = "[...]\n" + failure.detail.substr(failure.detail.size() - max_detail);
+    const link::WorkerMessage message = link::Failed{failure.step, failure.reason, failure.detail};
+    static_cast<void>(common::link::send(link, link::encode(message)));
+}
+
+void run_exit_handlers(python::Interpreter& interpreter) {
+    std::signal(SIGALRM, SIG_DFL);  // also where the app uses it
+    sigset_t alarm_only;
+    ::sigemptyset(&alarm_only);
+    ::sigaddset(&alarm_only, SIGALRM);
+    ::sigprocmask(SIG_UNBLOCK, &alarm_only, nullptr);
+    ::alarm(exit_handler_seconds);
+    interpreter.run_exit_handlers();
+}
+
+int serve(const Shop& shop, int worker, int link, python::Interpreter& interpreter) {
+    worker::WorkerOptions options;
+    options.config = shop.config;
+    options.listeners = shop.listeners;
+    options.slot = &shop.board->worker[static_cast<std::size_t>(shop.bank)][static_cast<std::size_t>(worker) - 1];
+    options.link = link;
+    const int code = shop.run_worker(options, interpreter.application());
+    run_exit_handlers(interpreter);
+    return code;
+}
+
+}  // namespace
+
+void use_environment(const std::vector<std::string>& environment) {
+    ::clearenv();
+    for (const std::string& entry : environment) ::putenv(const_cast<char*>(entry.c_str()));
+}
+
+std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int link) {
+    python::InterpreterOptions options;
+    options.vassal = shop.name;
+    options.app = shop.config->app;
+    options.venv = shop.venv;
+    options.python_path = shop.python_path;
+    options.is_multithread = shop.config->threads > 1;
+    options.is_multiprocess = shop.config->workers > 1;
+    python::LoadFailure failure;
+    auto interpreter = shop.start_interpreter(options, failure);
+    if (!interpreter) {
+        tell_failure(link, std::move(failure));
+        return nullptr;
+    }
+    if (auto failed = interpreter->load()) {
+        tell_failure(link, std::move(*failed));
+        run_exit_handlers(*interpreter);
+        return nullptr;
+    }
+    return interpreter;
+}
+
+int worker_main(const Shop& shop, int worker, int link) {
+    shop.set_title("worker " + std::to_string(worker));
+    use_environment(*shop.environment);
+    const auto interpreter = import_app(shop, link);
+    if (!interpreter) return 1;
+    const int code = serve(shop, worker, link, *interpreter);
+    ::_exit(code);  // without the interpreter's destructor: threads of the app may still run in it
+}
+
+int forked_worker_main(const Shop& shop, int worker, int link, python::Interpreter& interpreter) {
+    shop.set_title("worker " + std::to_string(worker));
+    return serve(shop, worker, link, interpreter);
+}
+
+}  // namespace vassal::mold

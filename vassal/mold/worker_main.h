@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of one worker process: import the app (unless it was forked from the mold, which did), serve, run Python's
+// exit handlers. It runs in a process of its own and never returns into the master's or the mold's loop: the caller
+// _exits with what it returns.
+#pragma once
+
+#include "vassal/mold/shop.h"
+
+namespace vassal::mold {
+
+// Forked by the master: nothing of Python is there yet. `link` is the channel to the master.
+[[nodiscard]] int worker_main(const Shop& shop, int worker, int link);
+
+// Forked by the mold: the app is imported, and Python knows of the fork already.
+[[nodiscard]] int forked_worker_main(const Shop& shop, int worker, int link, python::Interpreter& interpreter);
+
+// Makes `environment` the whole environment of this process. The strings must outlive it.
+void use_environment(const std::vector<std::string>& environment);
+
+// Starts Python and imports the app; tells the master and returns null where that fails.
+[[nodiscard]] std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int link);
+
+}  // namespace vassal::mold

@@ -14,8 +14,6 @@ namespace common::config {
 
 namespace {
 
-constexpr std::size_t max_diagnostics = 100;
-
 Diagnostic blame(const Layer& layer, std::string_view path, const Assembly& assembly, std::string message) {
     Diagnostic diagnostic;
     diagnostic.file = assembly.file;

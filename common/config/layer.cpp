@@ -98,12 +98,17 @@ void LayerDecoder::walk(const Node& map, const std::string& prefix) {
             error(name, "write " + in_quotes(name.text) + " as a group: '" + std::string(group_of(path)) + ": {" +
                             std::string(leaf_of(path)) + ": …}'");
         } else {
-            error(name, unknown_key_message(path));
+            unknown_key(name, path);
         }
         if (is_old_style)  // one pass tells what becomes of each of its options
             for (const Node& option : value.keys)
-                if (!find_key(option.text)) error(option, unknown_key_message(option.text));
+                if (!find_key(option.text)) unknown_key(option, option.text);
     }
+}
+
+// Suggestions cost time: beyond what is shown anyway, the plain words do.
+void LayerDecoder::unknown_key(const Node& name, const std::string& path) {
+    error(name, diagnostics_.size() < max_diagnostics ? unknown_key_message(path) : std::string("unknown key"));
 }
 
 void LayerDecoder::decode_value(const Key& key, const Node& place, const Node& value) {

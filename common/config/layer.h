@@ -16,6 +16,8 @@
 
 namespace common::config {
 
+inline constexpr std::size_t max_diagnostics = 100;  // shown of one decode
+
 struct Setting {
     const Key* key = nullptr;
     nlohmann::json value;
@@ -58,6 +60,7 @@ private:
     void decode_element(const Key& key, const Node& node, Setting& setting);
     [[nodiscard]] std::optional<Text> expanded(const Node& node);
 
+    void unknown_key(const Node& name, const std::string& path);
     void error(const Node& node, std::string message);
     [[nodiscard]] Origin origin_of(const Node& node) const;
     void store(const Key& key, nlohmann::json value, const Node& node);

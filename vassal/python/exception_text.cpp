@@ -12,6 +12,13 @@ std::string shortened(std::string text, std::size_t limit) {
     return text + "...";
 }
 
+// An exception may carry megabytes of text; its ends are what people read.
+std::string without_middle(std::string text) {
+    constexpr std::size_t half = 32768;
+    if (text.size() > 2 * half) text.replace(half, text.size() - 2 * half, "\n...\n");
+    return text;
+}
+
 std::string text_or_type(PyRef text, PyObject* object, std::size_t limit) {
     if (text) return shortened(utf8(text.get()), limit);
     PyErr_Clear();
@@ -28,7 +35,7 @@ std::string formatted(PyObject* type, PyObject* value, PyObject* trace) {
     PyRef whole(lines && empty ? PyUnicode_Join(empty.get(), lines.get()) : nullptr);
     std::string text = whole ? utf8(whole.get()) : std::string();
     PyErr_Clear();
-    return text;
+    return without_middle(std::move(text));
 }
 
 }  // namespace

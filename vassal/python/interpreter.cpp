@@ -40,8 +40,13 @@ std::string name_of_thread(unsigned long ident) {
 class CPython final : public Interpreter {
 public:
     explicit CPython(InterpreterOptions options) : options_(std::move(options)) {}
-    // The application's Python references are given up with the process: the interpreter is never finalised.
-    ~CPython() override { static_cast<void>(application_.release()); }
+    // The interpreter itself is never finalised; it ends with the process.
+    ~CPython() override {
+        take_lock();
+        application_.reset();
+    }
+    CPython(const CPython&) = delete;
+    CPython& operator=(const CPython&) = delete;
 
     std::unique_ptr<LoadFailure> load() override {
         take_lock();

@@ -2,6 +2,7 @@
 #include "vassal/python/python_application.h"
 
 #include <memory>
+#include <utility>
 
 #include "vassal/python/serving_thread.h"
 #include "vassal/python/thread_lock.h"
@@ -10,8 +11,9 @@ namespace vassal::python {
 
 namespace {
 
-// The seam passes no thread object, so each thread finds its own here.
-thread_local std::unique_ptr<ServingThread> serving;
+// The seam passes no thread object, so each thread finds its own here. A plain pointer: a thread that ends without
+// leave_thread() holds no interpreter lock, and could not destroy Python objects.
+thread_local ServingThread* serving = nullptr;
 
 }  // namespace
 
@@ -20,12 +22,12 @@ PythonApplication::PythonApplication(PyRef callable, ApplicationOptions options)
 
 void PythonApplication::enter_thread() {
     take_lock();
-    serving = std::make_unique<ServingThread>(callable_.get(), options_);
+    serving = std::make_unique<ServingThread>(callable_.get(), options_).release();
 }
 
 void PythonApplication::leave_thread() {
     take_lock();
-    serving.reset();
+    std::unique_ptr<ServingThread>(std::exchange(serving, nullptr)).reset();
     end_thread();
 }
 

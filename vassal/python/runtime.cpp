@@ -71,7 +71,9 @@ PyStatus preinitialize() {
 
 PyStatus initialize(const InterpreterOptions& options) {
     Configuration config;
-    const std::string python = options.venv.empty() ? system_python : options.venv + "/bin/python";
+    std::error_code error;
+    const std::string python =
+        options.venv.empty() ? system_python : fs::absolute(fs::path(options.venv) / "bin" / "python", error).string();
     config->parse_argv = 0;
     config->install_signal_handlers = 0;
     config->faulthandler = 1;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "vassal/python/broken_rules.h"
 #include "vassal/python/exception_text.h"
 #include "vassal/python/file_wrapper.h"
 #include "vassal/python/request_failure.h"
@@ -14,26 +15,6 @@ namespace {
 
 std::string_view bytes_in(PyObject* block) noexcept {
     return {PyBytes_AS_STRING(block), static_cast<std::size_t>(PyBytes_GET_SIZE(block))};
-}
-
-std::string kind_of(PyObject* object) {
-    return object == Py_None ? "None" : type_name(reinterpret_cast<PyObject*>(Py_TYPE(object)));
-}
-
-// What yielded, for the log: a generator is named with the line that it stands on.
-std::string source_name(PyObject* source) {
-    if (!PyGen_Check(source)) return std::string("the ").append(kind_of(source));
-    PyRef frame(PyObject_GetAttrString(source, "gi_frame"));
-    PyRef code(PyObject_GetAttrString(source, "gi_code"));
-    PyRef file(code ? PyObject_GetAttrString(code.get(), "co_filename") : nullptr);
-    PyErr_Clear();
-    std::string name = "generator ";
-    name += str_of(reinterpret_cast<PyGenObject*>(source)->gi_qualname);
-    if (frame && PyFrame_Check(frame.get()) && file) {
-        const int line = PyFrame_GetLineNumber(reinterpret_cast<PyFrameObject*>(frame.get()));
-        name += " (" + utf8(file.get()) + ", line " + std::to_string(line) + ")";
-    }
-    return name;
 }
 
 PyRef base_environ(PyObject* input, PyObject* file_wrapper, const ApplicationOptions& options) {
@@ -91,6 +72,7 @@ void ServingThread::serve(const app::Request& request, app::Response& response) 
 }
 
 ServingThread::Outcome ServingThread::deliver(PyObject* result) {
+    if (start_response_.exchange().is_client_gone) return Outcome::client_gone;
     if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) return deliver_sequence(result);
     if (reinterpret_cast<PyObject*>(Py_TYPE(result)) == file_wrapper_type_.get()) return deliver_file(result);
     return deliver_blocks(result);
@@ -104,8 +86,7 @@ std::string_view ServingThread::count(PyObject* block) {
     const std::string_view part = exchange.fitting(bytes);
     exchange.sent += part.size();
     if (part.size() < bytes.size() && broken_rule_.empty()) {
-        static_cast<void>(broken("the body from " + options_.name + " is longer than its Content-Length (" +
-                                 std::to_string(exchange.content_length) + "), it was cut there"));
+        static_cast<void>(broken(body_too_long(options_.name, exchange.content_length)));
     }
     return part;
 }
@@ -118,11 +99,11 @@ ServingThread::Outcome ServingThread::finish(std::span<const std::string_view> c
 }
 
 ServingThread::Outcome ServingThread::deliver_sequence(PyObject* result) {
-    if (!start_response_.exchange().is_started) return not_started();
+    if (!start_response_.exchange().is_started) return broken(no_start_response(options_.name));
     const Py_ssize_t size = PySequence_Fast_GET_SIZE(result);
     if (size == 1) {
         PyRef block = PyRef::share(PySequence_Fast_GET_ITEM(result, 0));
-        if (!PyBytes_Check(block.get())) return not_bytes(block.get(), result, 0);
+        if (!PyBytes_Check(block.get())) return broken(item_not_bytes(options_.name, result, 0, block.get()));
         const std::string_view chunk = count(block.get());
         return finish(std::span(&chunk, chunk.empty() ? 0 : 1));
     }
@@ -132,7 +113,7 @@ ServingThread::Outcome ServingThread::deliver_sequence(PyObject* result) {
         PyObject* block = PySequence_Fast_GET_ITEM(result, i);
         if (!PyBytes_Check(block)) {
             held_.clear();
-            return not_bytes(block, result, i);
+            return broken(item_not_bytes(options_.name, result, i, block));
         }
         held_.push_back(PyRef::share(block));
         if (const std::string_view chunk = count(block); !chunk.empty()) chunks_.push_back(chunk);
@@ -144,9 +125,13 @@ ServingThread::Outcome ServingThread::deliver_sequence(PyObject* result) {
 
 ServingThread::Outcome ServingThread::deliver_file(PyObject* result) {
     Exchange& exchange = start_response_.exchange();
-    if (!exchange.is_started) return not_started();
+    if (!exchange.is_started) return broken(no_start_response(options_.name));
     FilePart part = file_part(result);
-    if (part.fd < 0) return deliver_blocks(result);
+    if (part.fd < 0) {
+        const Outcome outcome = deliver_blocks(result);
+        if (outcome == Outcome::done) broken_rule_.clear();  // PEP 3333 lets a file be longer than its Content-Length
+        return outcome;
+    }
     if (exchange.content_length >= 0) {  // a range of the file, for instance
         const auto declared = static_cast<std::uint64_t>(exchange.content_length);
         part.count = std::min(part.count, declared > exchange.sent ? declared - exchange.sent : 0);
@@ -159,11 +144,11 @@ ServingThread::Outcome ServingThread::deliver_file(PyObject* result) {
 }
 
 ServingThread::Outcome ServingThread::deliver_blocks(PyObject* result) {
-    if (PyUnicode_Check(result) || PyBytes_Check(result)) return not_iterable(result);
+    if (PyUnicode_Check(result) || PyBytes_Check(result)) return broken(not_iterable(options_.name, result));
     PyRef iterator(PyObject_GetIter(result));
     if (!iterator) {
         const bool has_iter = Py_TYPE(result)->tp_iter != nullptr || PySequence_Check(result) != 0;
-        return has_iter ? Outcome::raised : not_iterable(result);
+        return has_iter ? Outcome::raised : broken(not_iterable(options_.name, result));
     }
     Exchange& exchange = start_response_.exchange();
     for (;;) {
@@ -174,17 +159,17 @@ ServingThread::Outcome ServingThread::deliver_blocks(PyObject* result) {
         if (outcome != Outcome::done) return outcome;
         if (!broken_rule_.empty()) break;  // beyond its Content-Length a body may be endless
     }
-    if (!exchange.is_started) return not_started();
+    if (!exchange.is_started) return broken(no_start_response(options_.name));
     return exchange.is_finished ? Outcome::done : finish({});
 }
 
 // The block that completes the declared length leaves with the end of the response, in one call; iteration goes on, for
 // the app may have work to do behind its last block.
 ServingThread::Outcome ServingThread::deliver_block(PyObject* block, PyObject* source) {
-    if (!PyBytes_Check(block)) return not_bytes(block, source, -1);
+    if (!PyBytes_Check(block)) return broken(block_not_bytes(options_.name, source, block));
     if (PyBytes_GET_SIZE(block) == 0) return Outcome::done;
     Exchange& exchange = start_response_.exchange();
-    if (!exchange.is_started) return not_started();
+    if (!exchange.is_started) return broken(no_start_response(options_.name));
     if (exchange.is_client_gone) return Outcome::client_gone;
     const std::string_view chunk = count(block);
     if (exchange.is_finished) return Outcome::done;
@@ -197,27 +182,8 @@ ServingThread::Outcome ServingThread::deliver_block(PyObject* block, PyObject* s
 
 ServingThread::Outcome ServingThread::broken(std::string rule) {
     PyErr_Clear();
-    broken_rule_ = "PEP 3333: " + std::move(rule);
+    broken_rule_ = std::move(rule);
     return Outcome::broken;
-}
-
-ServingThread::Outcome ServingThread::not_started() {
-    return broken(options_.name + " did not call start_response before its body");
-}
-
-ServingThread::Outcome ServingThread::not_iterable(PyObject* result) {
-    std::string rule = options_.name + " must return an iterable of bytes, it returned " + kind_of(result);
-    if (PyUnicode_Check(result)) rule.append(" ").append(repr_of(result)).append(" (return [text.encode()])");
-    if (PyBytes_Check(result)) rule.append(" itself, whose items are numbers (return [body])");
-    return broken(std::move(rule));
-}
-
-ServingThread::Outcome ServingThread::not_bytes(PyObject* block, PyObject* source, Py_ssize_t index) {
-    const std::string what = kind_of(block) + " " + repr_of(block);
-    if (index < 0)
-        return broken(source_name(source) + " from " + options_.name + " must yield bytes, it yielded " + what);
-    return broken("item " + std::to_string(index) + " of the " + kind_of(source) + " from " + options_.name +
-                  " must be bytes, it is " + what);
 }
 
 // Everything but the quiet end of a good request.

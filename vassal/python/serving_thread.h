@@ -43,9 +43,6 @@ private:
     [[nodiscard]] Outcome finish(std::span<const std::string_view> chunks);
     [[nodiscard]] std::string_view count(PyObject* block);
     [[nodiscard]] Outcome broken(std::string rule);
-    [[nodiscard]] Outcome not_started();
-    [[nodiscard]] Outcome not_iterable(PyObject* result);
-    [[nodiscard]] Outcome not_bytes(PyObject* block, PyObject* source, Py_ssize_t index);
 
     void conclude(Outcome outcome, const app::Request& request, app::Response& response);
     void close(PyObject* result, const app::Request& request, app::Response& response);

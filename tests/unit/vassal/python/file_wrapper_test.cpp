@@ -70,6 +70,14 @@ TEST_F(FileWrapper, a_file_in_memory_is_iterated_in_blocks) {
     EXPECT_EQ(sender.eval("files[0].closed"), "True");
 }
 
+TEST_F(FileWrapper, a_file_in_memory_is_cut_at_the_declared_length_without_a_word) {
+    App sender(app("io.BytesIO(b'abcdefg')", "[('Content-Length', '5')]", ", 3"));
+    Served served = sender.serve();
+    EXPECT_EQ(served.response.log, "start write finish(1) ");
+    EXPECT_EQ(served.response.body, "abcde");
+    EXPECT_THAT(served.log, testing::IsEmpty());
+}
+
 TEST_F(FileWrapper, a_file_whose_descriptor_holds_other_bytes_is_iterated) {
     App sender("import gzip\npath = '" + path_ +
                ".gz'\nwith gzip.open(path, 'wb') as f: f.write(b'unpacked')\n"

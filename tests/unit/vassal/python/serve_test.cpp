@@ -135,6 +135,33 @@ TEST(Serve, write_to_a_client_that_left_raises_in_the_app_and_stays_out_of_the_l
     EXPECT_THAT(captured.text(), IsEmpty());
 }
 
+TEST(Serve, an_app_that_swallows_the_departure_of_the_client_sends_nothing_more) {
+    App app("def application(environ, start_response):\n    write = " + ok +
+            "    try:\n        write(b'x')\n    except ConnectionError:\n        pass\n    return [b'y']\n");
+    RecordingResponse response;
+    response.gone_after_writes = 0;
+    app.serve({}, response);
+    EXPECT_EQ(response.log, "start write abort ");
+    EXPECT_EQ(response.body, "");
+}
+
+TEST(Serve, an_exception_with_a_huge_message_is_shortened_in_the_log) {
+    App app("def application(environ, start_response):\n    raise ValueError('x' * 5000000)\n");
+    Served served = app.serve();
+    EXPECT_EQ(served.response.status, "500 Internal Server Error");
+    EXPECT_LT(served.log.size(), 80000U);
+    EXPECT_THAT(served.log, HasSubstr("in application"));
+}
+
+TEST(Serve, an_exception_that_cannot_be_shown_is_still_logged) {
+    App app(
+        "class Bad(Exception):\n    def __str__(self):\n        raise RuntimeError('no text')\n"
+        "def application(environ, start_response):\n    raise Bad()\n");
+    Served served = app.serve();
+    EXPECT_EQ(served.response.status, "500 Internal Server Error");
+    EXPECT_THAT(served.log, HasSubstr("GET /path: app_under_test.Bad: <app_under_test.Bad object>\nTraceback"));
+}
+
 TEST(Serve, an_exception_becomes_a_500_with_a_request_id_and_a_traceback_of_the_apps_frames) {
     App app(
         "def helper():\n    raise ValueError('no such\\nuser')\n"

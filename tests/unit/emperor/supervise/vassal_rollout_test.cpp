@@ -229,7 +229,7 @@ TEST(VassalFsm, when_both_the_running_one_and_its_successor_die_the_proven_one_c
     (void)vassal.tell(InstanceSpawned{2, 101});
     (void)vassal.exit(1);
     EXPECT_EQ(vassal.exit(2), (Words{"release", "acquire"}));
-    EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 3 bank 0 spec 1"});
+    EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 3 bank 1 spec 1"});
 }
 
 TEST(VassalFsm, a_master_that_gives_up_counts_as_crashed_with_its_own_words) {

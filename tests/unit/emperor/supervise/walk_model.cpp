@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/emperor/supervise/walk_model.h"
+
+#include <algorithm>
+
+namespace emperor::supervise {
+
+// ---- events --------------------------------------------------------------------------------------------------------
+
+void World::step() {
+    const unsigned event = pick(60);
+    if (event < 3) {
+        change_file();
+    } else if (event < 5) {
+        operate();
+    } else if (event < 20) {
+        if (is_slot_wanted_ || pick(10) == 0) feed(StartSlotGranted{});  // also one that was withdrawn meanwhile
+    } else if (event < 24) {
+        pass(std::chrono::milliseconds(pick(4) == 0 ? pick(70'000) : pick(500)));
+    } else if (event < 25) {
+        feed(TimerFired{pick(newest_ + 1)});  // too early, or for what is gone
+    } else if (!processes_.empty()) {
+        process_event(std::next(processes_.begin(), pick(static_cast<unsigned>(processes_.size())))->first);
+    }
+}
+
+void World::change_file() {
+    switch (pick(8)) {
+        case 0: is_invalid_ = true; is_removed_ = is_forgotten_ = false; feed(ConfigInvalid{"bad " + std::to_string(pick(2))}); break;
+        case 1: is_removed_ = true; is_invalid_ = false; feed(ConfigRemoved{}); break;
+        case 2:
+            if (!desired_) break;
+            is_invalid_ = is_removed_ = is_forgotten_ = false;
+            feed(ConfigChanged{desired_, {"valid again"}});
+            break;
+        default:
+            desired_ = spec(++last_spec_, pick(8) != 0);
+            is_invalid_ = is_removed_ = is_forgotten_ = is_rejected_ = false;
+            feed(ConfigChanged{desired_, {"edited"}});
+            break;
+    }
+}
+
+void World::operate() {
+    const auto operation = static_cast<Operation>(pick(4));
+    const std::uint64_t ticket = ++last_ticket_;
+    tickets_.insert(ticket);
+    const bool is_refused_when_running = operation == Operation::restart || operation == Operation::reload;
+    const bool is_refused = is_shut_down_ || is_removed_ || !desired_ || !desired_->is_enabled ||
+                            (is_invalid_ && (is_refused_when_running || !active()));
+    if (operation == Operation::stop) is_held_ = true;
+    else if (!is_refused || (operation == Operation::start && active())) is_held_ = false;
+    if (!is_refused && is_refused_when_running) is_rejected_ = false;
+    is_restart_asked_ = operation == Operation::restart && !is_refused;
+    feed(OperatorRequest{operation, ticket, {"operator root: something"}});
+    is_restart_asked_ = false;
+    // I8: an accepted wish to run waits for no backoff.
+    if (operation != Operation::stop && tickets_.contains(ticket)) {
+        EXPECT_FALSE(fsm_.status().retry_at);
+        EXPECT_EQ(fsm_.status().crashes, 0u);
+    }
+}
+
+void World::process_event(Generation generation) {
+    Process& process = processes_.at(generation);
+    if (!process.is_spawned) {
+        if (pick(8) == 0) {
+            processes_.erase(generation);
+            feed(InstanceSpawnFailed{generation, {"spawn", "no memory", ""}});
+            return;
+        }
+        process.is_spawned = true;
+        feed(InstanceSpawned{generation, 100});
+        return;
+    }
+    if (process.is_killed) return exit(generation);
+    switch (pick(10)) {
+        case 0:
+            if (pick(4) == 0) exit(generation);
+            break;
+        case 1:
+            if (pick(4) == 0) {
+                process.has_failed = true;
+                feed(InstanceFailed{generation, {"import", "broken", ""}});
+            }
+            break;
+        case 2: feed(InstanceStep{generation, "import"}); break;
+        case 3: feed(InstanceServing{generation, pick(2) == 0, "worker 1 crashed"}); break;
+        case 4:
+            if (process.is_stopped) exit(generation);
+            break;
+        default:
+            if (process.has_failed) break;
+            if (!process.is_ready) {
+                process.is_ready = true;
+                feed(InstanceReady{generation});
+            } else if (process.is_promotion_sent && !process.is_promoted) {
+                process.is_promoted = true;
+                feed(InstancePromoted{generation});
+            }
+            break;
+    }
+}
+
+void World::exit(Generation generation) {
+    processes_.erase(generation);
+    feed(InstanceExited{generation, {ExitStatus::Kind::signaled, 9}});
+}
+
+bool World::fire_due_timer(TimePoint until) {
+    auto next = timers_.end();
+    for (auto it = timers_.begin(); it != timers_.end(); ++it)
+        if (it->second <= until && (next == timers_.end() || it->second < next->second)) next = it;
+    if (next == timers_.end()) return false;
+    const Generation generation = next->first;
+    now_ = std::max(now_, next->second);
+    timers_.erase(next);
+    feed(TimerFired{generation});
+    return true;
+}
+
+void World::pass(Duration duration) {
+    const TimePoint end = now_ + duration;
+    while (fire_due_timer(end)) {}
+    now_ = end;
+}
+
+// ---- checks --------------------------------------------------------------------------------------------------------
+
+Process* World::active() {
+    for (auto& [generation, process] : processes_)
+        if (process.is_promoted && !process.is_stopped && !process.has_failed) return &process;
+    return nullptr;
+}
+
+bool World::is_stop_wanted() const {
+    return is_shut_down_ || is_removed_ || is_held_ || (desired_ && !desired_->is_enabled);
+}
+
+void World::feed(const VassalEvent& event) {
+    const Commands commands = fsm_.on(event, now_);
+    check(commands, event);
+    for (const Command& command : commands) {
+        const auto* report = std::get_if<Report>(&command);
+        if (!report) continue;
+        ++reports[report->kind];
+        if (report->kind == Report::Kind::reload_failed) is_rejected_ = true;
+    }
+    if (!active()) is_rejected_ = false;  // what crashed may be restarted
+    check_state();
+    if (std::holds_alternative<ConfigChanged>(event)) {
+        EXPECT_EQ(fsm_.status().crashes, 0u);      // I8
+        EXPECT_FALSE(fsm_.status().retry_at);
+    }
+}
+
+void World::check(const Commands& commands, const VassalEvent& event) {
+    const bool is_invalid_event = std::holds_alternative<ConfigInvalid>(event);
+    for (const Command& command : commands) {
+        if (const auto* spawn = std::get_if<Spawn>(&command)) {
+            execute(*spawn);
+        } else if (const auto* stop = std::get_if<SendStop>(&command)) {
+            EXPECT_FALSE(is_invalid_event) << "I4";
+            execute(*stop);
+        } else if (const auto* kill = std::get_if<Kill>(&command)) {
+            EXPECT_FALSE(is_invalid_event) << "I4";
+            execute(*kill);
+        } else if (const auto* promote = std::get_if<SendPromote>(&command)) {
+            ASSERT_TRUE(processes_.contains(promote->generation)) << "I6";
+            processes_.at(promote->generation).is_promotion_sent = true;
+        } else if (const auto* arm = std::get_if<ArmTimer>(&command)) {
+            EXPECT_TRUE(arm->generation == 0 || processes_.contains(arm->generation)) << "I6";
+            timers_[arm->generation] = arm->deadline;
+        } else if (const auto* disarm = std::get_if<DisarmTimer>(&command)) {
+            timers_.erase(disarm->generation);
+        } else if (std::holds_alternative<AcquireStartSlot>(command)) {
+            EXPECT_FALSE(is_shut_down_) << "I7";
+            EXPECT_FALSE(is_slot_wanted_ || is_slot_held_);
+            is_slot_wanted_ = true;
+        } else if (std::holds_alternative<ReleaseStartSlot>(command)) {
+            EXPECT_TRUE(is_slot_wanted_ || is_slot_held_);
+            is_slot_wanted_ = is_slot_held_ = false;
+        } else if (const auto* done = std::get_if<OperationDone>(&command)) {
+            EXPECT_EQ(tickets_.erase(done->ticket), 1u) << "each request has exactly one answer";
+        } else if (std::holds_alternative<Forget>(command)) {
+            EXPECT_TRUE(is_removed_ && processes_.empty() && !is_forgotten_);
+            is_forgotten_ = true;
+        }
+    }
+}
+
+void World::execute(const Spawn& command) {
+    EXPECT_FALSE(is_shut_down_) << "I7";
+    EXPECT_FALSE(is_stop_wanted()) << "I5";
+    EXPECT_FALSE(is_rejected_ && active()) << "I3";
+    EXPECT_TRUE(is_slot_wanted_) << "I9";
+    is_slot_wanted_ = false;
+    is_slot_held_ = true;
+    EXPECT_GT(command.generation, newest_);
+    newest_ = command.generation;
+    for (const auto& [generation, process] : processes_) EXPECT_NE(process.bank, command.bank);
+    processes_[command.generation] = {.spec = command.spec->id, .bank = command.bank};
+}
+
+void World::execute(const SendStop& command) {
+    ASSERT_TRUE(processes_.contains(command.generation)) << "I6";
+    Process& process = processes_.at(command.generation);
+    if (process.is_promoted && !process.is_stopped) {
+        const bool is_replaced = std::any_of(processes_.begin(), processes_.end(), [&](const auto& other) {
+            return other.first > command.generation && other.second.is_promoted;
+        });
+        EXPECT_TRUE(is_replaced || is_stop_wanted() || is_restart_asked_) << "I2";
+        EXPECT_TRUE(command.mode == StopMode::graceful || is_shut_down_) << "what serves is drained";
+    }
+    process.is_stopped = true;
+}
+
+void World::execute(const Kill& command) {
+    ASSERT_TRUE(processes_.contains(command.generation)) << "I6";
+    Process& process = processes_.at(command.generation);
+    EXPECT_TRUE(!process.is_promoted || process.is_stopped || process.has_failed) << "I2";
+    process.is_killed = true;
+}
+
+void World::check_state() {
+    EXPECT_LE(processes_.size(), 2u) << "I1";
+    if (processes_.size() == 2) {
+        const Process& older = processes_.begin()->second;
+        const Process& newer = processes_.rbegin()->second;
+        const auto is_ending = [](const Process& process) {
+            return process.is_stopped || process.is_killed || process.has_failed || !process.is_spawned;
+        };
+        EXPECT_TRUE(is_ending(older) || is_ending(newer) || (older.is_promoted && !newer.is_promoted)) << "I1";
+    }
+    for (const auto& [generation, deadline] : timers_)
+        EXPECT_TRUE(generation == 0 || processes_.contains(generation)) << "a timer of a gone generation";
+    const VassalStatus status = fsm_.status();
+    if (const Process* process = active()) {
+        EXPECT_TRUE(status.active != 0 || is_stop_wanted() || process->is_stopped);
+    }
+    if (is_shut_down_ || is_removed_) {
+        EXPECT_TRUE(status.state == DisplayState::stopping || status.state == DisplayState::stopped);
+    }
+}
+
+// ---- endings -------------------------------------------------------------------------------------------------------
+
+void World::settle() {
+    for (int turn = 0; turn < 200; ++turn) {
+        bool has_moved = false;
+        if (is_slot_wanted_) {
+            feed(StartSlotGranted{});
+            has_moved = true;
+        }
+        const std::map<Generation, Process> before = processes_;
+        for (const auto& [generation, process] : before) {
+            if (!processes_.contains(generation)) continue;
+            Process& live = processes_.at(generation);
+            const bool is_at_rest = live.is_promoted && !live.is_stopped && !live.is_killed && !live.has_failed;
+            has_moved |= !is_at_rest;
+            if (!live.is_spawned) {
+                live.is_spawned = true;
+                feed(InstanceSpawned{generation, 100});
+            } else if (live.is_stopped || live.is_killed || live.has_failed) {
+                exit(generation);
+            } else if (!live.is_ready) {
+                live.is_ready = true;
+                feed(InstanceReady{generation});
+            } else if (!live.is_promoted) {
+                EXPECT_TRUE(live.is_promotion_sent);
+                live.is_promoted = true;
+                feed(InstancePromoted{generation});
+            } else {
+                feed(InstanceServing{generation, true, ""});
+            }
+        }
+        if (has_moved) continue;
+        if (!fsm_.status().retry_at) return;
+        pass(60s);
+    }
+    ADD_FAILURE() << "does not settle";
+}
+
+void World::shut_down() {
+    is_shut_down_ = true;
+    feed(ShutdownBegan{StopMode::graceful});
+    const TimePoint limit = now_ + 30s + 5s;
+    while (!processes_.empty()) {
+        const std::map<Generation, Process> before = processes_;
+        for (const auto& [generation, process] : before) {
+            if (!process.is_spawned) {
+                processes_.at(generation).is_spawned = true;
+                feed(InstanceSpawned{generation, 100});
+            } else if (process.is_killed) {
+                exit(generation);
+            }
+        }
+        if (processes_.empty()) break;
+        if (!fire_due_timer(limit)) {
+            ADD_FAILURE() << "I7: not over within drain and kill timeouts";
+            return;
+        }
+    }
+    EXPECT_LE(now_, limit) << "I7";
+    EXPECT_TRUE(timers_.empty());
+    EXPECT_TRUE(tickets_.empty()) << "each request has exactly one answer";
+    EXPECT_EQ(is_forgotten_, is_removed_);
+}
+
+}  // namespace emperor::supervise

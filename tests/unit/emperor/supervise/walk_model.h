@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model of the world around one VassalFsm for random walks: processes that may do anything at any time, a start gate
+// that grants late, timers that fire at their time. It checks the invariants I1-I8 of DESIGN section 4 on every
+// command, knowing nothing of the machine's insides.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "tests/unit/emperor/supervise/dialogue.h"
+
+namespace emperor::supervise {
+
+struct Process {
+    std::uint64_t spec = 0;
+    int bank = 0;
+    bool is_spawned = false;
+    bool is_ready = false;
+    bool is_promotion_sent = false;
+    bool is_promoted = false;
+    bool is_stopped = false;  // told to stop
+    bool has_failed = false;
+    bool is_killed = false;
+};
+
+class World {
+public:
+    explicit World(std::uint32_t seed) : random_(seed), fsm_(seed) {}
+
+    void step();          // one random event
+    void settle();        // everything friendly, until nothing moves: the machine must converge
+    void shut_down();     // processes that only end by SIGKILL: must be over within drain + kill
+    [[nodiscard]] bool wants_to_run() const { return desired_ && desired_->is_enabled && !is_held_ && !is_removed_; }
+    [[nodiscard]] bool is_invalid() const { return is_invalid_; }
+    [[nodiscard]] std::uint64_t desired() const { return desired_ ? desired_->id : 0; }
+    [[nodiscard]] VassalStatus status() const { return fsm_.status(); }
+    [[nodiscard]] const std::map<Generation, Process>& processes() const { return processes_; }
+    [[nodiscard]] std::size_t open_tickets() const { return tickets_.size(); }
+
+    std::map<Report::Kind, unsigned> reports;  // how often each was made
+
+private:
+    unsigned pick(unsigned bound) { return static_cast<unsigned>(random_() % bound); }
+    void feed(const VassalEvent& event);
+    void check(const Commands& commands, const VassalEvent& event);
+    void check_state();
+    void execute(const Spawn& command);
+    void execute(const SendStop& command);
+    void execute(const Kill& command);
+    void change_file();
+    void operate();
+    void process_event(Generation generation);
+    void exit(Generation generation);
+    bool fire_due_timer(TimePoint until);
+    void pass(Duration duration);
+    [[nodiscard]] Process* active();
+    [[nodiscard]] bool is_stop_wanted() const;
+
+    std::mt19937 random_;
+    VassalFsm fsm_;
+    TimePoint now_{1000s};
+    std::map<Generation, TimePoint> timers_;
+    std::map<Generation, Process> processes_;  // that live
+    Generation newest_ = 0;
+    bool is_slot_wanted_ = false;
+    bool is_slot_held_ = false;
+    SpecPtr desired_;
+    std::uint64_t last_spec_ = 0;
+    bool is_invalid_ = false, is_held_ = false, is_removed_ = false, is_shut_down_ = false, is_forgotten_ = false;
+    bool is_rejected_ = false;      // I3: the newest wish failed while an active one served
+    bool is_restart_asked_ = false; // by the event in progress
+    std::uint64_t last_ticket_ = 0;
+    std::set<std::uint64_t> tickets_;  // unanswered
+};
+
+}  // namespace emperor::supervise

@@ -12,6 +12,8 @@ namespace common::config {
 
 namespace {
 
+constexpr std::size_t max_listeners = 64;
+
 std::string_view kind_text(const Node& node) noexcept {
     switch (node.kind) {
         case Node::Kind::null: return "nothing";
@@ -142,6 +144,8 @@ void LayerDecoder::decode_value(const Key& key, const Node& place, const Node& v
 void LayerDecoder::decode_list(const Key& key, const Node& value) {
     if (value.kind == Node::Kind::map)
         return error(value, std::string(key.path) + ": expected " + expectation(key) + ", got a map");
+    if (key.kind == ValueKind::listen_list && value.items.size() > max_listeners)
+        return error(value, std::string(key.path) + ": more than " + std::to_string(max_listeners) + " addresses");
     Setting setting{&key, nlohmann::json::array(), {}};
     setting.origins.emplace(key.path, origin_of(value));
     if (value.kind == Node::Kind::sequence)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A configuration text cut into lines, and the one place that turns "here, in this text" into a Diagnostic. Shows
 // nothing raw: control bytes and bytes that are not UTF-8 are replaced, so that a message can go to a terminal, a log
-// or a JSON document. Internal to this room.
+// or a JSON document.
 #pragma once
 
 #include <string>

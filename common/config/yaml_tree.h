@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // YAML text as a tree of plain values with positions. Refuses what a configuration must not contain: bytes that are not
 // UTF-8, a second document, duplicate keys, merge keys, tags, alias bombs, deep nesting. Knows nothing of keys and
-// types; never throws. Internal to this room, and the only user of yaml-cpp together with its .cpp.
+// types; never throws. Its .cpp is the only user of yaml-cpp. The emperor reads its own configuration file through it too.
 #pragma once
 
 #include <optional>

@@ -2,6 +2,7 @@
 // Hot path.
 #include "vassal/protocol/environ.h"
 
+#include <charconv>
 #include <limits>
 
 #include "vassal/protocol/trusted_proxies.h"
@@ -80,6 +81,14 @@ int complete_environ(Head& head, const Facts& facts) {
     complete_server(head, facts);
     complete_path(params, facts.mount);
     return 0;
+}
+
+void set_content_length(Head& head, std::uint64_t size) {
+    constexpr std::size_t digits = 20;
+    char* const begin = head.params.allocate(digits);
+    if (begin == nullptr) return;
+    const char* const end = std::to_chars(begin, begin + digits, size).ptr;
+    head.params.replace("CONTENT_LENGTH", {begin, static_cast<std::size_t>(end - begin)}, Known::content_length);
 }
 
 std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {

@@ -13,6 +13,9 @@ namespace vassal::protocol {
 // 0, or the status to refuse the request with.
 [[nodiscard]] int complete_environ(Head& head, const Facts& facts);
 
+// A chunked body that was collected: its size, for apps that read CONTENT_LENGTH bytes (all of them).
+void set_content_length(Head& head, std::uint64_t size);
+
 // Digits only, no sign, no space, no overflow.
 [[nodiscard]] std::optional<std::uint64_t> parse_length(std::string_view text) noexcept;
 

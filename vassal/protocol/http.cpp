@@ -2,7 +2,7 @@
 // Hot path.
 #include "vassal/protocol/http.h"
 
-#include <array>
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
@@ -115,7 +115,10 @@ int fill(HeadParser& parser, const Limits& limits, const Facts& facts, Head& hea
     params.add("SERVER_PROTOCOL", head.is_http11 ? "HTTP/1.1" : "HTTP/1.0", Known::server_protocol);
     if (!target.authority.empty()) params.replace("HTTP_HOST", target.authority, Known::http_host);
     if (parser.framing.content_lengths == 1) {
-        params.add("CONTENT_LENGTH", parser.framing.content_length, Known::content_length);
+        // Written anew: what is left of "003" without its zeros.
+        const std::string_view text = parser.framing.content_length;
+        params.add("CONTENT_LENGTH", text.substr(std::min(text.find_first_not_of('0'), text.size() - 1)),
+                   Known::content_length);
     }
     add_server_facts(params, facts);
     return complete_environ(head, facts);

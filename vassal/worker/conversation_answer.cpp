@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "vassal/protocol/environ.h"
 #include "vassal/protocol/uwsgi.h"
 #include "vassal/worker/conversation.h"
 #include "vassal/worker/note.h"
@@ -43,6 +44,7 @@ Conversation::Next Conversation::serve(Connection& connection) {
         static_cast<void>(decode(connection, scan));
     }
     decoded_ = nullptr;
+    if (head_.is_chunked) protocol::set_content_length(head_, connection.body->size());
     lock_.take();
     const std::string_view bytes = connection.input.bytes();
     const app::Request request{

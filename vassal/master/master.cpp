@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/master/master.h"
 
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern "C" {  // glibc 2.36 forgot to say so in the header
+#include <sys/pidfd.h>
+}
 
 #include <algorithm>
 #include <csignal>

@@ -2,9 +2,12 @@
 #include "vassal/mold/mold.h"
 
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern "C" {  // glibc 2.36 forgot to say so in the header
+#include <sys/pidfd.h>
+}
 
 #include <cstdio>
 #include <optional>

@@ -7,6 +7,7 @@
 
 #include "vassal/python/exception_text.h"
 #include "vassal/python/py_ref.h"
+#include "vassal/python/thread_lock.h"
 
 namespace vassal::python {
 
@@ -146,6 +147,7 @@ std::string start_python(const InterpreterOptions& options) {
     std::signal(SIGXFSZ, SIG_IGN);
     if (PyStatus status = preinitialize(); PyStatus_Exception(status) != 0) return "Python: " + message_of(status);
     if (PyStatus status = initialize(options); PyStatus_Exception(status) != 0) return "Python: " + message_of(status);
+    adopt_lock();
     if (!extend_path(options.python_path) || !buffer_by_line("stdout") || !buffer_by_line("stderr") || !keep_sigint() ||
         !import_threading(options.is_multithread)) {
         return "Python: " + take_exception().summary;

@@ -87,9 +87,10 @@ bool take_header(Exchange& exchange, PyObject* pair) {
     if (is_hop_by_hop(name_text)) {
         return refuse(PyExc_ValueError, "PEP 3333: an app must not set hop-by-hop headers: %.200R", pair);
     }
-    if (name_text.size() == 14 && is_same_name(name_text, "content-length") &&
-        !take_content_length(exchange, value_text, pair)) {
-        return false;
+    if (name_text.size() == 14 && is_same_name(name_text, "content-length")) {
+        const bool is_repeated = exchange.content_length >= 0;
+        if (!take_content_length(exchange, value_text, pair)) return false;
+        if (is_repeated) return true;  // the same once more: one of them goes out
     }
     exchange.response->header(name_text, value_text);
     return true;

@@ -7,14 +7,18 @@ namespace vassal::python {
 
 namespace {
 
-// The state of this thread while it does not hold the lock; the seam names no thread, so it has to be found this way.
-thread_local PyThreadState* parked = nullptr;
+// The seam names no thread, so what belongs to it has to be found this way. PyGILState_Check would not do: it says yes
+// to everything once an app has made a subinterpreter.
+thread_local PyThreadState* parked = nullptr;  // this thread's state while it does not hold the lock
+thread_local bool is_holding = false;
 thread_local bool is_made_here = false;
 
 }  // namespace
 
+void adopt_lock() noexcept { is_holding = true; }
+
 void take_lock() {
-    if (PyGILState_Check() != 0) return;
+    if (is_holding) return;
     if (parked == nullptr) {
         parked = PyThreadState_New(PyInterpreterState_Main());
         is_made_here = true;
@@ -23,18 +27,25 @@ void take_lock() {
 }
 
 void drop_lock() noexcept {
-    if (PyGILState_Check() != 0) drop_held_lock();
+    if (is_holding) drop_held_lock();
 }
 
-void drop_held_lock() noexcept { parked = PyEval_SaveThread(); }
+void drop_held_lock() noexcept {
+    is_holding = false;
+    parked = PyEval_SaveThread();
+}
 
-void retake_lock() noexcept { PyEval_RestoreThread(parked); }
+void retake_lock() noexcept {
+    PyEval_RestoreThread(parked);
+    is_holding = true;
+}
 
 void end_thread() noexcept {
     if (!is_made_here) return drop_lock();
     take_lock();
     parked = nullptr;
     is_made_here = false;
+    is_holding = false;
     PyThreadState* state = PyThreadState_Get();
     PyThreadState_Clear(state);
     PyThreadState_DeleteCurrent();

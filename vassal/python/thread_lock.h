@@ -5,6 +5,8 @@
 
 namespace vassal::python {
 
+// The calling thread has just started Python and so holds the lock.
+void adopt_lock() noexcept;
 // Makes a thread state for a thread that has none, then waits for the lock. No effect on a thread that holds it.
 void take_lock();
 // Gives the lock up and keeps the thread state for the next take_lock(). No effect on a thread that does not hold it.

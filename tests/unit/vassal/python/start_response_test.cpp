@@ -22,6 +22,13 @@ TEST(StartResponse, headers_keep_their_order_bytes_and_repetitions) {
     EXPECT_THAT(served.log, IsEmpty());
 }
 
+TEST(StartResponse, an_equal_second_content_length_does_not_go_out) {
+    App app(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Length', '1'), ('content-length', '1')])\n    return [b'x']\n");
+    EXPECT_EQ(app.serve().response.headers, (Params{{"Content-Length", "1"}}));
+}
+
 TEST(StartResponse, exc_info_replaces_a_head_that_was_not_sent) {
     App app(
         "import sys\ndef application(environ, start_response):\n"

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steady state of the uwsgi path takes nothing from the heap. This file replaces operator new for its program and
+// counts per thread.
+#include <cstdlib>
+#include <new>
+
+#include "tests/component/vassal/worker/worker_fixture.h"
+
+namespace {
+thread_local std::uint64_t allocations = 0;
+
+void* allocate(std::size_t size) {
+    ++allocations;
+    if (void* const memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size); }
+void* operator new[](std::size_t size) { return allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace vassal::worker {
+namespace {
+
+TEST_F(WorkerTest, a_uwsgi_request_allocates_nothing_in_the_steady_state) {
+    constexpr std::size_t count = 200, warm_up = 50;
+    std::vector<std::uint64_t> seen;
+    seen.reserve(count);
+    app.routes["/count"] = [&](const app::Request&, app::Response& response) {
+        seen.push_back(allocations);
+        FakeApplication::answer(response, "counted");
+    };
+    start();
+    const std::string get = uwsgi("/count", {}, {{"HTTP_X", "1"}, {"HTTP_X", "2"}, {"HTTP_COOKIE", "a=b"}});
+    const std::string post = uwsgi("/count", "a small body");
+    for (std::size_t i = 0; i < count; ++i) {
+        ASSERT_TRUE(connect(0).ask(i % 2 == 0 ? get : post).ends_with("counted"));
+    }
+    ASSERT_EQ(stop(), 0);
+    ASSERT_EQ(seen.size(), count);
+    EXPECT_GT(seen[0], 0u);  // the counter counts
+    EXPECT_EQ(seen.back() - seen[warm_up], 0u);
+}
+
+TEST_F(WorkerTest, a_kept_alive_http_request_allocates_nothing_in_the_steady_state) {
+    std::vector<std::uint64_t> seen;
+    seen.reserve(200);
+    app.routes["/count"] = [&](const app::Request&, app::Response& response) {
+        seen.push_back(allocations);
+        FakeApplication::answer(response, "counted");
+    };
+    start();
+    Client client = connect(1);
+    for (int i = 0; i < 200; ++i) {
+        client.send(http("/count", "Accept: */*\r\n"));
+        ASSERT_TRUE(client.read_until("counted").ends_with("counted"));
+    }
+    EXPECT_EQ(seen.back() - seen[50], 0u);
+}
+
+}  // namespace
+}  // namespace vassal::worker

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker in a thread of the test, with an application of a few lines of C++, and a client for it. Every wait of the
+// client is bounded, so that a silent worker fails the test.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/link/channel.h"
+#include "vassal/link/worker_messages.h"
+#include "vassal/worker/worker.h"
+
+namespace vassal::worker {
+
+// Routes by PATH_INFO. The lock is real, so that a forgotten release() shows as a deadlock.
+class FakeApplication final : public app::Application {
+public:
+    using Handler = std::function<void(const app::Request&, app::Response&)>;
+
+    std::map<std::string, Handler, std::less<>> routes;
+    std::atomic<int> served{0};
+    std::mutex lock;  // the interpreter lock
+
+    void enter_thread() override {
+        if (std::this_thread::get_id() != main) lock.lock();
+    }
+    void leave_thread() override { lock.unlock(); }
+    void release() noexcept override { lock.unlock(); }
+    void acquire() noexcept override { lock.lock(); }
+    void serve(const app::Request& request, app::Response& response) noexcept override {
+        ++served;
+        const std::string_view path = value(request, "PATH_INFO");
+        if (const auto route = routes.find(path); route != routes.end()) return route->second(request, response);
+        answer(response, path == "/" ? "hello" : std::string(path));
+    }
+
+    static std::string_view value(const app::Request& request, std::string_view key) {
+        for (const app::Param& param : request.params) {
+            if (param.key == key) return param.value;
+        }
+        return "(absent)";
+    }
+    static void answer(app::Response& response, std::string_view body) {
+        response.start("200 OK");
+        response.header("Content-Type", "text/plain");
+        response.finish({&body, 1});
+    }
+
+    std::thread::id main;
+};
+
+class Client {
+public:
+    explicit Client(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path.data(), path.size());
+        is_connected_ = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+        EXPECT_TRUE(is_connected_) << std::strerror(errno);
+    }
+    void send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (count <= 0) return;
+            bytes.remove_prefix(static_cast<std::size_t>(count));
+        }
+    }
+    void end_of_input() { ::shutdown(fd_.get(), SHUT_WR); }
+    void disconnect() { fd_.reset(); }
+    // Until the text ends with `end`, or the connection does. "…TIMEOUT" when the worker is silent for ten seconds,
+    // "…RESET" when it resets the connection.
+    std::string read_until(std::string_view end) {
+        std::string text;
+        while (end.empty() || !text.ends_with(end)) {
+            pollfd readable{fd_.get(), POLLIN, 0};
+            if (::poll(&readable, 1, 10'000) <= 0) return text + "TIMEOUT";
+            std::array<char, 65536> buffer;
+            const ssize_t count = ::recv(fd_.get(), buffer.data(), end.empty() ? buffer.size() : 1, 0);
+            if (count < 0) return text + "RESET";
+            if (count == 0) return text;
+            text.append(buffer.data(), static_cast<std::size_t>(count));
+        }
+        return text;
+    }
+    std::string read_all() { return read_until({}); }
+    std::string ask(std::string_view bytes) {
+        send(bytes);
+        return read_all();
+    }
+    [[nodiscard]] bool is_silent_for(int milliseconds) const {
+        pollfd readable{fd_.get(), POLLIN, 0};
+        return ::poll(&readable, 1, milliseconds) == 0;
+    }
+
+private:
+    common::UniqueFd fd_;
+    bool is_connected_ = false;
+};
+
+class WorkerTest : public testing::Test {
+protected:
+    WorkerTest() {
+        std::string name = "/tmp/worker-test-XXXXXX";
+        directory_ = ::mkdtemp(name.data());
+        config.timeouts.kill = std::chrono::milliseconds(2000);
+    }
+    ~WorkerTest() override {
+        if (thread_.joinable()) static_cast<void>(stop());
+        std::filesystem::remove_all(directory_);
+    }
+
+    static std::string uwsgi(std::string_view path, const std::string& body = {},
+                             std::vector<std::pair<std::string, std::string>> more = {}) {
+        more.insert(more.end(), {{"REQUEST_METHOD", body.empty() ? "GET" : "POST"}, {"PATH_INFO", std::string(path)},
+                                 {"CONTENT_LENGTH", std::to_string(body.size())}, {"SERVER_PROTOCOL", "HTTP/1.1"}});
+        std::string block;
+        const auto sized = [&block](const std::string& text) {
+            block += {static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)};
+            block += text;
+        };
+        for (const auto& [key, value] : more) sized(key), sized(value);
+        return std::string{'\0', static_cast<char>(block.size() & 0xff), static_cast<char>(block.size() >> 8), '\0'} +
+               block + body;
+    }
+    static std::string http(std::string_view path, std::string_view fields = {}) {
+        return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n";
+    }
+
+    void listen(common::net::Protocol protocol) {
+        const std::string path = directory_ + "/" + std::to_string(listeners_.size());
+        common::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path.data(), path.size());
+        ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        ASSERT_EQ(::listen(fd.get(), 1024), 0);
+        options_.listeners.push_back({fd.get(), protocol, "localhost", "80"});
+        listeners_.push_back(std::move(fd));
+    }
+    // Listener 0 speaks uwsgi, 1 HTTP.
+    void start(bool promote = true) {
+        listen(common::net::Protocol::uwsgi);
+        listen(common::net::Protocol::http);
+        auto ends = common::link::make_channel().value();
+        master = std::move(ends.first);
+        worker_end_ = std::move(ends.second);
+        options_.config = &config;
+        options_.slot = slot.get();
+        options_.link = worker_end_.get();
+        thread_ = std::thread([this] {
+            app.main = std::this_thread::get_id();
+            app.lock.lock();
+            exit_code_ = run_worker(options_, app);
+            app.lock.unlock();
+            has_returned_.release();
+        });
+        ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
+        if (promote) order(link::Promote{});
+    }
+    void order(const link::MasterOrder& what) {
+        ASSERT_TRUE(common::link::send(master.get(), link::encode(what)).has_value());
+    }
+    link::WorkerMessage next_message() {
+        pollfd readable{master.get(), POLLIN, 0};
+        if (::poll(&readable, 1, 10'000) <= 0) return link::Failed{"timeout", "", ""};
+        auto received = common::link::receive(master.get()).value();
+        if (received.state != common::link::ReceiveState::packet) return link::Failed{"closed", "", ""};
+        return link::decode_worker_message(received.packet.payload).value();
+    }
+    // The worker's exit code once it returns by itself; -1 after ten seconds.
+    int join() {
+        if (!has_returned_.try_acquire_for(std::chrono::seconds(10))) return -1;
+        thread_.join();
+        return exit_code_;
+    }
+    int stop() {
+        if (master) static_cast<void>(common::link::send(master.get(), link::encode(link::MasterOrder(link::Stop{}))));
+        return join();
+    }
+    Client connect(int listener) const { return Client(directory_ + "/" + std::to_string(listener)); }
+    common::scoreboard::ThreadSlot& figures(std::size_t thread = 0) { return slot->thread[thread]; }
+    // Waits (bounded) until a counter of another thread gets there.
+    static bool reaches(const std::atomic<std::uint64_t>& counter, std::uint64_t wanted) {
+        for (int i = 0; i < 10'000 && counter.load() < wanted; ++i) ::poll(nullptr, 0, 1);
+        return counter.load() >= wanted;
+    }
+
+    common::config::VassalConfig config;
+    FakeApplication app;
+    std::unique_ptr<common::scoreboard::WorkerSlot> slot = std::make_unique<common::scoreboard::WorkerSlot>();
+    common::UniqueFd master;
+
+private:
+    std::string directory_;
+    WorkerOptions options_;
+    std::vector<common::UniqueFd> listeners_;
+    common::UniqueFd worker_end_;
+    std::thread thread_;
+    std::binary_semaphore has_returned_{0};
+    int exit_code_ = -1;
+};
+
+}  // namespace vassal::worker

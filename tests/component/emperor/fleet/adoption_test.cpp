@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The masters are children of the test program all along, as they would be of an emperor that re-executed itself.
+#include "tests/component/emperor/fleet/fleet_fixture.h"
+
+namespace emperor::fleet {
+namespace {
+
+using supervise::DisplayState;
+using supervise::Operation;
+
+TEST_F(FleetTest, the_next_emperor_adopts_what_runs) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    const ino_t socket = inode_of(socket_of("shop"));
+    die();
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    EXPECT_EQ(master_of("shop"), master);
+    EXPECT_EQ(view("shop").status.active, 1u);
+    EXPECT_EQ(inode_of(socket_of("shop")), socket);
+    EXPECT_EQ(ask("shop"), "1 " + std::to_string(master) + "\n");
+    ASSERT_NE(view("shop").effective, nullptr);
+    EXPECT_TRUE(run_until([&] { return !view("shop").effective->origins.empty(); }));
+    EXPECT_TRUE(operate("shop", Operation::reload).ok);
+    EXPECT_EQ(ask("shop").substr(0, 2), "2 ");
+    EXPECT_EQ(inode_of(socket_of("shop")), socket);
+}
+
+TEST_F(FleetTest, an_edit_made_while_no_emperor_ran_is_rolled_out) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    die();
+    write("shop", "ok", "workers: 3\n");
+    start();
+    ASSERT_TRUE(run_until([&] { return view("shop").status.active == 2 && view("shop").instances.size() == 1; }));
+}
+
+TEST_F(FleetTest, a_file_removed_while_no_emperor_ran_ends_the_adopted_vassal) {
+    write("shop", "worker");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    std::filesystem::remove(root / "apps/shop.yaml");
+    start();
+    ASSERT_TRUE(run_until([&] { return !is_alive(master) && fleet->names().empty(); }));
+    EXPECT_FALSE(exists(socket_of("shop")));
+}
+
+TEST_F(FleetTest, a_master_that_does_not_answer_is_ended_and_started_afresh) {
+    write("shop", "silent_rendezvous");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    EXPECT_FALSE(is_alive(master));
+    EXPECT_NE(master_of("shop"), master);
+}
+
+TEST_F(FleetTest, a_master_that_died_with_the_emperor_is_started_afresh) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    ::kill(master, SIGKILL);
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop") && master_of("shop") != master; }));
+    EXPECT_EQ(ask("shop").substr(0, 2), "1 ");
+}
+
+TEST_F(FleetTest, a_stopped_vassal_stays_stopped_over_emperors) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    ASSERT_TRUE(operate("shop", Operation::stop).ok);
+    ASSERT_TRUE(stop());
+    start();
+    ASSERT_TRUE(run_until([&] { return fleet->view("shop").has_value(); }));
+    EXPECT_TRUE(is_in("shop", DisplayState::stopped));
+    EXPECT_TRUE(view("shop").status.is_held);
+    EXPECT_TRUE(operate("shop", Operation::start).ok);
+}
+
+}  // namespace
+}  // namespace emperor::fleet

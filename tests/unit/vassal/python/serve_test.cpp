@@ -99,6 +99,28 @@ TEST(Serve, close_is_called_after_the_last_block) {
     EXPECT_EQ(app.eval("closed"), "[1]");
 }
 
+TEST(Serve, close_is_called_also_when_the_body_raises_or_breaks_a_rule) {
+    for (const char* block : {"raise KeyError('broken')", "return 'text'", "return b'x'"}) {
+        App app(
+            "closed = []\nclass Body:\n    def __iter__(self):\n        return self\n    def __next__(self):\n       "
+            " " +
+            std::string(block) +
+            "\n    def close(self):\n        closed.append(1)\n"
+            "def application(environ, start_response):\n    return Body()\n");
+        EXPECT_EQ(app.serve().response.status, "500 Internal Server Error") << block;
+        EXPECT_EQ(app.eval("closed"), "[1]") << block;
+    }
+}
+
+TEST(Serve, what_a_generator_does_at_its_end_runs_when_the_client_left) {
+    App app("log = []\ndef application(environ, start_response):\n    " + ok +
+            "    try:\n        yield b'a'\n        yield b'b'\n    finally:\n        log.append('released')\n");
+    RecordingResponse response;
+    response.gone_after_writes = 0;
+    app.serve({}, response);
+    EXPECT_EQ(app.eval("log"), "['released']");
+}
+
 TEST(Serve, a_list_subclass_is_iterated_its_own_way_and_closed) {
     App app(
         "closed = []\nclass Body(list):\n    def __iter__(self):\n        return iter([b'own'])\n"

@@ -36,8 +36,12 @@ void Fleet::start() {
 }
 
 void Fleet::adopted(AdoptionResult result) {
-    if (result.instances.empty()) remove_record(options_.directory_of(result.name));
-    else adopt_into(host_of(result.name), std::move(result));
+    if (result.instances.empty()) {
+        remove_record(options_.directory_of(result.name));
+    } else {
+        VassalHost& host = host_of(result.name);  // before `result` is moved from: arguments have no order
+        adopt_into(host, std::move(result));
+    }
     // The Adoption that called us is still on the stack.
     boost::asio::post(io_, [this, alive = alive_] {
         if (!*alive) return;

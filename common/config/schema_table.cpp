@@ -32,7 +32,7 @@ constexpr std::array table = {
         .detail = "It must have been made for Python 3.11. A relative path counts from chdir.",
         .example = "venv: /srv/mysite/venv"},
     Key{.path = "python_path", .kind = ValueKind::text_list, .reload = rollout, .default_text = "[]",
-        .summary = "Further directories for Python's module search path, in front of the others.",
+        .summary = "Further directories for Python's module search path, after chdir and before all others.",
         .detail = "Relative paths count from chdir.", .example = "python_path: [lib, /srv/shared/python]"},
     Key{.path = "env", .kind = ValueKind::text_map, .reload = rollout, .default_text = "{}",
         .summary = "Environment variables of the application.",
@@ -48,7 +48,7 @@ constexpr std::array table = {
         .example = "env_file: /etc/mysite/secrets.env"},
     Key{.path = "mount", .kind = ValueKind::text, .reload = recycle, .default_text = "",
         .summary = "The URL prefix under which the application lives; it becomes SCRIPT_NAME.",
-        .detail = "Requests for other paths are answered with 404.", .example = "mount: /blog"},
+        .detail = "It is taken off PATH_INFO, unless the front end has set SCRIPT_NAME already.", .example = "mount: /blog"},
     Key{.path = "before_start", .kind = ValueKind::text, .reload = rollout, .default_text = "",
         .summary = "A shell command that is run once per generation, before the application is imported.",
         .detail = "It runs in chdir with the application's user and environment, under timeouts.start. If it fails, "
@@ -60,7 +60,7 @@ constexpr std::array table = {
     // ---- where it listens
     Key{.path = "listen", .kind = ValueKind::listen_list, .reload = listeners, .default_text = "",
         .summary = "The addresses to serve on, each PROTO:ADDRESS.",
-        .detail = "PROTO is uwsgi, http, fastcgi or scgi. ADDRESS is /path.sock, @abstract, host:port, [::1]:port or "
+        .detail = "PROTO is uwsgi or http. ADDRESS is /path.sock, @abstract, host:port, [::1]:port or "
                   ":port (every interface). Unset: uwsgi:SOCKETS/NAME.sock, where SOCKETS is the directory 'sockets' "
                   "of the runtime directory (/run/emperor/sockets for root).",
         .example = "listen: [uwsgi:/run/emperor/sockets/mysite.sock, \"http:127.0.0.1:8000\"]"},

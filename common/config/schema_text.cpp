@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The key table as prose: `emperorctl explain KEY` and docs/configuration.md.
+#include <algorithm>
+
 #include "common/config/scalars.h"
 #include "common/config/schema_internal.h"
 
@@ -29,6 +31,27 @@ std::string cell(std::string text) {
     return text;
 }
 
+// Words of `text` in lines of at most 80 columns, each behind two blanks.
+std::string wrapped(std::string_view text) {
+    constexpr std::size_t width = 80;
+    std::string lines(2, ' ');
+    std::size_t column = 2;
+    while (!text.empty()) {
+        const std::string_view word = text.substr(0, text.find(' '));
+        text.remove_prefix(std::min(text.size(), word.size() + 1));
+        if (column > 2 && column + 1 + word.size() > width) {
+            lines += "\n  ";
+            column = 2;
+        } else if (column > 2) {
+            lines += ' ';
+            ++column;
+        }
+        lines += word;
+        column += word.size();
+    }
+    return lines + "\n";
+}
+
 std::string explain_group(std::string_view group) {
     std::string text = std::string(group) + ": a group of keys\n\n";
     std::size_t width = 0;
@@ -44,7 +67,7 @@ std::string explain_group(std::string_view group) {
 
 std::string explain_key(const Key& key) {
     std::string text = std::string(key.path) + ": " + std::string(key.summary) + "\n\n";
-    if (!key.detail.empty()) text += std::string("  ") + std::string(key.detail) + "\n\n";
+    if (!key.detail.empty()) text += wrapped(key.detail) + "\n";
     text += std::string("  type:     ") + expectation(key) + "\n";
     text += std::string("  default:  ") + default_of(key) + "\n";
     text += std::string("  changed:  ") + std::string(name_of(key.reload)) + " (" + std::string(effect_of(key.reload)) + ")\n";

@@ -63,7 +63,8 @@ StandaloneSetup set_up_standalone(const Options& options, SocketFiles& files) {
         identity = resolve_identity(*decoded.effective, ownership, decoded.diagnostics);
         if (identity) verify_environment(*decoded.effective, *identity, decoded.diagnostics);
     }
-    if (!decoded.diagnostics.empty()) std::fputs(render(decoded.diagnostics).c_str(), stderr);
+    if (std::string text = render(decoded.diagnostics); !text.empty())
+        std::fprintf(stderr, "%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
     if (!identity || has_errors(decoded.diagnostics)) return {std::nullopt, bad_configuration};
     if (identity->uid != ::geteuid()) {
         say("'user' is for vassals of an emperor; start this one as that user");

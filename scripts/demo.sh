@@ -5,12 +5,13 @@
 #   scripts/demo.sh --check     request every URL through nginx and directly, reload one app, stop; exit 0 or 1
 #   scripts/demo.sh --help      this text
 # Works as root (the apps and nginx then run as www-data) and as a plain user (who needs sudo only for missing packages).
+# EMPEROR_BIN=DIR uses the programs there instead of building.
 set -euo pipefail
 
 check=
 case "${1:-}" in
     --check) check=yes ;;
-    --help | -h) sed -n '2,7p' "$0" | cut -c3-; exit 0 ;;
+    --help | -h) sed -n '2,8p' "$0" | cut -c3-; exit 0 ;;
     "") ;;
     *) echo "demo.sh: unknown argument '$1' (try --help)" >&2; exit 2 ;;
 esac
@@ -22,10 +23,13 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
 say "packages"
 scripts/setup.sh
-say "build (release; the first time takes a few minutes)"
-mkdir -p build
-cmake --preset release >build/demo-configure.log 2>&1 || { cat build/demo-configure.log; exit 1; }
-cmake --build --preset release --target emperor vassal emperorctl
+bin=${EMPEROR_BIN:-$root/build/release/bin}
+if [ -z "${EMPEROR_BIN:-}" ]; then
+    say "build (release; the first time takes a few minutes)"
+    mkdir -p build
+    cmake --preset release >build/demo-configure.log 2>&1 || { cat build/demo-configure.log; exit 1; }
+    cmake --build --preset release --target emperor vassal emperorctl
+fi
 
 umask 022
 state=$(mktemp -d "${TMPDIR:-/tmp}/emperor-demo.XXXXXX")
@@ -68,7 +72,7 @@ trap 'echo; say "stopping"; exit 0' INT TERM
 # closed to the users that a root emperor runs its vassals as.
 cp -r configs/apps.d configs/apps "$state/"
 mkdir "$state/bin" "$state/apps/django/data" "$state/nginx"
-install -m 755 build/release/bin/{emperor,vassal,emperorctl} "$state/bin/"
+install -m 755 "$bin"/{emperor,vassal,emperorctl} "$state/bin/"
 (cd "$state/apps/django" && /usr/bin/python3 manage.py collectstatic --noinput >/dev/null)
 as_nginx=()
 if [ "$(id -u)" -eq 0 ]; then

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -96,7 +97,12 @@ def reload_flask(ctl, base):
     before = worker_pids(base)
     done = subprocess.run([*ctl, "reload", "flask"], capture_output=True, text=True, timeout=60)
     report(done.returncode == 0, "emperorctl reload flask", done.stdout.strip() or done.stderr.strip())
-    after = worker_pids(base)
+    # The old workers stop accepting a moment after the new ones began.
+    for _ in range(50):
+        after = worker_pids(base)
+        if not before & after:
+            break
+        time.sleep(0.1)
     report(not before & after, "flask's workers", f"pids {sorted(before)} before the reload, {sorted(after)} after it")
     shown = subprocess.run([*ctl, "-o", "json", "status"], capture_output=True, text=True, timeout=60)
     report(shown.returncode == 0, "emperorctl -o json status", f"exit {shown.returncode}, {len(shown.stdout)} bytes")

@@ -38,7 +38,8 @@ Diagnostics same_name(const Files& files) {
 }
 
 Action make(Action::Kind kind, const DesiredFile& file, ReloadClass reload, std::string cause) {
-    return {.kind = kind, .name = file.name, .file = &file, .reload = reload, .cause = std::move(cause), .diagnostics = {}};
+    return {
+        .kind = kind, .name = file.name, .file = &file, .reload = reload, .cause = std::move(cause), .diagnostics = {}};
 }
 
 std::optional<Action> compare_invalid(const DesiredFile& file, const Diagnostics& diagnostics,
@@ -96,7 +97,8 @@ std::vector<Action> plan(const Desired& desired, const Known& known) {
     };
     for (const auto& [name, vassal] : known)
         if (!by_name.contains(name) && !is_unknowable(vassal))
-            actions.push_back({.kind = Action::Kind::removed, .name = name, .cause = "the file was removed", .diagnostics = {}});
+            actions.push_back(
+                {.kind = Action::Kind::removed, .name = name, .cause = "the file was removed", .diagnostics = {}});
     for (const auto& [name, files] : by_name) {
         const auto found = known.find(name);
         const KnownVassal* vassal = found == known.end() ? nullptr : &found->second;

@@ -7,7 +7,7 @@
 //     valid                no such vassal                     added
 //     valid                never valid                        added
 //     valid                same stamp, same values            none; recovered when it was shown invalid
-//     valid                same stamp, other values           defaults_changed (_defaults.yaml is the only other source)
+//     valid                same stamp, other values           defaults_changed (what else could it be)
 //     valid                other stamp, same values           touched: a rollout
 //     valid                other stamp, other values          changed, with the highest reload class of what differs
 //     valid                other owner (uid or gid)           changed, at least a rollout (law 11: other rights)

@@ -14,16 +14,31 @@ struct AcquireStartSlot {};  // answered by StartSlotGranted, maybe later
 struct ReleaseStartSlot {};  // also withdraws a request that was not granted yet
 struct Spawn { Generation generation; int bank; SpecPtr spec; bool operator==(const Spawn&) const = default; };
 struct SendPromote { Generation generation; bool operator==(const SendPromote&) const = default; };
-struct SendStop { Generation generation; StopMode mode; std::string reason; bool operator==(const SendStop&) const = default; };
-struct Kill { Generation generation; bool operator==(const Kill&) const = default; };  // SIGKILL master and its workers
-struct ArmTimer { Generation generation; TimePoint deadline; bool operator==(const ArmTimer&) const = default; };  // replaces; 0: the vassal's own
+struct SendStop {
+    Generation generation;
+    StopMode mode;
+    std::string reason;
+    bool operator==(const SendStop&) const = default;
+};
+// SIGKILL the master and its workers.
+struct Kill { Generation generation; bool operator==(const Kill&) const = default; };
+// Replaces an earlier one of this generation; 0: the vassal's own.
+struct ArmTimer { Generation generation; TimePoint deadline; bool operator==(const ArmTimer&) const = default; };
 struct DisarmTimer { Generation generation; bool operator==(const DisarmTimer&) const = default; };
 // The spec that serves from now on: listeners of no other live spec may be closed.
 struct Activated { Generation generation; bool operator==(const Activated&) const = default; };
-struct OperationDone { std::uint64_t ticket; bool ok; Failure failure; bool operator==(const OperationDone&) const = default; };
+struct OperationDone {
+    std::uint64_t ticket;
+    bool ok;
+    Failure failure;
+    bool operator==(const OperationDone&) const = default;
+};
 // A lifecycle change worth one log line and one history entry.
 struct Report {
-    enum class Kind { starting, running, reloading, reloaded, reload_failed, start_failed, crashed, backoff, stopping, stopped, removed, invalid, degraded, recovered };
+    enum class Kind {
+        starting, running, reloading, reloaded, reload_failed, start_failed, crashed, backoff, stopping, stopped,
+        removed, invalid, degraded, recovered
+    };
     Kind kind;
     Generation generation = 0;
     std::string text;

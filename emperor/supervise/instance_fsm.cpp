@@ -108,8 +108,10 @@ void InstanceFsm::on_deadline(TimePoint now, Commands& commands) {
 
 void InstanceFsm::end(State next, Duration patience, TimePoint now, Commands& commands) {
     state_ = next;
-    if (next == State::gone) disarm(commands);
-    else arm(patience, now, commands);
+    if (next == State::gone)
+        disarm(commands);
+    else
+        arm(patience, now, commands);
 }
 
 void InstanceFsm::arm(Duration delay, TimePoint now, Commands& commands) {

@@ -101,10 +101,11 @@ void VassalFsm::handle(const InstancePromoted& event, TimePoint now) {
 
 void VassalFsm::handle(const InstanceServing& event, TimePoint now) {
     Instance* instance = find(event.generation);
-    if (!instance || instance->role != Role::active || instance->fsm.is_ending()) return;
+    if (!instance || instance->fsm.is_ending()) return;
+    const bool has_changed = instance->is_serving != event.is_serving;
+    instance->is_serving = event.is_serving;  // a successor may lose its workers while its promotion is under way
     instance->not_serving_reason = event.reason;
-    if (instance->is_serving == event.is_serving) return;
-    instance->is_serving = event.is_serving;
+    if (!has_changed || instance->role != Role::active) return;
     count_serving(now);
     report(event.is_serving ? Report::Kind::recovered : Report::Kind::degraded, event.generation, event.reason);
 }
@@ -158,7 +159,6 @@ void VassalFsm::handle(const InstanceAdopted& event, TimePoint now) {
                           .fsm = InstanceFsm(event.generation, *event.spec),
                           .step = {},
                           .failure = {},
-                          .is_serving = true,
                           .not_serving_reason = {}});
     if (event.is_draining) {
         retire(instances_.back(), StopMode::graceful, false, "was draining already", now);

@@ -20,8 +20,10 @@ Commands VassalFsm::on(const VassalEvent& event, TimePoint now) {
 
 void VassalFsm::reconcile(TimePoint now) {
     std::erase_if(instances_, [](const Instance& instance) { return !instance.fsm.is_live(); });
-    if (const std::optional<Down> reason = down()) bring_down(*reason, now);
-    else bring_up(now);
+    if (const std::optional<Down> reason = down())
+        bring_down(*reason, now);
+    else
+        bring_up(now);
     arm_own_timer();
 }
 
@@ -59,8 +61,10 @@ void VassalFsm::bring_up(TimePoint now) {
         retire(*successor, StopMode::fast, true, "overtaken by: " + cause_.text, now);
         release_slot();
     }
-    if (is_start_due()) start_if_possible(now);
-    else release_slot();
+    if (is_start_due())
+        start_if_possible(now);
+    else
+        release_slot();
 }
 
 bool VassalFsm::is_start_due() const {
@@ -73,9 +77,9 @@ bool VassalFsm::is_start_due() const {
 void VassalFsm::start_if_possible(TimePoint now) {
     const bool is_too_early = retry_at_ && now < *retry_at_;
     const bool is_blocked =
-        instances_.size() >= 2 ||
-        std::any_of(instances_.begin(), instances_.end(),
-                    [](const Instance& instance) { return instance.role == Role::retiring && instance.must_end_first; });
+        instances_.size() >= 2 || std::any_of(instances_.begin(), instances_.end(), [](const Instance& instance) {
+            return instance.role == Role::retiring && instance.must_end_first;
+        });
     if (is_too_early || is_blocked) return release_slot();
     switch (slot_) {
         case Slot::none:
@@ -132,12 +136,13 @@ void VassalFsm::release_slot() {
 
 void VassalFsm::arm_own_timer() {
     // A start in progress decides first; its failure comes back here.
-    const std::optional<TimePoint> wanted =
-        retry_at_ && !with_role(Role::successor) ? retry_at_ : stable_at_;
+    const std::optional<TimePoint> wanted = retry_at_ && !with_role(Role::successor) ? retry_at_ : stable_at_;
     if (wanted == own_timer_) return;
     own_timer_ = wanted;
-    if (wanted) commands_.push_back(ArmTimer{0, *wanted});
-    else commands_.push_back(DisarmTimer{0});
+    if (wanted)
+        commands_.push_back(ArmTimer{0, *wanted});
+    else
+        commands_.push_back(DisarmTimer{0});
 }
 
 void VassalFsm::report(Report::Kind kind, Generation generation, std::string text) {

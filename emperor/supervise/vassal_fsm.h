@@ -9,8 +9,8 @@
 // the next step. There is no "reloading" state to get stuck in: what is displayed is derived (status()).
 //
 // Wanted: up with the newest valid Spec (`desired_`), or down because of the first of: shutdown, the file was removed,
-// an operator's stop (held), `enabled: false`, nothing valid to run. Each new Spec and each operator's reload or restart
-// makes a new `wish_` (a number), so that a start that was begun for an older wish is recognised as overtaken.
+// an operator's stop (held), `enabled: false`, nothing valid to run. Each new Spec and each operator's reload or
+// restart makes a new `wish_` (a number), so that a start that was begun for an older wish is recognised as overtaken.
 //
 // There: at most two instances (I1), each with its own InstanceFsm and a role:
 //     successor   ordered for a wish, not proven yet; also the very first one
@@ -19,8 +19,8 @@
 // promoted: successor → active, and only then the old active → retiring (I2). A successor that fails: → retiring.
 //
 // Which Spec a start uses: `desired_`, unless it was rejected (a start of this wish failed) or the file is invalid now,
-// while `proven_` is known (the Spec that served last, until it is stopped on purpose). So a broken edit neither stops a
-// running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
+// while `proven_` is known (the Spec that served last, until it is stopped on purpose). So a broken edit neither stops
+// a running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
 // changes. Without a proven Spec the desired one is tried again and again, with backoff.
 //
 // reconcile(), in this order:
@@ -34,12 +34,12 @@
 //                            then AcquireStartSlot, and Spawn when it is granted
 //
 // What each event does before that ("-": ignored, because it is about a generation that is gone or has no such step):
-//     ConfigChanged      desired_, wish_ + 1, backoff reset (I8), not invalid, not removed. The same Spec again: only "valid
-//                        again" (and a start at once if nothing runs), never a restart
+//     ConfigChanged      desired_, wish_ + 1, backoff reset (I8), not invalid, not removed. The same Spec again: only
+//                        "valid again" (and a start at once if nothing runs), never a restart
 //     ConfigInvalid      invalid; running and starting instances stay
 //     ConfigRemoved      removed: down
-//     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and the
-//                        active one retires first; what is not running is started by any of the three
+//     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
+//                        the active one retires first; what is not running is started by any of the three
 //     StartSlotGranted   Spawn with the other bank, else the slot is given back
 //     InstanceSpawned, InstanceReady, InstancePromoted, TimerFired
 //                        InstanceFsm; promoted also changes the roles, settles requests and makes the Spec proven
@@ -106,7 +106,7 @@ private:
         std::string step;                // of the start, as the master tells
         std::optional<Failure> failure;  // what the master said before it went
         bool must_end_first = false;     // retiring: nothing may start beside it
-        bool is_serving = false;
+        bool is_serving = true;          // once promoted: it has a worker that can serve
         std::string not_serving_reason;
     };
 

@@ -22,7 +22,6 @@ void VassalFsm::promote(Instance& successor, TimePoint now) {
     const bool is_newest_wish = successor.wish == wish_;
     const bool is_fallback = is_newest_wish && is_rejected();
     successor.role = Role::active;
-    successor.is_serving = true;
     proven_ = successor.spec;
     retry_at_.reset();
     if (old)

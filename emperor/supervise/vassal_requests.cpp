@@ -55,7 +55,9 @@ void VassalFsm::apply(const OperatorRequest& event, TimePoint now) {
 }
 
 std::optional<Failure> VassalFsm::refusal(Operation operation) const {
-    const auto refused = [](std::string reason) { return Failure{.step = "refused", .reason = std::move(reason), .detail = {}}; };
+    const auto refused = [](std::string reason) {
+        return Failure{.step = "refused", .reason = std::move(reason), .detail = {}};
+    };
     if (requests_.size() >= max_requests) return refused("too many requests wait for this vassal");
     if (operation == Operation::stop) return std::nullopt;
     if (shutdown_) return refused("the emperor is shutting down");
@@ -91,8 +93,7 @@ void VassalFsm::overtake(const Request& older, const std::string& by) {
 void VassalFsm::requests_promoted(bool is_newest_wish) {
     finish_requests(
         [&](const Request& request) {
-            return request.operation == Operation::start ||
-                   (is_newest_wish && request.operation != Operation::stop);
+            return request.operation == Operation::start || (is_newest_wish && request.operation != Operation::stop);
         },
         {});
 }

@@ -73,9 +73,8 @@ std::pair<DisplayState, std::string> VassalFsm::display() const {
     }
     if (successor) return {DisplayState::starting, progress()};
     if (retry_at_) return {DisplayState::backoff, retry_reason_};
-    const bool is_restart = std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
-        return request.operation == Operation::restart;
-    });
+    const bool is_restart = std::any_of(requests_.begin(), requests_.end(),
+                                        [](const Request& request) { return request.operation == Operation::restart; });
     if (is_restart && waits_for != instances_.end()) return {DisplayState::stopping, progress()};
     return {DisplayState::starting, progress()};
 }

@@ -80,13 +80,12 @@ std::vector<std::string> check_file(const OpenedFile& file, uid_t process_uid, b
     std::vector<std::string> findings;
     if (file.stamp.size > Scanner::max_file_size)
         findings.emplace_back("is larger than 1 MiB, which no configuration is");
-    if ((file.mode & S_IWOTH) != 0)
-        findings.emplace_back("anybody may write this file (chmod o-w)");
-    if ((file.mode & S_IWGRP) != 0)
-        findings.emplace_back("its whole group may write this file (chmod g-w)");
+    if ((file.mode & S_IWOTH) != 0) findings.emplace_back("anybody may write this file (chmod o-w)");
+    if ((file.mode & S_IWGRP) != 0) findings.emplace_back("its whole group may write this file (chmod g-w)");
     if (file.is_link && file.link_uid != 0 && file.link_uid != file.uid)
-        findings.push_back("the symbolic link belongs to uid " + std::to_string(file.link_uid) + ", its target to uid " +
-                           std::to_string(file.uid) + " (the link must be root's or of the target's owner)");
+        findings.push_back("the symbolic link belongs to uid " + std::to_string(file.link_uid) +
+                           ", its target to uid " + std::to_string(file.uid) +
+                           " (the link must be root's or of the target's owner)");
     if (is_defaults && process_uid == 0 && file.uid != 0)
         findings.push_back("the defaults of all vassals must belong to root, not to uid " + std::to_string(file.uid) +
                            " (chown root)");

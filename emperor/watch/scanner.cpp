@@ -31,7 +31,8 @@ std::int64_t since_epoch_ns(common::WallTime time) {
 std::string stem_of(const std::string& entry) {
     if (entry.starts_with('.')) return {};
     for (std::string_view ending : {".yaml", ".yml"})
-        if (entry.size() > ending.size() && entry.ends_with(ending)) return entry.substr(0, entry.size() - ending.size());
+        if (entry.size() > ending.size() && entry.ends_with(ending))
+            return entry.substr(0, entry.size() - ending.size());
     return {};
 }
 
@@ -117,8 +118,10 @@ ScannedDirectory Scanner::scan_directory(const std::string& directory, common::W
     for (const std::string& entry : listing.entries) {
         std::optional<ScannedFile> file = look_at(listing.fd.get(), directory, entry, now, scan, next);
         if (!file) continue;
-        if (entry == defaults_name) result.defaults = std::move(file);
-        else result.files.push_back(std::move(*file));
+        if (entry == defaults_name)
+            result.defaults = std::move(file);
+        else
+            result.files.push_back(std::move(*file));
     }
     return result;
 }

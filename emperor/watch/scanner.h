@@ -34,7 +34,7 @@ struct FileStamp {
 };
 
 struct ScannedFile {
-    std::string name;  // the vassal's: the file name without its ending; may break the name rule (then `findings` says so)
+    std::string name;  // the vassal's: the file name without its ending; one that breaks the name rule has a finding
     std::string path;  // DIRECTORY/FILE, DIRECTORY as given on the command line
     FileStamp stamp;
     uid_t uid = 0;     // owner of the file (of the link's target)

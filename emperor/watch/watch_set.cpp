@@ -62,8 +62,8 @@ bool WatchSet::refresh(Directory& directory) {
     return true;
 }
 
-// The directory itself cannot tell that it comes back, or that the link to it is switched. Added before the directory is
-// looked for, so that nothing falls between.
+// The directory itself cannot tell that it comes back, or that the link to it is switched. Added before the directory
+// is looked for, so that nothing falls between.
 void WatchSet::watch_parent(Directory& directory) {
     if (!fd_ || directory.parent >= 0) return;
     const std::filesystem::path parent = std::filesystem::path(directory.path).parent_path();
@@ -119,8 +119,7 @@ bool WatchSet::on_event(int watch, std::uint32_t mask, std::string_view name) {
     if ((mask & IN_Q_OVERFLOW) != 0) return true;
     bool is_dirty = false;
     for (Directory& directory : directories_) {
-        if (directory.parent == watch)
-            is_dirty |= name == std::filesystem::path(directory.path).filename().native();
+        if (directory.parent == watch) is_dirty |= name == std::filesystem::path(directory.path).filename().native();
         if (directory.watch != watch) continue;
         // Files beginning with a dot are editors' and rsync's temporary ones.
         if (name.empty() || !name.starts_with('.')) is_dirty = true;

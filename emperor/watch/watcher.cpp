@@ -37,8 +37,10 @@ public:
     }
 
     void start() {
-        if (set_.fd() >= 0) events_.assign(set_.fd());
-        else common::log::warn("watch_polls", {{"reason", set_.why_not()}});
+        if (set_.fd() >= 0)
+            events_.assign(set_.fd());
+        else
+            common::log::warn("watch_polls", {{"reason", set_.why_not()}});
         static_cast<void>(set_.refresh());  // the caller scans after this
         tell_missing();
         wait_for_events();
@@ -144,7 +146,7 @@ private:
     asio::steady_timer again_timer_;
     std::vector<std::string> told_;  // as missing, in the log
     common::TimePoint last_settled_ = Clock::now();
-    bool is_settling_ = false;       // settle_timer_ runs
+    bool is_settling_ = false;  // settle_timer_ runs
     bool is_closed_ = false;
 };
 

@@ -46,7 +46,8 @@ protected:
 
     // The periodic look is far away, so that it cannot answer for inotify.
     void start(WatcherOptions options = {.rescan = 1h, .missing_rescan = 1h}) {
-        watcher_.emplace(io_, std::vector<std::string>{apps()}, [this] { ++settled_; }, options);
+        watcher_.emplace(
+            io_, std::vector<std::string>{apps()}, [this] { ++settled_; }, options);
         watcher_->start();
     }
 

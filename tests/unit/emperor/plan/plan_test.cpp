@@ -77,12 +77,14 @@ TEST(Plan, a_new_file_is_added) {
 }
 
 TEST(Plan, an_unchanged_file_needs_nothing) {
-    EXPECT_EQ(words({.files = {valid("shop")}, .unreadable_directories = {}}, {{"shop", known(valid("shop"))}}), Words{});
+    EXPECT_EQ(words({.files = {valid("shop")}, .unreadable_directories = {}}, {{"shop", known(valid("shop"))}}),
+              Words{});
 }
 
 TEST(Plan, another_stamp_with_the_same_values_is_a_touch) {
     const Known fleet{{"shop", known(valid("shop"))}};
-    EXPECT_EQ(words({.files = {valid("shop", plain, 8)}, .unreadable_directories = {}}, fleet), Words{"touched shop rollout"});
+    EXPECT_EQ(words({.files = {valid("shop", plain, 8)}, .unreadable_directories = {}}, fleet),
+              Words{"touched shop rollout"});
     EXPECT_EQ(words({.files = {valid("shop", "# a comment\n" + plain, 8)}, .unreadable_directories = {}}, fleet),
               Words{"touched shop rollout"});
 }
@@ -136,7 +138,8 @@ TEST(Plan, an_invalid_file_is_said_once_and_again_when_the_text_differs) {
 TEST(Plan, a_file_that_is_valid_again_and_what_it_was_recovers_without_a_rollout) {
     KnownVassal shown_invalid = known(valid("shop"));
     shown_invalid.invalid = "chdir is missing";
-    EXPECT_EQ(words({.files = {valid("shop")}, .unreadable_directories = {}}, {{"shop", shown_invalid}}), Words{"recovered shop"});
+    EXPECT_EQ(words({.files = {valid("shop")}, .unreadable_directories = {}}, {{"shop", shown_invalid}}),
+              Words{"recovered shop"});
     EXPECT_EQ(words({.files = {valid("shop", plain, 8)}, .unreadable_directories = {}}, {{"shop", shown_invalid}}),
               Words{"touched shop rollout"});
 }
@@ -173,18 +176,21 @@ TEST(Plan, two_files_with_one_name_are_invalid_with_both_paths_and_remove_nothin
     told.invalid = text;
     EXPECT_EQ(words(desired, {{"shop", told}}), Words{});
     // The second one goes away: the first is what it was, nothing restarts.
-    EXPECT_EQ(words({.files = {valid("shop")}, .unreadable_directories = {}}, {{"shop", told}}), Words{"recovered shop"});
+    EXPECT_EQ(words({.files = {valid("shop")}, .unreadable_directories = {}}, {{"shop", told}}),
+              Words{"recovered shop"});
     // The first one goes away: the other takes its place.
-    EXPECT_EQ(words({.files = {second}, .unreadable_directories = {}}, {{"shop", told}}), Words{"touched shop rollout"});
+    EXPECT_EQ(words({.files = {second}, .unreadable_directories = {}}, {{"shop", told}}),
+              Words{"touched shop rollout"});
 }
 
 TEST(Plan, the_order_is_removed_invalid_changes_added_and_by_name) {
     const Known fleet{{"a", known(valid("a"))}, {"d", known(valid("d"))}, {"e", known(valid("e"))}};
-    const Desired desired{.files = {valid("b"), invalid("c", "x"), valid("d", plain, 8), valid("e", plain + "threads: 2\n", 8),
-                                    valid("z")},
+    const Desired desired{.files = {valid("b"), invalid("c", "x"), valid("d", plain, 8),
+                                    valid("e", plain + "threads: 2\n", 8), valid("z")},
                           .unreadable_directories = {}};
     std::vector<std::string> order;
-    for (const Action& action : plan(desired, fleet)) order.push_back(std::string(name_of(action.kind)) + " " + action.name);
+    for (const Action& action : plan(desired, fleet))
+        order.push_back(std::string(name_of(action.kind)) + " " + action.name);
     EXPECT_EQ(order, (Words{"removed a", "invalid c", "touched d", "changed e", "added b", "added z"}));
 }
 

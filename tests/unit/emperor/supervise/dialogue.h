@@ -37,7 +37,9 @@ struct Wording {
                std::to_string(c.spec->id);
     }
     std::string operator()(const SendPromote& c) const { return "promote " + std::to_string(c.generation); }
-    std::string operator()(const SendStop& c) const { return "stop " + std::to_string(c.generation) + " " + word(c.mode); }
+    std::string operator()(const SendStop& c) const {
+        return "stop " + std::to_string(c.generation) + " " + word(c.mode);
+    }
     std::string operator()(const Kill& c) const { return "kill " + std::to_string(c.generation); }
     std::string operator()(const ArmTimer&) const { return ""; }
     std::string operator()(const DisarmTimer&) const { return ""; }

@@ -137,7 +137,8 @@ TEST(InstanceFsm, every_cell_of_the_table_is_as_written) {
         Probe probe = in(cell.from);
         // Deadlines only count when they are due.
         const Words words = probe.on(cell.event, cell.event == Event::deadline ? start + 1h : start);
-        const std::string where = std::string(name_of(cell.from)) + " × " + std::to_string(static_cast<int>(cell.event));
+        const std::string where =
+            std::string(name_of(cell.from)) + " × " + std::to_string(static_cast<int>(cell.event));
         EXPECT_EQ(probe.fsm.state(), cell.to) << where;
         EXPECT_EQ(words, cell.words) << where;
     }

@@ -91,9 +91,18 @@ TEST(StartGate, random_walks_keep_to_the_slots_and_starve_nobody) {
             Granted granted;
             switch (pick(4)) {
                 case 0:
-                case 1: fresh.erase(vassal); granted = gate.request(vassal, now); break;
-                case 2: fresh.erase(vassal); granted = gate.release(vassal, now); break;
-                default: now += std::chrono::milliseconds(pick(3000)); granted = gate.expire(now); break;
+                case 1:
+                    fresh.erase(vassal);
+                    granted = gate.request(vassal, now);
+                    break;
+                case 2:
+                    fresh.erase(vassal);
+                    granted = gate.release(vassal, now);
+                    break;
+                default:
+                    now += std::chrono::milliseconds(pick(3000));
+                    granted = gate.expire(now);
+                    break;
             }
             std::erase_if(fresh, [&](const auto& holder) { return holder.second <= now; });
             for (const std::string& name : granted) EXPECT_TRUE(fresh.emplace(name, now + 5s).second) << seed;

@@ -251,6 +251,18 @@ TEST(VassalFsm, a_master_without_serving_workers_is_shown_and_is_no_crash) {
     EXPECT_EQ(vassal.state(), DisplayState::running);
 }
 
+TEST(VassalFsm, workers_lost_while_the_promotion_is_under_way_are_shown_once_it_is_active) {
+    Dialogue vassal;
+    (void)vassal.edit(1);
+    (void)vassal.tell(StartSlotGranted{});
+    (void)vassal.tell(InstanceSpawned{1, 100});
+    (void)vassal.tell(InstanceReady{1});
+    (void)vassal.tell(InstanceServing{1, false, "worker 1: signal 11 (SIGSEGV)"});
+    EXPECT_EQ(vassal.tell(InstancePromoted{1}), Words{"activated 1"});
+    EXPECT_EQ(vassal.state(), DisplayState::backoff);
+    EXPECT_EQ(vassal.status().reason, "worker 1: signal 11 (SIGSEGV)");
+}
+
 TEST(VassalFsm, the_exit_of_an_unknown_generation_is_ignored) {
     Dialogue vassal = serving();
     EXPECT_EQ(vassal.exit(77), nothing);

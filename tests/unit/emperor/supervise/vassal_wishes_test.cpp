@@ -132,8 +132,8 @@ TEST(VassalFsm, stop_overtakes_a_rollout_and_hurries_only_what_never_served) {
     (void)vassal.ask(Operation::reload, 5, "reload");
     (void)vassal.tell(StartSlotGranted{});
     (void)vassal.tell(InstanceSpawned{2, 101});
-    EXPECT_EQ(vassal.ask(Operation::stop, 6, "stop"),
-              (Words{"done 5 overtaken: overtaken by operator root: stop", "release", "stop 1 graceful", "stop 2 fast"}));
+    EXPECT_EQ(vassal.ask(Operation::stop, 6, "stop"), (Words{"done 5 overtaken: overtaken by operator root: stop",
+                                                             "release", "stop 1 graceful", "stop 2 fast"}));
 }
 
 TEST(VassalFsm, more_requests_than_the_bound_are_refused) {

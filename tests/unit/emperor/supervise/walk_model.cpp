@@ -26,8 +26,16 @@ void World::step() {
 
 void World::change_file() {
     switch (pick(8)) {
-        case 0: is_invalid_ = true; is_removed_ = is_forgotten_ = false; feed(ConfigInvalid{"bad " + std::to_string(pick(2))}); break;
-        case 1: is_removed_ = true; is_invalid_ = false; feed(ConfigRemoved{}); break;
+        case 0:
+            is_invalid_ = true;
+            is_removed_ = is_forgotten_ = false;
+            feed(ConfigInvalid{"bad " + std::to_string(pick(2))});
+            break;
+        case 1:
+            is_removed_ = true;
+            is_invalid_ = false;
+            feed(ConfigRemoved{});
+            break;
         case 2:
             if (!desired_) break;
             is_invalid_ = is_removed_ = is_forgotten_ = false;
@@ -48,8 +56,10 @@ void World::operate() {
     const bool is_refused_when_running = operation == Operation::restart || operation == Operation::reload;
     const bool is_refused = is_shut_down_ || is_removed_ || !desired_ || !desired_->is_enabled ||
                             (is_invalid_ && (is_refused_when_running || !active()));
-    if (operation == Operation::stop) is_held_ = true;
-    else if (!is_refused || (operation == Operation::start && active())) is_held_ = false;
+    if (operation == Operation::stop)
+        is_held_ = true;
+    else if (!is_refused || (operation == Operation::start && active()))
+        is_held_ = false;
     if (!is_refused && is_refused_when_running) is_rejected_ = false;
     is_restart_asked_ = operation == Operation::restart && !is_refused;
     feed(OperatorRequest{operation, ticket, {"operator root: something"}});
@@ -121,7 +131,8 @@ bool World::fire_due_timer(TimePoint until) {
 
 void World::pass(Duration duration) {
     const TimePoint end = now_ + duration;
-    while (fire_due_timer(end)) {}
+    while (fire_due_timer(end)) {
+    }
     now_ = end;
 }
 
@@ -149,7 +160,7 @@ void World::feed(const VassalEvent& event) {
     if (!active()) is_rejected_ = false;  // what crashed may be restarted
     check_state();
     if (std::holds_alternative<ConfigChanged>(event)) {
-        EXPECT_EQ(fsm_.status().crashes, 0u);      // I8
+        EXPECT_EQ(fsm_.status().crashes, 0u);  // I8
         EXPECT_FALSE(fsm_.status().retry_at);
     }
 }

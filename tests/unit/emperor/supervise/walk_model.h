@@ -31,9 +31,9 @@ class World {
 public:
     explicit World(std::uint32_t seed) : random_(seed), fsm_(seed) {}
 
-    void step();          // one random event
-    void settle();        // everything friendly, until nothing moves: the machine must converge
-    void shut_down();     // processes that only end by SIGKILL: must be over within drain + kill
+    void step();       // one random event
+    void settle();     // everything friendly, until nothing moves: the machine must converge
+    void shut_down();  // processes that only end by SIGKILL: must be over within drain + kill
     [[nodiscard]] bool wants_to_run() const { return desired_ && desired_->is_enabled && !is_held_ && !is_removed_; }
     [[nodiscard]] bool is_invalid() const { return is_invalid_; }
     [[nodiscard]] std::uint64_t desired() const { return desired_ ? desired_->id : 0; }
@@ -71,8 +71,8 @@ private:
     SpecPtr desired_;
     std::uint64_t last_spec_ = 0;
     bool is_invalid_ = false, is_held_ = false, is_removed_ = false, is_shut_down_ = false, is_forgotten_ = false;
-    bool is_rejected_ = false;      // I3: the newest wish failed while an active one served
-    bool is_restart_asked_ = false; // by the event in progress
+    bool is_rejected_ = false;       // I3: the newest wish failed while an active one served
+    bool is_restart_asked_ = false;  // by the event in progress
     std::uint64_t last_ticket_ = 0;
     std::set<std::uint64_t> tickets_;  // unanswered
 };

@@ -204,7 +204,8 @@ TEST_F(ScannerTest, a_missing_directory_is_a_problem_and_not_an_empty_one) {
 TEST_F(ScannerTest, a_final_slash_makes_no_difference) {
     write("shop.yaml", "app: x:y\n");
     Scanner scanner({apps() + "/"}, ::geteuid());
-    EXPECT_EQ(scanner.scan(std::chrono::system_clock::now() + 1h).directories.front().files.front().path, path("shop.yaml"));
+    EXPECT_EQ(scanner.scan(std::chrono::system_clock::now() + 1h).directories.front().files.front().path,
+              path("shop.yaml"));
 }
 
 }  // namespace

@@ -37,14 +37,13 @@ std::uint64_t hash(std::string_view key) noexcept {
 
 }  // namespace
 
-ParamSet::ParamSet() : slots_(256), arena_(std::make_unique_for_overwrite<char[]>(arena_size)) {
-    params_.reserve(128);
+ParamSet::ParamSet() : params_(128), slots_(256), arena_(std::make_unique_for_overwrite<char[]>(arena_size)) {
     repeats_.reserve(16);
     known_.fill(-1);
 }
 
 void ParamSet::clear() noexcept {
-    params_.clear();
+    count_ = 0;
     repeats_.clear();
     known_.fill(-1);
     entered_ = 0;
@@ -55,29 +54,19 @@ void ParamSet::clear() noexcept {
     }
 }
 
-void ParamSet::add(std::string_view key, std::string_view value, Known known) {
-    std::int64_t there = -1;
-    if (known == Known::other) {
-        there = enter(key);
+void ParamSet::add_again(std::size_t index, std::string_view key, std::string_view value) {
+    if (key.starts_with("HTTP_")) {
+        repeats_.push_back({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(repeats_.size()), value});
     } else {
-        std::int32_t& index = known_[static_cast<std::size_t>(known)];
-        there = index;
-        if (index < 0) index = static_cast<std::int32_t>(params_.size());
-    }
-    if (there < 0) {
-        params_.push_back({key, value});
-    } else if (key.starts_with("HTTP_")) {
-        repeats_.push_back({static_cast<std::uint32_t>(there), static_cast<std::uint32_t>(repeats_.size()), value});
-    } else {
-        params_[static_cast<std::size_t>(there)].value = value;
+        params_[index].value = value;
     }
 }
 
 void ParamSet::replace(std::string_view key, std::string_view value, Known known) {
     std::int32_t& index = known_[static_cast<std::size_t>(known)];
     if (index < 0) {
-        index = static_cast<std::int32_t>(params_.size());
-        params_.push_back({key, value});
+        index = static_cast<std::int32_t>(count_);
+        push(key, value);
     } else {
         params_[static_cast<std::size_t>(index)].value = value;
     }
@@ -87,18 +76,19 @@ void ParamSet::replace(std::string_view key, std::string_view value, Known known
 void ParamSet::remove(Known known) noexcept {
     std::int32_t& index = known_[static_cast<std::size_t>(known)];
     if (index < 0) return;
-    const auto last = static_cast<std::int32_t>(params_.size() - 1);
+    const auto last = static_cast<std::int32_t>(count_ - 1);
     if (index != last) {
-        params_[static_cast<std::size_t>(index)] = params_.back();
+        params_[static_cast<std::size_t>(index)] = params_[count_ - 1];
         if (const auto moved = std::ranges::find(known_, last); moved != known_.end()) *moved = index;
     }
-    params_.pop_back();
+    --count_;
     index = -1;
 }
 
 const app::Param* ParamSet::find(std::string_view key) const noexcept {
-    const auto found = std::ranges::find(params_, key, &app::Param::key);
-    return found == params_.end() ? nullptr : &*found;
+    const auto params = all();
+    const auto found = std::ranges::find(params, key, &app::Param::key);
+    return found == params.end() ? nullptr : &*found;
 }
 
 char* ParamSet::allocate(std::size_t size) noexcept {
@@ -114,7 +104,7 @@ std::int64_t ParamSet::enter(std::string_view key) {
     for (std::size_t i = hash(key) & mask;; i = (i + 1) & mask) {
         Slot& slot = slots_[i];
         if (slot.epoch != epoch_) {
-            slot = {epoch_, static_cast<std::uint32_t>(params_.size())};
+            slot = {epoch_, static_cast<std::uint32_t>(count_)};
             ++entered_;
             return -1;
         }

@@ -24,7 +24,21 @@ public:
 
     void clear() noexcept;
     // Values of a key that is there already wait for finish().
-    void add(std::string_view key, std::string_view value, Known known);
+    void add(std::string_view key, std::string_view value, Known known) {
+        std::int64_t there = -1;
+        if (known == Known::other) {
+            there = enter(key);
+        } else {
+            std::int32_t& index = known_[static_cast<std::size_t>(known)];
+            there = index;
+            if (index < 0) index = static_cast<std::int32_t>(count_);
+        }
+        if (there < 0) {
+            push(key, value);
+        } else {
+            add_again(static_cast<std::size_t>(there), key, value);
+        }
+    }
     void replace(std::string_view key, std::string_view value, Known known);
     // Joins what was repeated. False: the arena is full.
     [[nodiscard]] bool finish();
@@ -42,9 +56,9 @@ public:
     // For tests and rare paths: linear.
     [[nodiscard]] const app::Param* find(std::string_view key) const noexcept;
 
-    [[nodiscard]] std::span<const app::Param> all() const noexcept { return params_; }
+    [[nodiscard]] std::span<const app::Param> all() const noexcept { return {params_.data(), count_}; }
     // How many times add() was called: the number of fields the peer sent.
-    [[nodiscard]] std::size_t added() const noexcept { return params_.size() + repeats_.size(); }
+    [[nodiscard]] std::size_t added() const noexcept { return count_ + repeats_.size(); }
 
     // `size` bytes that live until clear(); null when the arena (arena_size bytes) is full.
     [[nodiscard]] char* allocate(std::size_t size) noexcept;
@@ -62,12 +76,18 @@ private:
         std::string_view value;
     };
 
+    void push(std::string_view key, std::string_view value) {
+        if (count_ == params_.size()) params_.resize(count_ * 2);
+        params_[count_++] = {key, value};
+    }
+    void add_again(std::size_t index, std::string_view key, std::string_view value);
     // The index of `key`, or -1 after it was entered under the next index.
     std::int64_t enter(std::string_view key);
     void grow_slots();
     [[nodiscard]] bool join(std::span<const Repeat> repeats, app::Param& param);
 
-    std::vector<app::Param> params_;
+    std::vector<app::Param> params_;  // the first count_ are in use
+    std::size_t count_ = 0;
     std::vector<Repeat> repeats_;
     std::array<std::int32_t, static_cast<std::size_t>(Known::count)> known_{};
     std::vector<Slot> slots_;  // open addressing over the keys that are not known

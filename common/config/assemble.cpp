@@ -94,8 +94,7 @@ std::string directory_of(const std::string& file) {
 }
 
 void assemble(Layer layer, const Assembly& assembly, const DecodeOptions& options, Decoded& decoded) {
-    if (!layer.mentioned.contains("app"))
-        decoded.diagnostics.push_back(assembly.missing_app);
+    if (!layer.mentioned.contains("app")) decoded.diagnostics.push_back(assembly.missing_app);
     set_default_listen(layer, assembly, options, decoded);
     check_together(layer, assembly, decoded);
     make_absolute(layer, assembly);

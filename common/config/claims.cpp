@@ -13,8 +13,8 @@ namespace common::config {
 namespace {
 
 struct Claimed {
-    std::size_t claim;    // index of the vassal
-    std::size_t listener; // index in its `listen`
+    std::size_t claim;     // index of the vassal
+    std::size_t listener;  // index in its `listen`
     bool is_wildcard = false;
     std::string host;
 };
@@ -55,11 +55,14 @@ void verify_claims(const std::vector<Claim>& claims) {
     }
     for (const auto& [key, users] : by_key)
         for (const Claimed& user : users) {
-            const auto other = std::find_if(users.begin(), users.end(), [&](const Claimed& o) { return collide(user, o); });
+            const auto other =
+                std::find_if(users.begin(), users.end(), [&](const Claimed& o) { return collide(user, o); });
             if (other == users.end()) continue;
             const Claim& mine = claims[user.claim];
             const Claim& theirs = claims[other->claim];
-            const auto text = [](const Claim& claim, std::size_t j) { return claim.effective->config.listen[j].address.text(); };
+            const auto text = [](const Claim& claim, std::size_t j) {
+                return claim.effective->config.listen[j].address.text();
+            };
             const std::string as = text(mine, user.listener) == text(theirs, other->listener)
                                        ? std::string()
                                        : std::string(" as ") + in_quotes(text(theirs, other->listener));

@@ -22,8 +22,9 @@ Diagnostic bad_name(const Source& source, const std::string& name) {
         diagnostic.message = "the name of this file is too long for a vassal: " + std::to_string(name.size()) +
                              " characters, at most " + std::to_string(max_name);
     else
-        diagnostic.message = in_quotes(name) + " cannot name a vassal (letters, digits, '.', '_' and '-', the first one a "
-                                            "letter or a digit; rename the file)";
+        diagnostic.message = in_quotes(name) +
+                             " cannot name a vassal (letters, digits, '.', '_' and '-', the first one a "
+                             "letter or a digit; rename the file)";
     return diagnostic;
 }
 
@@ -32,7 +33,8 @@ std::optional<Node> read(const SourceText& source, bool may_be_empty, Diagnostic
     auto root = parse_yaml(source, diagnostics);
     if (root && root->kind == Node::Kind::null) {
         if (!may_be_empty)
-            diagnostics.push_back(source.error({1, 1}, 1, "the file is empty (a vassal needs 'app: package.module:callable')"));
+            diagnostics.push_back(
+                source.error({1, 1}, 1, "the file is empty (a vassal needs 'app: package.module:callable')"));
         return std::nullopt;
     }
     return root;
@@ -53,7 +55,8 @@ bool is_valid_name(std::string_view name) noexcept {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     };
     return !name.empty() && name.size() <= max_name && is_word(name.front()) &&
-           std::all_of(name.begin(), name.end(), [&](char c) { return is_word(c) || c == '.' || c == '_' || c == '-'; });
+           std::all_of(name.begin(), name.end(),
+                       [&](char c) { return is_word(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 std::string Origin::text() const {
@@ -73,12 +76,14 @@ Decoded decode(const Source& vassal, const std::optional<Source>& defaults, cons
     if (defaults) {
         const SourceText source(*defaults);
         if (const auto root = read(source, true, decoded.diagnostics))
-            layer.lay_over(LayerDecoder(source, Origin::Kind::defaults_file, options, true, decoded.diagnostics).decode(*root));
+            layer.lay_over(
+                LayerDecoder(source, Origin::Kind::defaults_file, options, true, decoded.diagnostics).decode(*root));
     }
     const SourceText source(vassal);
     Assembly assembly{vassal.file, directory_of(vassal.file), {}};
     if (const auto root = read(source, false, decoded.diagnostics)) {
-        layer.lay_over(LayerDecoder(source, Origin::Kind::vassal_file, options, true, decoded.diagnostics).decode(*root));
+        layer.lay_over(
+            LayerDecoder(source, Origin::Kind::vassal_file, options, true, decoded.diagnostics).decode(*root));
         assembly.missing_app = missing_app(source, *root);
         if (root->kind != Node::Kind::map) layer.mentioned.emplace("app");  // said already that there are no keys
     } else {

@@ -65,7 +65,8 @@ void append(Layer& layer, Layer upper) {
 Layer decode_one(const std::string& setting, const DecodeOptions& options, Diagnostics& diagnostics) {
     const std::size_t equals = setting.find('=');
     const std::string path = setting.substr(0, equals);
-    const Source source{"--set " + printable(setting, 100), equals == std::string::npos ? "" : setting.substr(equals + 1)};
+    const Source source{"--set " + printable(setting, 100),
+                        equals == std::string::npos ? "" : setting.substr(equals + 1)};
     const SourceText text(source);
     LayerDecoder decoder(text, Origin::Kind::command_line, options, false, diagnostics);
     const auto fail = [&](std::string message) {

@@ -34,9 +34,8 @@ std::string caret_line(const Diagnostic& diagnostic) {
 }  // namespace
 
 bool has_errors(const Diagnostics& diagnostics) noexcept {
-    return std::any_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
-        return diagnostic.severity == Diagnostic::Severity::error;
-    });
+    return std::any_of(diagnostics.begin(), diagnostics.end(),
+                       [](const Diagnostic& diagnostic) { return diagnostic.severity == Diagnostic::Severity::error; });
 }
 
 std::string headline(const Diagnostic& diagnostic) {

@@ -91,9 +91,10 @@ private:
         const auto& value = at_path(values_, path);
         const Key& key = *find_key(path);
         if (value.is_null() && key.default_text.empty()) return std::nullopt;
-        const bool fits = value.is_number_integer() &&
-                          !(value.is_number_unsigned() &&
-                            value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+        const bool fits =
+            value.is_number_integer() &&
+            !(value.is_number_unsigned() &&
+              value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
         if (!fits) {
             fail(path, "is not an integer");
             return std::nullopt;

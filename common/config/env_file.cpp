@@ -66,7 +66,9 @@ Result<void> parse_env_file(const std::string& file, std::string_view text,
         const std::size_t end = text.find('\n');
         std::string_view line = text.substr(0, end);
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-        const auto fail = [&](const std::string& why) { return failure(file + ":" + std::to_string(number) + ": " + why); };
+        const auto fail = [&](const std::string& why) {
+            return failure(file + ":" + std::to_string(number) + ": " + why);
+        };
         if (line.ends_with('\r')) line.remove_suffix(1);
         if (line.find('\0') != std::string_view::npos) return fail("contains a NUL byte");
         line = trimmed(line);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lines of an env_file: KEY=value, "export KEY=value", '#' comments, values in single quotes (as they are) or double
-// quotes (\n \t \" \\ \$ are escapes). Nothing is expanded. Internal to this room.
+// The lines of an env_file: KEY=value, "export KEY=value", '#' comments, values in single quotes (as they are) or
+// double quotes (\n \t \" \\ \$ are escapes). Nothing is expanded. Internal to this room.
 #pragma once
 
 #include <map>

@@ -84,8 +84,9 @@ private:
         const std::string_view name = inside.substr(0, length);
         const std::string_view rest = inside.substr(length);
         if (name.empty() || (!rest.empty() && !rest.starts_with(":-") && !rest.starts_with(":?")))
-            return problem(part, in_quotes(part) + " is not one of ${VAR}, ${VAR:-default}, ${VAR:?message} "
-                                                "(write '$$' for a literal '$')");
+            return problem(part, in_quotes(part) +
+                                     " is not one of ${VAR}, ${VAR:-default}, ${VAR:?message} "
+                                     "(write '$$' for a literal '$')");
         if (depth >= max_nesting) return problem(part, "variables are nested too deeply");
         const auto value = options_.variable ? options_.variable(name) : std::nullopt;
         if (value && find_invalid_utf8(*value) != std::string_view::npos)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ${VAR}, ${VAR:-value}, ${VAR:?message}, $$ and {name} inside of one scalar, after parsing: what a variable holds never
-// becomes YAML. A '$' before anything else stays as it is, so shell commands need no care; {{name}} is a literal
+// ${VAR}, ${VAR:-value}, ${VAR:?message}, $$ and {name} inside of one scalar, after parsing: what a variable holds
+// never becomes YAML. A '$' before anything else stays as it is, so shell commands need no care; {{name}} is a literal
 // {name}. Internal to this room.
 #pragma once
 

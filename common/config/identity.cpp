@@ -98,8 +98,8 @@ private:
                              in_quotes(config_.user) + " (remove the key, or chown the file to root)");
         Identity identity = identity_of(owner, owner.gid);
         if (group && *group != owner.gid) {
-            const bool is_member = known && std::find(identity.groups.begin(), identity.groups.end(), *group) !=
-                                                identity.groups.end();
+            const bool is_member =
+                known && std::find(identity.groups.begin(), identity.groups.end(), *group) != identity.groups.end();
             if (!is_member)
                 fail("group", "group: " + shown(owner) + ", who owns this file, is not a member of the group " +
                                   in_quotes(config_.group) + " (remove the key, or chown the file to root)");

@@ -76,7 +76,8 @@ Layer built_in_layer() {
 
 Layer LayerDecoder::decode(const Node& root) {
     if (root.kind != Node::Kind::map)
-        error(root, "expected keys with values, such as 'app: mysite.wsgi:application', got " + std::string(kind_text(root)));
+        error(root,
+              "expected keys with values, such as 'app: mysite.wsgi:application', got " + std::string(kind_text(root)));
     else
         walk(root, "");
     return take();
@@ -131,9 +132,12 @@ void LayerDecoder::decode_value(const Key& key, const Node& place, const Node& v
         case ValueKind::workers: break;
     }
     const bool is_range = key.kind == ValueKind::workers && value.kind == Node::Kind::map;
-    if (is_range) return error(value, std::string(key.path) + ": a range of workers is not available in this version (write a number or auto)");
+    if (is_range)
+        return error(value, std::string(key.path) +
+                                ": a range of workers is not available in this version (write a number or auto)");
     if (value.kind != Node::Kind::scalar)
-        return error(value, std::string(key.path) + ": expected " + expectation(key) + ", got " + std::string(kind_text(value)));
+        return error(
+            value, std::string(key.path) + ": expected " + expectation(key) + ", got " + std::string(kind_text(value)));
     const auto text = expanded(value);
     if (!text) return;
     auto decoded = decode_scalar(key, {text->text, text->is_word});
@@ -159,7 +163,8 @@ void LayerDecoder::decode_list(const Key& key, const Node& value) {
 
 void LayerDecoder::decode_element(const Key& key, const Node& node, Setting& setting) {
     const std::string label = std::string(key.path) + ": ";
-    if (node.kind != Node::Kind::scalar) return error(node, label + "expected text, got " + std::string(kind_text(node)));
+    if (node.kind != Node::Kind::scalar)
+        return error(node, label + "expected text, got " + std::string(kind_text(node)));
     const auto text = expanded(node);
     if (!text) return;
     if (text->is_word && is_boolean_word(text->text))
@@ -181,7 +186,8 @@ void LayerDecoder::decode_element(const Key& key, const Node& node, Setting& set
 
 void LayerDecoder::decode_map(const Key& key, const Node& place, const Node& value) {
     if (value.kind != Node::Kind::map)
-        return error(value, std::string(key.path) + ": expected " + expectation(key) + ", got " + std::string(kind_text(value)));
+        return error(
+            value, std::string(key.path) + ": expected " + expectation(key) + ", got " + std::string(kind_text(value)));
     Setting setting{&key, nlohmann::json::object(), {}};
     setting.origins.emplace(key.path, origin_of(place));
     layer_.settings.insert_or_assign(std::string(key.path), std::move(setting));
@@ -201,7 +207,8 @@ void LayerDecoder::decode_env_entry(const Node& name, const Node& value) {
     const auto text = expanded(value);
     if (!text) return;
     if (text->text.find('\0') != std::string::npos) return error(value, printable(path, 100) + ": contains a NUL byte");
-    auto [found, is_new] = layer_.settings.try_emplace(std::string(key.path), Setting{&key, nlohmann::json::object(), {}});
+    auto [found, is_new] =
+        layer_.settings.try_emplace(std::string(key.path), Setting{&key, nlohmann::json::object(), {}});
     if (is_new) found->second.origins.emplace(key.path, origin_of(name));
     found->second.value[name.text] = text->text;
     found->second.origins.insert_or_assign(path, origin_of(value));

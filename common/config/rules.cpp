@@ -63,7 +63,8 @@ Problem check_mount(std::string_view text) {
     if (text.find('=') != std::string_view::npos)
         return "expected a prefix such as /blog, got " + in_quotes(text) + " (the application goes into 'app')";
     if (!text.starts_with('/')) return "must begin with '/', got " + in_quotes(text);
-    if (text.ends_with('/')) return "must not end in '/', got " + in_quotes(text) + (text == "/" ? " (the root is the default)" : "");
+    if (text.ends_with('/'))
+        return "must not end in '/', got " + in_quotes(text) + (text == "/" ? " (the root is the default)" : "");
     if (text.find("//") != std::string_view::npos || text.find_first_of("?#% \t") != std::string_view::npos)
         return "is not a plain path: " + in_quotes(text);
     return std::nullopt;
@@ -147,7 +148,8 @@ std::optional<std::string> check_text(const Key& key, std::string_view text) {
 }
 
 std::optional<std::string> check_env_name(std::string_view name) {
-    const bool is_ascii = std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    const bool is_ascii =
+        std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     if (is_identifier(name) && is_ascii) return std::nullopt;
     return in_quotes(name) + " is not a name of an environment variable (letters, digits and '_')";
 }
@@ -157,7 +159,8 @@ Result<std::string> canonical_listen(std::string_view text) {
     auto parsed = net::parse_listen_address(text);
     if (!parsed) {
         const bool is_number = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
-        if (is_number) return failure("expected PROTO:ADDRESS, got " + in_quotes(text) + " (for the backlog use socket.backlog)");
+        if (is_number)
+            return failure("expected PROTO:ADDRESS, got " + in_quotes(text) + " (for the backlog use socket.backlog)");
         return failure(printable(parsed.error().message(), 400));
     }
     // The grammar has them; no codec of this version speaks them.

@@ -22,7 +22,8 @@ struct Unit {
     std::string_view name;
     std::int64_t factor;
 };
-constexpr std::array<Unit, 5> time_units = {{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> time_units = {
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
 constexpr std::array<Unit, 8> size_units = {{{"TiB", 1LL << 40},
                                              {"GiB", 1 << 30},
                                              {"MiB", 1 << 20},
@@ -99,7 +100,8 @@ std::int64_t usable_processors() {
 
 Result<nlohmann::json> decode_duration(const Key& key, Scalar scalar) {
     const auto parsed = quantity(scalar.text);
-    if (!parsed) return unexpected(key, scalar.text, scalar.text.starts_with('-') ? "" : "for example 500ms, 30s, 5m or 1h");
+    if (!parsed)
+        return unexpected(key, scalar.text, scalar.text.starts_with('-') ? "" : "for example 500ms, 30s, 5m or 1h");
     if (parsed->unit.empty()) {
         if (key.allows_off && parsed->number == 0) return unexpected(key, scalar.text, "write 'off'");
         return unexpected(key, scalar.text, "add a unit: " + std::string(scalar.text) + "s");
@@ -145,7 +147,8 @@ Result<nlohmann::json> decode_text(const Key& key, Scalar scalar) {
 
 bool is_boolean_word(std::string_view text) noexcept {
     static constexpr std::array<std::string_view, 6> words = {"true", "false", "yes", "no", "on", "off"};
-    return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return equals_ignoring_case(text, word); });
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view word) { return equals_ignoring_case(text, word); });
 }
 
 Result<nlohmann::json> decode_scalar(const Key& key, Scalar scalar) {
@@ -198,7 +201,8 @@ std::string bound_text(const Key& key, std::int64_t value) {
 
 std::string expectation(const Key& key) {
     const bool has_range = key.kind == ValueKind::integer || key.kind == ValueKind::workers ||
-                           key.kind == ValueKind::duration || key.kind == ValueKind::size || key.kind == ValueKind::mode;
+                           key.kind == ValueKind::duration || key.kind == ValueKind::size ||
+                           key.kind == ValueKind::mode;
     std::string text(name_of(key.kind));
     if (has_range && key.maximum != 0)
         text += " from " + bound_text(key, key.minimum) + " to " + bound_text(key, key.maximum);

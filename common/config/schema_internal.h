@@ -11,12 +11,13 @@
 
 namespace common::config {
 
-[[nodiscard]] bool is_group(std::string_view path) noexcept;           // "timeouts"
-[[nodiscard]] std::string_view leaf_of(std::string_view path) noexcept;   // "timeouts.request" -> "request"
-[[nodiscard]] std::string_view group_of(std::string_view path) noexcept;  // "timeouts.request" -> "timeouts", "app" -> ""
-[[nodiscard]] std::vector<std::string_view> groups();                  // in the order of the table
+[[nodiscard]] bool is_group(std::string_view path) noexcept;             // "timeouts"
+[[nodiscard]] std::string_view leaf_of(std::string_view path) noexcept;  // "timeouts.request" -> "request"
+[[nodiscard]] std::string_view group_of(
+    std::string_view path) noexcept;                   // "timeouts.request" -> "timeouts", "app" -> ""
+[[nodiscard]] std::vector<std::string_view> groups();  // in the order of the table
 [[nodiscard]] std::string_view name_of(ReloadClass reload) noexcept;
-[[nodiscard]] std::string_view name_of(ValueKind kind) noexcept;       // "duration", "list of texts"…
+[[nodiscard]] std::string_view name_of(ValueKind kind) noexcept;  // "duration", "list of texts"…
 
 // An option of uWSGI: what to write here instead. `key` is set where exactly one key takes its place, so that a
 // misspelt option can be answered with that key.

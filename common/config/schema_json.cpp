@@ -55,7 +55,8 @@ json scalar_forms(const Key& key) {
 
 json text_schema(const Key& key) {
     if (key.path == "app")
-        return pattern(R"(\$\{|\{name\}|^[^\s:]*[^\s:/]\.py(:[^\s:()/]+(\(\))?)?$|^[^\s:/.()-]+(\.[^\s:/.()-]+)*(:[^\s:/()-]+(\(\))?)?$)");
+        return pattern(
+            R"(\$\{|\{name\}|^[^\s:]*[^\s:/]\.py(:[^\s:()/]+(\(\))?)?$|^[^\s:/.()-]+(\.[^\s:/.()-]+)*(:[^\s:/()-]+(\(\))?)?$)");
     if (key.path == "mount") return pattern(R"(\$\{|\{name\}|^$|^(/[^/?#%=\s]+)+$)");
     if (key.kind == ValueKind::path) return pattern("^[^~]|^$");
     return {{"type", json::array({"string", "integer"})}};
@@ -107,7 +108,8 @@ json json_schema() {
     json properties = json::object();
     json required = json::array();
     for (const std::string_view group : groups())
-        properties[std::string(group)] = {{"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
+        properties[std::string(group)] = {
+            {"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
     for (const Key& key : keys()) {
         const std::string group(group_of(key.path)), leaf(leaf_of(key.path));
         (group.empty() ? properties : properties[group]["properties"])[leaf] = property(key);

@@ -59,8 +59,8 @@ std::string explain_group(std::string_view group) {
         if (group_of(key.path) == group) width = std::max(width, key.path.size());
     for (const Key& key : keys()) {
         if (group_of(key.path) != group) continue;
-        text += std::string("  ") + std::string(key.path) + std::string(width + 2 - key.path.size(), ' ') + std::string(key.summary) +
-                " Default: " + default_of(key) + "\n";
+        text += std::string("  ") + std::string(key.path) + std::string(width + 2 - key.path.size(), ' ') +
+                std::string(key.summary) + " Default: " + default_of(key) + "\n";
     }
     return text;
 }
@@ -70,7 +70,8 @@ std::string explain_key(const Key& key) {
     if (!key.detail.empty()) text += wrapped(key.detail) + "\n";
     text += std::string("  type:     ") + expectation(key) + "\n";
     text += std::string("  default:  ") + default_of(key) + "\n";
-    text += std::string("  changed:  ") + std::string(name_of(key.reload)) + " (" + std::string(effect_of(key.reload)) + ")\n";
+    text += std::string("  changed:  ") + std::string(name_of(key.reload)) + " (" + std::string(effect_of(key.reload)) +
+            ")\n";
     text += std::string("  example:  ") + std::string(key.example) + "\n";
     return text;
 }
@@ -112,8 +113,9 @@ std::string table_of(std::string_view group) {
     std::string text = "| key | default | change | meaning |\n|---|---|---|---|\n";
     for (const Key& key : keys())
         if (group_of(key.path) == group)
-            text += std::string("| `") + std::string(key.path) + "` | " + cell(std::string("`") + default_of(key) + "`") + " | " +
-                    std::string(name_of(key.reload)) + " | " + cell(std::string(key.summary)) + " |\n";
+            text += std::string("| `") + std::string(key.path) + "` | " +
+                    cell(std::string("`") + default_of(key) + "`") + " | " + std::string(name_of(key.reload)) + " | " +
+                    cell(std::string(key.summary)) + " |\n";
     return text;
 }
 
@@ -121,7 +123,8 @@ std::string details_of(std::string_view group) {
     std::string text;
     for (const Key& key : keys()) {
         if (group_of(key.path) != group) continue;
-        text += std::string("\n**`") + std::string(key.path) + "`** — " + expectation(key) + ". " + std::string(key.summary);
+        text += std::string("\n**`") + std::string(key.path) + "`** — " + expectation(key) + ". " +
+                std::string(key.summary);
         if (!key.detail.empty()) text += std::string(" ") + std::string(key.detail);
         text += std::string("\n\n```yaml\n") + std::string(key.example) + "\n```\n";
     }
@@ -161,8 +164,9 @@ std::string reference_markdown() {
     text += std::string("\n## Keys at the top level\n\n") + table_of("") + details_of("");
     for (const std::string_view group : groups())
         text += std::string("\n## `") + std::string(group) + "`\n\n" + table_of(group) + details_of(group);
-    text += "\n## Coming from uWSGI\n\nAn option of uWSGI that is used as a key is answered with these words.\n\n"
-            "| option of uWSGI | here |\n|---|---|\n";
+    text +=
+        "\n## Coming from uWSGI\n\nAn option of uWSGI that is used as a key is answered with these words.\n\n"
+        "| option of uWSGI | here |\n|---|---|\n";
     for (const Advice& advice : uwsgi_advice())
         text += std::string("| `") + std::string(advice.option) + "` | " + cell(std::string(advice.text)) + " |\n";
     text += "\n## Not available in this version\n\n";

@@ -89,8 +89,8 @@ std::string_view SourceText::line(int number) const noexcept {
 
 std::size_t SourceText::offset_of(Position position) const noexcept {
     if (position.line < 1 || position.line > line_count()) return source_.text.size();
-    const auto start = static_cast<std::size_t>(lines_[static_cast<std::size_t>(position.line - 1)].data() -
-                                                source_.text.data());
+    const auto start =
+        static_cast<std::size_t>(lines_[static_cast<std::size_t>(position.line - 1)].data() - source_.text.data());
     return std::min(source_.text.size(), start + static_cast<std::size_t>(std::max(0, position.column - 1)));
 }
 

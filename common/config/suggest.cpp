@@ -67,13 +67,15 @@ std::string unknown_key_message(std::string_view path) {
     if (const auto advice = advice_for_uwsgi_option(leaf); !advice.empty())
         return unknown + ", an option of uWSGI: " + std::string(advice);
     if (const std::string hint = suggestion(group, leaf); !hint.empty()) {
-        const bool is_elsewhere = hint.find('.') != std::string::npos || (!group.empty() && keys_of(group).find(hint) == std::string::npos);
+        const bool is_elsewhere =
+            hint.find('.') != std::string::npos || (!group.empty() && keys_of(group).find(hint) == std::string::npos);
         if (!is_elsewhere) return unknown + " (did you mean '" + hint + "'?)";
         if (hint.find('.') == std::string::npos) return unknown + " (did you mean '" + hint + "' at the top level?)";
         return unknown + " (did you mean '" + hint + "'?)";
     }
     if (const auto close = nearest(leaf.substr(0, longest_word), options_without_key(), 1); !close.empty())
-        return unknown + " (uWSGI's '" + close.front() + "': " + std::string(advice_for_uwsgi_option(close.front())) + ")";
+        return unknown + " (uWSGI's '" + close.front() + "': " + std::string(advice_for_uwsgi_option(close.front())) +
+               ")";
     if (!group.empty()) return unknown + " (the keys of '" + std::string(group) + "' are " + keys_of(group) + ")";
     return unknown;
 }

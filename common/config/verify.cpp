@@ -24,7 +24,9 @@ constexpr std::string_view python_version = "3.11";
 class Verifier {
 public:
     Verifier(const Effective& effective, const Identity& identity, Diagnostics& diagnostics)
-        : effective_(effective), config_(effective.config), diagnostics_(diagnostics),
+        : effective_(effective),
+          config_(effective.config),
+          diagnostics_(diagnostics),
           who_(identity.user.empty() ? "uid " + std::to_string(identity.uid) : in_quotes(identity.user)) {}
 
     void run() {
@@ -34,9 +36,11 @@ public:
         for (std::size_t i = 0; i < config_.env_file.size(); ++i) check_env_file(i);
         check_log_file();
         if (!config_.socket.owner.empty() && !find_user(config_.socket.owner))
-            fail("socket.owner", "socket.owner: there is no user " + in_quotes(config_.socket.owner) + " on this machine");
+            fail("socket.owner",
+                 "socket.owner: there is no user " + in_quotes(config_.socket.owner) + " on this machine");
         if (!config_.socket.group.empty() && !find_group(config_.socket.group))
-            fail("socket.group", "socket.group: there is no group " + in_quotes(config_.socket.group) + " on this machine");
+            fail("socket.group",
+                 "socket.group: there is no group " + in_quotes(config_.socket.group) + " on this machine");
     }
 
 private:
@@ -51,7 +55,8 @@ private:
             if (errno == ENOENT || errno == ENOTDIR)
                 fail(where, key + ": there is no directory " + printable(path));
             else
-                fail(where, key + ": " + printable(path) + " cannot be reached by " + who_ + ": " + std::strerror(errno));
+                fail(where,
+                     key + ": " + printable(path) + " cannot be reached by " + who_ + ": " + std::strerror(errno));
             return false;
         }
         if (!S_ISDIR(status.st_mode)) {
@@ -70,18 +75,20 @@ private:
         const auto settings = read_small_file(config_.venv + "/pyvenv.cfg");
         if (!settings) {
             const bool is_missing = settings.error().code == std::errc::no_such_file_or_directory;
-            return fail("venv", is_missing ? "venv: " + printable(config_.venv) + " is not a virtual environment, it has no pyvenv.cfg"
+            return fail("venv", is_missing ? "venv: " + printable(config_.venv) +
+                                                 " is not a virtual environment, it has no pyvenv.cfg"
                                            : "venv: " + printable(settings.error().message()));
         }
         const std::string version = version_in(*settings);
         const bool fits = version == python_version || version.starts_with(std::string(python_version) + ".");
         if (!version.empty() && !fits)
-            return fail("venv", "venv: " + printable(config_.venv) + " is for Python " + printable(version, 20) + ", needed is " +
-                                    std::string(python_version) + again);
+            return fail("venv", "venv: " + printable(config_.venv) + " is for Python " + printable(version, 20) +
+                                    ", needed is " + std::string(python_version) + again);
         struct stat status {};
         const std::string packages = config_.venv + "/lib/python" + std::string(python_version);
         if (::stat(packages.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-            fail("venv", "venv: " + printable(config_.venv) + " has no lib/python" + std::string(python_version) + again);
+            fail("venv",
+                 "venv: " + printable(config_.venv) + " has no lib/python" + std::string(python_version) + again);
     }
 
     // `version = 3.11.2` as the venv module writes it, `version_info = 3.11.2.final.0` as virtualenv does.
@@ -127,7 +134,8 @@ private:
         if (::stat(path.c_str(), &status) == 0) {
             if (S_ISDIR(status.st_mode)) return fail("log.file", "log.file: " + printable(path) + " is a directory");
             if (::eaccess(path.c_str(), W_OK) == 0) return;
-            return fail("log.file", "log.file: " + printable(path) + " cannot be written to by " + who_ + ": " + std::strerror(errno));
+            return fail("log.file", "log.file: " + printable(path) + " cannot be written to by " + who_ + ": " +
+                                        std::strerror(errno));
         }
         const std::size_t slash = path.rfind('/');
         check_directory("log.file", "log.file", slash == 0 ? "/" : path.substr(0, slash), W_OK | X_OK);

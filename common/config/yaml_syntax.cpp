@@ -51,10 +51,13 @@ std::string advice_for(std::string_view parser_message, std::string_view rest_of
         std::string_view part, text;
     };
     static constexpr std::array<Advice, 9> table = {{
-        {"illegal map value", "a ':' is not allowed here (check the indentation; a value with ': ' in it needs quotes)"},
+        {"illegal map value",
+         "a ':' is not allowed here (check the indentation; a value with ': ' in it needs quotes)"},
         {"end of map not found", "this line does not fit the indentation of the lines above"},
-        {"end of map flow not found", "what opens here is not closed with '}' (inside of braces a value with '{', '}' or ',' needs quotes)"},
-        {"end of sequence flow not found", "what opens here is not closed with ']' (inside of brackets a value with '{', '}' or ',' needs quotes)"},
+        {"end of map flow not found",
+         "what opens here is not closed with '}' (inside of braces a value with '{', '}' or ',' needs quotes)"},
+        {"end of sequence flow not found",
+         "what opens here is not closed with ']' (inside of brackets a value with '{', '}' or ',' needs quotes)"},
         {"end of sequence not found", "this line does not fit the indentation of the list above"},
         {"illegal flow end", "this bracket closes nothing"},
         {"illegal block entry", "a '-' is not allowed here"},
@@ -112,8 +115,8 @@ std::optional<Diagnostic> find_bad_bytes(const SourceText& source) {
 void append_syntax_errors(const SourceText& source, Position position, std::optional<Position> open,
                           std::string_view parser_message, Diagnostics& diagnostics) {
     // Tabs are legal elsewhere (in block scalars, say): they are the likely cause only near the place.
-    const bool is_near = has_tab_indentation(source.line(position.line)) ||
-                         has_tab_indentation(source.line(position.line - 1));
+    const bool is_near =
+        has_tab_indentation(source.line(position.line)) || has_tab_indentation(source.line(position.line - 1));
     int tabs = 0;
     for (int number = 1; is_near && number <= source.line_count() && tabs < max_tab_errors; ++number) {
         const std::string_view line = source.line(number);

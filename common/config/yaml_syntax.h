@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What yaml-cpp does not tell: where a scalar ends, whether its quote was closed, and what an operator should do about a
-// syntax error. Works on the text alone. Internal to this room.
+// What yaml-cpp does not tell: where a scalar ends, whether its quote was closed, and what an operator should do about
+// a syntax error. Works on the text alone. Internal to this room.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@
 namespace common::config {
 
 struct ScalarExtent {
-    Position position;  // of the scalar itself, behind an anchor or a tag
-    int width = 1;      // on its first line
+    Position position;             // of the scalar itself, behind an anchor or a tag
+    int width = 1;                 // on its first line
     bool is_unterminated = false;  // yaml-cpp 0.7 takes the end of the file for the closing quote
 };
 [[nodiscard]] ScalarExtent scalar_extent(const SourceText& source, Position start, std::string_view value);

@@ -75,8 +75,7 @@ public:
         const ScalarExtent extent = scalar_extent(source_, position_at(mark), value);
         node.position = extent.position;
         node.width = extent.width;
-        if (extent.is_unterminated)
-            throw Abort{extent.position, 1, "the quote that opens here is never closed"};
+        if (extent.is_unterminated) throw Abort{extent.position, 1, "the quote that opens here is never closed"};
         if (!check_tag(tag, position_at(mark))) node.is_plain = true;  // one finding is enough
         count(1, value.size(), node.position);
         add(std::move(node), anchor);
@@ -106,7 +105,7 @@ private:
         YAML::anchor_t anchor = 0;
         std::size_t nodes_before = 0;
         std::size_t bytes_before = 0;
-        std::optional<Node> key;        // read, its value not yet
+        std::optional<Node> key;           // read, its value not yet
         std::map<std::string, int> lines;  // of the keys so far
     };
     struct Anchored {
@@ -156,7 +155,8 @@ private:
     void add(Node node, YAML::anchor_t anchor) {
         if (anchor != 0) {
             const bool is_leaf = node.kind == Node::Kind::null || node.kind == Node::Kind::scalar;
-            const Anchored anchored{node, is_leaf ? 1 : nodes_of_closed_, is_leaf ? node.text.size() : bytes_of_closed_};
+            const Anchored anchored{node, is_leaf ? 1 : nodes_of_closed_,
+                                    is_leaf ? node.text.size() : bytes_of_closed_};
             count(anchored.nodes, anchored.bytes, node.position);
             anchors_.insert_or_assign(anchor, anchored);
         }
@@ -179,8 +179,8 @@ private:
             return complain("merge keys ('<<') are not supported (put shared settings into _defaults.yaml)");
         const auto [first, is_new] = frame.lines.emplace(key.text, key.position.line);
         if (!is_new)
-            return complain("duplicate key " + in_quotes(key.text) + " (first on line " + std::to_string(first->second) +
-                            ")");
+            return complain("duplicate key " + in_quotes(key.text) + " (first on line " +
+                            std::to_string(first->second) + ")");
         frame.node.keys.push_back(std::move(key));
         frame.node.items.push_back(std::move(value));
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // YAML text as a tree of plain values with positions. Refuses what a configuration must not contain: bytes that are not
 // UTF-8, a second document, duplicate keys, merge keys, tags, alias bombs, deep nesting. Knows nothing of keys and
-// types; never throws. Its .cpp is the only user of yaml-cpp. The emperor reads its own configuration file through it too.
+// types; never throws. Its .cpp is the only user of yaml-cpp. The emperor reads its own configuration file through it
+// too.
 #pragma once
 
 #include <optional>
@@ -12,9 +13,9 @@
 
 namespace common::config {
 
-inline constexpr std::size_t max_text_bytes = 1 << 20;   // of one file
-inline constexpr std::size_t max_nodes = 10'000;         // after aliases are expanded
-inline constexpr std::size_t max_scalar_bytes = 4 << 20; // of all scalars, after aliases are expanded
+inline constexpr std::size_t max_text_bytes = 1 << 20;    // of one file
+inline constexpr std::size_t max_nodes = 10'000;          // after aliases are expanded
+inline constexpr std::size_t max_scalar_bytes = 4 << 20;  // of all scalars, after aliases are expanded
 inline constexpr std::size_t max_depth = 64;
 
 struct Node {

@@ -112,8 +112,8 @@ TEST(Decode, a_variable_that_is_not_utf8_is_an_error) {
 }
 
 TEST(Decode, errors_of_the_defaults_and_of_the_file_come_together) {
-    const Decoded decoded =
-        decode({"/d/shop.yaml", "app: x\nworkers: 0\n"}, Source{"/d/_defaults.yaml", "thread: 1\n"}, fixtures::options("shop"));
+    const Decoded decoded = decode({"/d/shop.yaml", "app: x\nworkers: 0\n"}, Source{"/d/_defaults.yaml", "thread: 1\n"},
+                                   fixtures::options("shop"));
     ASSERT_EQ(decoded.diagnostics.size(), 2u);
     EXPECT_EQ(decoded.diagnostics[0].file, "/d/_defaults.yaml");
     EXPECT_EQ(decoded.diagnostics[1].file, "/d/shop.yaml");
@@ -121,7 +121,8 @@ TEST(Decode, errors_of_the_defaults_and_of_the_file_come_together) {
 
 TEST(DecodeSettings, takes_keys_with_values) {
     const VassalConfig config = set({"app=mysite.wsgi:application", "workers=2", "timeouts.request=5s", "preload=true",
-                                     "socket.mode=0600", "timeouts.keepalive=off"}).config;
+                                     "socket.mode=0600", "timeouts.keepalive=off"})
+                                    .config;
     EXPECT_EQ(config.app, "mysite.wsgi:application");
     EXPECT_EQ(config.workers, 2);
     EXPECT_EQ(config.timeouts.request, Milliseconds(5000));
@@ -131,15 +132,17 @@ TEST(DecodeSettings, takes_keys_with_values) {
 }
 
 TEST(DecodeSettings, leaves_texts_as_the_shell_gave_them) {
-    const VassalConfig config = set({"app=x", "env.A={name} ${B} #c: \"d\"", "env.EMPTY=", "before_start=a: b # c"}).config;
+    const VassalConfig config =
+        set({"app=x", "env.A={name} ${B} #c: \"d\"", "env.EMPTY=", "before_start=a: b # c"}).config;
     EXPECT_EQ(config.env.at("A"), "{name} ${B} #c: \"d\"");
     EXPECT_EQ(config.env.at("EMPTY"), "");
     EXPECT_EQ(config.before_start, "a: b # c");
 }
 
 TEST(DecodeSettings, adds_up_lists_and_lets_the_last_value_win) {
-    const Effective effective = set({"app=x", "listen=http:127.0.0.1:8000", "listen=[\"http::81\", \"uwsgi:/tmp/x.sock\"]",
-                                     "workers=2", "workers=3", "env.A=1", "env={A: 2, B: 3}"});
+    const Effective effective =
+        set({"app=x", "listen=http:127.0.0.1:8000", "listen=[\"http::81\", \"uwsgi:/tmp/x.sock\"]", "workers=2",
+             "workers=3", "env.A=1", "env={A: 2, B: 3}"});
     ASSERT_EQ(effective.config.listen.size(), 3u);
     EXPECT_EQ(effective.config.listen[0].text(), "http:127.0.0.1:8000");
     EXPECT_EQ(effective.config.listen[2].text(), "uwsgi:/tmp/x.sock");
@@ -159,7 +162,8 @@ TEST(DecodeSettings, counts_relative_paths_from_the_current_directory) {
 TEST(DecodeSettings, says_which_setting_is_wrong) {
     EXPECT_EQ(complaint({"app=x", "workers=many"}),
               "--set workers=many: error: workers: expected an integer from 1 to 256 or 'auto', got 'many'");
-    EXPECT_EQ(complaint({"app=x", "wrokers=1"}), "--set wrokers=1: error: unknown key 'wrokers' (did you mean 'workers'?)");
+    EXPECT_EQ(complaint({"app=x", "wrokers=1"}),
+              "--set wrokers=1: error: unknown key 'wrokers' (did you mean 'workers'?)");
     EXPECT_EQ(complaint({"app=x", "workers"}), "--set workers: error: expected KEY=VALUE");
     EXPECT_EQ(complaint({}), "--set: error: the key 'app' is missing (for example 'app=mysite.wsgi:application')");
     EXPECT_EQ(complaint({"app=x", "harakiri=5"}),

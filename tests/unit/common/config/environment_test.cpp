@@ -21,7 +21,8 @@ using Variables = std::map<std::string, std::string>;
 Variables as_map(const std::vector<std::string>& environment) {
     Variables variables;
     for (const std::string& entry : environment)
-        EXPECT_TRUE(variables.emplace(entry.substr(0, entry.find('=')), entry.substr(entry.find('=') + 1)).second) << entry;
+        EXPECT_TRUE(variables.emplace(entry.substr(0, entry.find('=')), entry.substr(entry.find('=') + 1)).second)
+            << entry;
     return variables;
 }
 
@@ -31,7 +32,8 @@ protected:
         std::string pattern = (std::filesystem::temp_directory_path() / "environment-test-XXXXXX").string();
         root = ::mkdtemp(pattern.data());
         for (const char* name : {"PATH", "LANG", "LC_ALL", "TZ", "SECRET_OF_THE_EMPEROR"})
-            before.emplace_back(name, std::getenv(name) != nullptr ? std::optional<std::string>(std::getenv(name)) : std::nullopt);
+            before.emplace_back(
+                name, std::getenv(name) != nullptr ? std::optional<std::string>(std::getenv(name)) : std::nullopt);
         identity.uid = 1234;
         identity.user = "shop";
         identity.home = "/home/shop";
@@ -60,9 +62,9 @@ TEST_F(Environment, holds_nothing_of_the_emperors_but_path_locale_and_zone) {
     ::setenv("LANG", "de_DE.UTF-8", 1);
     ::setenv("LC_ALL", "C", 1);
     ::setenv("TZ", "Europe/Berlin", 1);
-    Variables expected = {{"HOME", "/home/shop"},    {"LANG", "de_DE.UTF-8"}, {"LC_ALL", "C"},
-                          {"LOGNAME", "shop"},       {"PATH", "/opt/bin:/bin"}, {"PYTHONUNBUFFERED", "1"},
-                          {"TZ", "Europe/Berlin"},   {"USER", "shop"}};
+    Variables expected = {{"HOME", "/home/shop"},  {"LANG", "de_DE.UTF-8"},   {"LC_ALL", "C"},
+                          {"LOGNAME", "shop"},     {"PATH", "/opt/bin:/bin"}, {"PYTHONUNBUFFERED", "1"},
+                          {"TZ", "Europe/Berlin"}, {"USER", "shop"}};
     Variables actual = built();
     std::erase_if(actual, [](const auto& entry) { return entry.first.starts_with("LC_") && entry.first != "LC_ALL"; });
     actual.erase("LANGUAGE");
@@ -102,10 +104,12 @@ TEST_F(Environment, env_wins_over_later_files_over_earlier_files_over_the_rest) 
 
 TEST_F(Environment, fails_on_a_missing_or_broken_file) {
     config.env_file = {(root / "gone.env").string()};
-    EXPECT_EQ(build_environment(config, identity).error().message(), (root / "gone.env").string() + ": No such file or directory");
+    EXPECT_EQ(build_environment(config, identity).error().message(),
+              (root / "gone.env").string() + ": No such file or directory");
     std::ofstream(root / "bad.env") << "A=1\n=2\n";
     config.env_file = {(root / "bad.env").string()};
-    EXPECT_TRUE(build_environment(config, identity).error().message().starts_with((root / "bad.env").string() + ":2: "));
+    EXPECT_TRUE(
+        build_environment(config, identity).error().message().starts_with((root / "bad.env").string() + ":2: "));
 }
 
 TEST_F(Environment, a_user_without_a_name_is_its_number) {
@@ -144,7 +148,8 @@ TEST(EnvFile, reads_comments_quotes_and_exports) {
 }
 
 TEST(EnvFile, names_the_line_and_keeps_the_value_to_itself) {
-    for (const char* text : {"A=1\nsecret", "A=1\n1B=secret", "A=1\nB='secret", "A=1\nB=\"x\" secret", "A=1\nB C=secret"}) {
+    for (const char* text :
+         {"A=1\nsecret", "A=1\n1B=secret", "A=1\nB='secret", "A=1\nB=\"x\" secret", "A=1\nB C=secret"}) {
         Variables variables;
         const auto parsed = parse_env_file("f.env", text, variables);
         ASSERT_FALSE(parsed) << text;

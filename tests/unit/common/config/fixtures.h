@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the fixtures of tests/conformance/config and compares results with the expectation beside them. With
-// EMPEROR_UPDATE_GOLDEN=1 in the environment the expectations are written instead: read the diff before it is committed.
+// EMPEROR_UPDATE_GOLDEN=1 in the environment the expectations are written instead: read the diff before it is
+// committed.
 #pragma once
 
 #include <gtest/gtest.h>

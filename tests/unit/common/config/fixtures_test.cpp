@@ -50,7 +50,8 @@ TEST_P(InvalidFixture, is_answered_with_the_text_beside_it) {
     const Decoded decoded = fixtures::decode("invalid", GetParam().name);
     EXPECT_FALSE(decoded.effective);
     EXPECT_TRUE(has_errors(decoded.diagnostics));
-    fixtures::expect_golden(fixtures::root / "invalid" / (GetParam().name + ".txt"), render(decoded.diagnostics) + "\n");
+    fixtures::expect_golden(fixtures::root / "invalid" / (GetParam().name + ".txt"),
+                            render(decoded.diagnostics) + "\n");
 }
 
 TEST_P(InvalidFixture, has_findings_inside_of_the_file_and_in_order) {
@@ -61,7 +62,8 @@ TEST_P(InvalidFixture, has_findings_inside_of_the_file_and_in_order) {
             EXPECT_LE(previous->position.line, diagnostic.position.line);
         }
         if (!diagnostic.source.empty() && diagnostic.source.size() < 240) {
-            EXPECT_LE(diagnostic.position.column - 1 + diagnostic.width, static_cast<int>(diagnostic.source.size()) + 1);
+            EXPECT_LE(diagnostic.position.column - 1 + diagnostic.width,
+                      static_cast<int>(diagnostic.source.size()) + 1);
         }
         EXPECT_FALSE(diagnostic.message.empty());
         EXPECT_NE(diagnostic.message.back(), '.');

@@ -19,7 +19,8 @@ Decoded decoded(const std::string& text) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, bound);
     EXPECT_EQ(result.effective.has_value(), !has_errors(result.diagnostics));
     EXPECT_LE(result.diagnostics.size(), 101u);
-    for (const Diagnostic& diagnostic : result.diagnostics) EXPECT_NO_THROW((void)nlohmann::json(render(diagnostic)).dump());
+    for (const Diagnostic& diagnostic : result.diagnostics)
+        EXPECT_NO_THROW((void)nlohmann::json(render(diagnostic)).dump());
     return result;
 }
 
@@ -30,14 +31,31 @@ std::string repeated(std::string_view part, std::size_t times) {
 }
 
 TEST(Robustness, hostile_texts_are_refused_in_bounded_time) {
-    for (const std::string& text :
-         {repeated("[", 1 << 19), repeated("{", 1 << 19), repeated("- ", 1 << 18), repeated("? ", 1 << 18),
-          repeated("a: ", 1 << 17), repeated("&a ", 1 << 17), repeated("!a ", 1 << 17), repeated("*a ", 1 << 17),
-          repeated("[a: ", 1 << 17), "app: " + repeated("x ", 1 << 18), "app: \"" + repeated("\\n", 1 << 18),
-          "app: '" + repeated("''", 1 << 18), "app: |\n" + repeated(" x\n", 1 << 17), repeated("a: b\n", 1 << 17),
-          repeated("---\n", 1 << 17), repeated("%A\n", 1 << 17), repeated("#", 1 << 19), repeated(" ", 1 << 19),
-          repeated("\n", 1 << 19), repeated("\r", 1 << 19), repeated("\t", 1 << 19), repeated("]", 1 << 19),
-          repeated(",", 1 << 19), repeated(":", 1 << 19), repeated("${", 1 << 18)})
+    for (const std::string& text : {repeated("[", 1 << 19),
+                                    repeated("{", 1 << 19),
+                                    repeated("- ", 1 << 18),
+                                    repeated("? ", 1 << 18),
+                                    repeated("a: ", 1 << 17),
+                                    repeated("&a ", 1 << 17),
+                                    repeated("!a ", 1 << 17),
+                                    repeated("*a ", 1 << 17),
+                                    repeated("[a: ", 1 << 17),
+                                    "app: " + repeated("x ", 1 << 18),
+                                    "app: \"" + repeated("\\n", 1 << 18),
+                                    "app: '" + repeated("''", 1 << 18),
+                                    "app: |\n" + repeated(" x\n", 1 << 17),
+                                    repeated("a: b\n", 1 << 17),
+                                    repeated("---\n", 1 << 17),
+                                    repeated("%A\n", 1 << 17),
+                                    repeated("#", 1 << 19),
+                                    repeated(" ", 1 << 19),
+                                    repeated("\n", 1 << 19),
+                                    repeated("\r", 1 << 19),
+                                    repeated("\t", 1 << 19),
+                                    repeated("]", 1 << 19),
+                                    repeated(",", 1 << 19),
+                                    repeated(":", 1 << 19),
+                                    repeated("${", 1 << 18)})
         EXPECT_FALSE(decoded(text).effective) << text.substr(0, 20);
 }
 

@@ -74,17 +74,75 @@ TEST(Schema, advice_names_keys_that_exist_and_options_once) {
 
 // uWSGI's options by how often real configurations set them: none may go unanswered.
 TEST(Schema, answers_the_options_of_uwsgi_that_people_use) {
-    for (const std::string_view option :
-         {"master", "processes", "module", "wsgi", "wsgi-file", "callable", "socket", "http", "http-socket", "vacuum",
-          "pidfile", "enable-threads", "uid", "gid", "buffer-size", "harakiri", "max-requests", "chmod-socket",
-          "die-on-term", "virtualenv", "home", "daemonize", "post-buffering", "static-map", "logto",
-          "single-interpreter", "log-format", "stats", "disable-logging", "socket-timeout", "lazy-apps", "need-app",
-          "thunder-lock", "memory-report", "auto-procname", "plugins", "strict", "touch-reload", "pythonpath",
-          "log-maxsize", "logger", "cheaper", "harakiri-verbose", "no-orphans", "offload-threads",
-          "max-worker-lifetime", "reload-on-rss", "worker-reload-mercy", "reload-mercy", "chown-socket",
-          "hook-pre-app", "attach-daemon", "if-env", "gevent", "master-fifo", "manage-script-name", "py-autoreload",
-          "limit-post", "http-keepalive", "max-fd", "cache2", "route", "spooler", "mule", "subscribe-to",
-          "cpu-affinity", "idle", "die-on-idle", "enable-metrics"})
+    for (const std::string_view option : {"master",
+                                          "processes",
+                                          "module",
+                                          "wsgi",
+                                          "wsgi-file",
+                                          "callable",
+                                          "socket",
+                                          "http",
+                                          "http-socket",
+                                          "vacuum",
+                                          "pidfile",
+                                          "enable-threads",
+                                          "uid",
+                                          "gid",
+                                          "buffer-size",
+                                          "harakiri",
+                                          "max-requests",
+                                          "chmod-socket",
+                                          "die-on-term",
+                                          "virtualenv",
+                                          "home",
+                                          "daemonize",
+                                          "post-buffering",
+                                          "static-map",
+                                          "logto",
+                                          "single-interpreter",
+                                          "log-format",
+                                          "stats",
+                                          "disable-logging",
+                                          "socket-timeout",
+                                          "lazy-apps",
+                                          "need-app",
+                                          "thunder-lock",
+                                          "memory-report",
+                                          "auto-procname",
+                                          "plugins",
+                                          "strict",
+                                          "touch-reload",
+                                          "pythonpath",
+                                          "log-maxsize",
+                                          "logger",
+                                          "cheaper",
+                                          "harakiri-verbose",
+                                          "no-orphans",
+                                          "offload-threads",
+                                          "max-worker-lifetime",
+                                          "reload-on-rss",
+                                          "worker-reload-mercy",
+                                          "reload-mercy",
+                                          "chown-socket",
+                                          "hook-pre-app",
+                                          "attach-daemon",
+                                          "if-env",
+                                          "gevent",
+                                          "master-fifo",
+                                          "manage-script-name",
+                                          "py-autoreload",
+                                          "limit-post",
+                                          "http-keepalive",
+                                          "max-fd",
+                                          "cache2",
+                                          "route",
+                                          "spooler",
+                                          "mule",
+                                          "subscribe-to",
+                                          "cpu-affinity",
+                                          "idle",
+                                          "die-on-idle",
+                                          "enable-metrics"})
         EXPECT_FALSE(advice_for_uwsgi_option(option).empty()) << option;
     EXPECT_EQ(advice_for_uwsgi_option("harakiri"), "use timeouts.request");
     EXPECT_EQ(advice_for_uwsgi_option("chmod_socket"), "use socket.mode") << "underscores are uWSGI's too";
@@ -94,9 +152,10 @@ TEST(Schema, answers_the_options_of_uwsgi_that_people_use) {
 
 TEST(Schema, knows_the_words_of_later_versions) {
     for (const std::string_view key :
-         {"on_demand", "static", "watch", "autoreload", "rollout", "rollout.observe", "health.path", "recycle.max_rss",
-          "hosts", "log.access", "log.access_format", "log.slow", "log.rotate", "log.format", "stream_body",
-          "timeouts.idle", "restart.hold", "sandbox", "cron", "daemons", "preload_modules"})
+         {"on_demand",   "static",          "watch",          "autoreload",    "rollout",           "rollout.observe",
+          "health.path", "recycle.max_rss", "hosts",          "log.access",    "log.access_format", "log.slow",
+          "log.rotate",  "log.format",      "stream_body",    "timeouts.idle", "restart.hold",      "sandbox",
+          "cron",        "daemons",         "preload_modules"})
         EXPECT_TRUE(is_planned_key(key)) << key;
     EXPECT_FALSE(is_planned_key("log"));
     EXPECT_FALSE(is_planned_key("on_demands"));
@@ -113,7 +172,8 @@ TEST(Schema, explains_a_key_with_type_default_change_and_example) {
 TEST(Schema, explains_a_group_by_its_keys) {
     const std::string text = explain("timeouts");
     for (const Key& key : keys())
-        EXPECT_EQ(text.find("\n  " + std::string(key.path) + " ") != std::string::npos, key.path.starts_with("timeouts."))
+        EXPECT_EQ(text.find("\n  " + std::string(key.path) + " ") != std::string::npos,
+                  key.path.starts_with("timeouts."))
             << key.path;
 }
 
@@ -133,7 +193,8 @@ TEST(Schema, suggests_what_was_probably_meant) {
     EXPECT_EQ(unknown_key_message("log.user"), "unknown key 'user' (did you mean 'user' at the top level?)");
     EXPECT_EQ(unknown_key_message("harrakiri"), "unknown key 'harrakiri' (did you mean 'timeouts.request'?)");
     EXPECT_EQ(unknown_key_message("python-path"), "unknown key 'python-path', an option of uWSGI: use python_path");
-    EXPECT_EQ(unknown_key_message(std::string(100'000, 'x')).size(), unknown_key_message(std::string(50'000, 'x')).size());
+    EXPECT_EQ(unknown_key_message(std::string(100'000, 'x')).size(),
+              unknown_key_message(std::string(50'000, 'x')).size());
 }
 
 TEST(Schema, the_highest_class_among_the_changed_keys_decides) {

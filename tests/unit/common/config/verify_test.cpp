@@ -62,9 +62,10 @@ TEST_F(Verify, finds_nothing_wrong_with_what_is_there) {
     write("code/.env", "A=1\n");
     write("venv/pyvenv.cfg", "home = /usr/bin\nversion = 3.11.2\n");
     directory("venv/lib/python3.11/site-packages");
-    EXPECT_EQ(findings("app: x\nchdir: " + in_root("code") + "\nvenv: " + in_root("venv") +
-                       "\npython_path: lib\nenv_file: .env\nlog: {file: app.log}\nsocket: {owner: root, group: root}\n"),
-              "");
+    EXPECT_EQ(
+        findings("app: x\nchdir: " + in_root("code") + "\nvenv: " + in_root("venv") +
+                 "\npython_path: lib\nenv_file: .env\nlog: {file: app.log}\nsocket: {owner: root, group: root}\n"),
+        "");
 }
 
 TEST_F(Verify, finds_a_missing_chdir) {
@@ -95,7 +96,8 @@ TEST_F(Verify, finds_a_venv_of_another_python) {
 
 TEST_F(Verify, reads_the_version_as_virtualenv_writes_it) {
     write("venv/pyvenv.cfg", "version_info = 3.12.0.final.0\n");
-    EXPECT_NE(findings("app: x\nvenv: " + in_root("venv") + "\n").find("is for Python 3.12.0.final.0"), std::string::npos);
+    EXPECT_NE(findings("app: x\nvenv: " + in_root("venv") + "\n").find("is for Python 3.12.0.final.0"),
+              std::string::npos);
     write("venv/pyvenv.cfg", "version_info = 3.110.0\n");
     EXPECT_NE(findings("app: x\nvenv: " + in_root("venv") + "\n").find("is for Python 3.110.0"), std::string::npos);
     write("venv/pyvenv.cfg", "version_info = 3.11.4.final.0\n");
@@ -105,19 +107,22 @@ TEST_F(Verify, reads_the_version_as_virtualenv_writes_it) {
 
 TEST_F(Verify, finds_a_venv_without_packages_and_one_that_is_none) {
     write("venv/pyvenv.cfg", "home = /usr/bin\n");
-    EXPECT_NE(findings("app: x\nvenv: " + in_root("venv") + "\n").find("ROOT/venv has no lib/python3.11"), std::string::npos);
-    directory("none");
-    EXPECT_NE(findings("app: x\nvenv: " + in_root("none") + "\n").find("is not a virtual environment, it has no pyvenv.cfg"),
+    EXPECT_NE(findings("app: x\nvenv: " + in_root("venv") + "\n").find("ROOT/venv has no lib/python3.11"),
               std::string::npos);
+    directory("none");
+    EXPECT_NE(
+        findings("app: x\nvenv: " + in_root("none") + "\n").find("is not a virtual environment, it has no pyvenv.cfg"),
+        std::string::npos);
 }
 
 TEST_F(Verify, finds_bad_env_files_each_at_its_place) {
     write("good.env", "A=1\n");
     write("bad.env", "A=1\nnonsense\n");
-    EXPECT_EQ(findings("app: x\nchdir: " + root.string() + "\nenv_file:\n  - good.env\n  - bad.env\n  - gone.env\n  - .\n"),
-              "/etc/apps.d/shop.yaml:5:5: error: env_file: ROOT/bad.env:2: expected KEY=value\n"
-              "/etc/apps.d/shop.yaml:6:5: error: env_file: ROOT/gone.env: No such file or directory\n"
-              "/etc/apps.d/shop.yaml:7:5: error: env_file: ROOT: is not a regular file\n");
+    EXPECT_EQ(
+        findings("app: x\nchdir: " + root.string() + "\nenv_file:\n  - good.env\n  - bad.env\n  - gone.env\n  - .\n"),
+        "/etc/apps.d/shop.yaml:5:5: error: env_file: ROOT/bad.env:2: expected KEY=value\n"
+        "/etc/apps.d/shop.yaml:6:5: error: env_file: ROOT/gone.env: No such file or directory\n"
+        "/etc/apps.d/shop.yaml:7:5: error: env_file: ROOT: is not a regular file\n");
 }
 
 TEST_F(Verify, does_not_wait_for_a_fifo) {
@@ -126,8 +131,8 @@ TEST_F(Verify, does_not_wait_for_a_fifo) {
 }
 
 TEST_F(Verify, finds_a_missing_python_path_and_log_directory) {
-    EXPECT_EQ(findings("app: x\npython_path: [" + root.string() + ", " + in_root("gone") + "]\nlog: {file: " +
-                       in_root("logs/app.log") + "}\n"),
+    EXPECT_EQ(findings("app: x\npython_path: [" + root.string() + ", " + in_root("gone") +
+                       "]\nlog: {file: " + in_root("logs/app.log") + "}\n"),
               "/etc/apps.d/shop.yaml:2:" + std::to_string(15 + root.string().size() + 2) +
                   ": error: python_path: there is no directory ROOT/gone\n"
                   "/etc/apps.d/shop.yaml:3:13: error: log.file: there is no directory ROOT/logs\n");
@@ -148,7 +153,8 @@ struct Resolved {
     std::string error;
 };
 
-Resolved resolve(const std::string& text, const Ownership& ownership, const std::optional<std::string>& defaults = std::nullopt) {
+Resolved resolve(const std::string& text, const Ownership& ownership,
+                 const std::optional<std::string>& defaults = std::nullopt) {
     Diagnostics diagnostics;
     Resolved resolved;
     resolved.identity = resolve_identity(good(text, defaults), ownership, diagnostics);
@@ -201,7 +207,8 @@ TEST(Identity, unknown_users_and_groups_are_told_together) {
     EXPECT_EQ(resolve("app: x\nuser: no-such-user\ngroup: no-such-group\n", roots_file).error,
               "/etc/apps.d/shop.yaml:2:7: error: user: there is no user 'no-such-user' on this machine\n"
               "/etc/apps.d/shop.yaml:3:8: error: group: there is no group 'no-such-group' on this machine\n");
-    EXPECT_NE(resolve("app: x\nuser: 4294967295\n", roots_file).error, "") << "chown and setresuid take it for 'unchanged'";
+    EXPECT_NE(resolve("app: x\nuser: 4294967295\n", roots_file).error, "")
+        << "chown and setresuid take it for 'unchanged'";
 }
 
 TEST(Identity, a_tenants_file_runs_as_its_owner) {
@@ -212,16 +219,18 @@ TEST(Identity, a_tenants_file_runs_as_its_owner) {
         ASSERT_TRUE(resolved.identity) << resolved.error;
         EXPECT_EQ(resolved.identity->uid, nobody.pw_uid);
     }
-    EXPECT_EQ(resolve("app: x\nuser: root\n", tenant).error,
-              "/etc/apps.d/shop.yaml:2:7: error: user: this file belongs to 'nobody' and can only run as that user, not as "
-              "'root' (remove the key, or chown the file to root)\n");
+    EXPECT_EQ(
+        resolve("app: x\nuser: root\n", tenant).error,
+        "/etc/apps.d/shop.yaml:2:7: error: user: this file belongs to 'nobody' and can only run as that user, not as "
+        "'root' (remove the key, or chown the file to root)\n");
     EXPECT_NE(resolve("app: x\nuser: 0\n", tenant).error, "");
 }
 
 TEST(Identity, a_tenant_gets_only_groups_that_the_tenant_has) {
     const passwd nobody = entry_of("nobody");
     const Ownership tenant{.file_uid = nobody.pw_uid, .file_gid = 0, .process_uid = 0};
-    EXPECT_NE(resolve("app: x\ngroup: root\n", tenant).error.find("is not a member of the group 'root'"), std::string::npos);
+    EXPECT_NE(resolve("app: x\ngroup: root\n", tenant).error.find("is not a member of the group 'root'"),
+              std::string::npos);
     const auto own = resolve("app: x\ngroup: " + std::to_string(nobody.pw_gid) + "\n", tenant);
     EXPECT_TRUE(own.identity) << own.error;
 }
@@ -267,9 +276,11 @@ TEST(Identity, a_plain_emperor_does_not_care_who_owns_the_file) {
 std::vector<std::string> claim(const std::vector<std::pair<std::string, std::string>>& vassals) {
     std::vector<Effective> effectives;
     std::vector<Diagnostics> diagnostics(vassals.size());
-    for (const auto& [name, listen] : vassals) effectives.push_back(good("app: x\nlisten: " + listen + "\n", std::nullopt, name));
+    for (const auto& [name, listen] : vassals)
+        effectives.push_back(good("app: x\nlisten: " + listen + "\n", std::nullopt, name));
     std::vector<Claim> claims;
-    for (std::size_t i = 0; i < vassals.size(); ++i) claims.push_back({vassals[i].first, &effectives[i], &diagnostics[i]});
+    for (std::size_t i = 0; i < vassals.size(); ++i)
+        claims.push_back({vassals[i].first, &effectives[i], &diagnostics[i]});
     verify_claims(claims);
     std::vector<std::string> texts;
     for (const Diagnostics& found : diagnostics) texts.push_back(found.empty() ? "" : headline(found.front()));
@@ -277,7 +288,8 @@ std::vector<std::string> claim(const std::vector<std::pair<std::string, std::str
 }
 
 TEST(Claims, two_vassals_on_one_address_are_both_told) {
-    const auto texts = claim({{"a", "uwsgi:/run/x.sock"}, {"b", "[http::8000, http:/run/x.sock]"}, {"c", "uwsgi:/run/y.sock"}});
+    const auto texts =
+        claim({{"a", "uwsgi:/run/x.sock"}, {"b", "[http::8000, http:/run/x.sock]"}, {"c", "uwsgi:/run/y.sock"}});
     EXPECT_EQ(texts[0], "/etc/apps.d/a.yaml:2:9: error: listen: '/run/x.sock' is also claimed by the vassal 'b'");
     EXPECT_EQ(texts[1], "/etc/apps.d/b.yaml:2:22: error: listen: '/run/x.sock' is also claimed by the vassal 'a'");
     EXPECT_EQ(texts[2], "");
@@ -285,7 +297,8 @@ TEST(Claims, two_vassals_on_one_address_are_both_told) {
 
 TEST(Claims, a_port_of_every_interface_collides_with_that_of_one) {
     const auto texts = claim({{"a", "http::8000"}, {"b", "http:127.0.0.1:8000"}, {"c", "http:127.0.0.1:8001"}});
-    EXPECT_EQ(texts[0], "/etc/apps.d/a.yaml:2:9: error: listen: ':8000' is also claimed by the vassal 'b' as '127.0.0.1:8000'");
+    EXPECT_EQ(texts[0],
+              "/etc/apps.d/a.yaml:2:9: error: listen: ':8000' is also claimed by the vassal 'b' as '127.0.0.1:8000'");
     EXPECT_NE(texts[1], "");
     EXPECT_EQ(texts[2], "");
 }
@@ -296,9 +309,10 @@ TEST(Claims, spellings_of_one_address_are_one_address) {
 }
 
 TEST(Claims, addresses_that_only_look_alike_do_not_collide) {
-    for (const auto& pair : std::vector<std::pair<std::string, std::string>>{{"http:127.0.0.1:80", "http:127.0.0.2:80"},
-                                                                             {"uwsgi:@/run/x", "uwsgi:/run/x"},
-                                                                             {"http:127.0.0.1:0", "http:127.0.0.1:0"}}) {
+    for (const auto& pair :
+         std::vector<std::pair<std::string, std::string>>{{"http:127.0.0.1:80", "http:127.0.0.2:80"},
+                                                          {"uwsgi:@/run/x", "uwsgi:/run/x"},
+                                                          {"http:127.0.0.1:0", "http:127.0.0.1:0"}}) {
         const auto texts = claim({{"a", "\"" + pair.first + "\""}, {"b", "\"" + pair.second + "\""}});
         EXPECT_EQ(texts[0] + texts[1], "");
     }

@@ -19,7 +19,7 @@ BROKEN = {
     "exits": ("import sys\nprint('leaving')\nsys.exit(7)\n", {}, ["SystemExit", "7"]),
     "dies": ("import os\nos._exit(9)\n", {}, ["9"]),
     "crashes": ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", {}, ["SIGSEGV"]),
-    "never ready": ("import time\ntime.sleep(600)\n", {"timeouts_start": "2s", "timeouts_kill": "1s"}, ["2 s"]),
+    "never ready": ("import time\ntime.sleep(600)\n", {"timeouts_start": "2s", "timeouts_kill": "1s"}, ["timeouts.start"]),
 }
 
 

@@ -53,7 +53,7 @@ def test_the_three_apps_answer_through_nginx_and_directly(hosted):
 def test_django_s_pages_forms_admin_and_static_files(hosted):
     emperor, server, direct = hosted
     made = emperor.ctl("exec", "django", "--", "sh", "-c",
-                       "DJANGO_SUPERUSER_PASSWORD=demo exec python manage.py createsuperuser --noinput --username demo --email d@x.org")
+                       "DJANGO_SUPERUSER_PASSWORD=demo exec /usr/bin/python3 manage.py createsuperuser --noinput --username demo --email d@x.org")
     assert made.returncode == 0, made.stderr
     for base in (server.url, direct["django"]):
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))

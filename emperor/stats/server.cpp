@@ -157,16 +157,13 @@ void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal)
         return document(vassal, path);
     });
     clients_.insert(client.get());
+    // The completion handler owns the client: a coroutine lambda's own captures die too early with g++ 12.
     asio::co_spawn(
-        io_,
-        [self = shared_from_this(), client]() -> asio::awaitable<void> {
-            co_await client->run();
+        io_, [raw = client.get()] { return raw->run(); },
+        [self = shared_from_this(), client](const std::exception_ptr& error) {
             client->close();
             self->clients_.erase(client.get());
-        },
-        [self = shared_from_this(), key = client.get()](const std::exception_ptr& error) {
-            self->clients_.erase(key);
-            if (error) common::log::error("stats_client_failed", {});
+            if (error) common::log::error("stats_client_failed");
         });
 }
 

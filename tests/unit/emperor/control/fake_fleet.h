@@ -70,6 +70,7 @@ public:
         worker.spawned_epoch_us = 1'700'000'001'000'000;
         worker.generation = 3;
         worker.threads = 1;
+        worker.most_threads = 1;
         worker.spawns = 1;
         worker.thread[0].requests = requests;
         worker.thread[0].busy_us = requests * 1500;

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/stats/server.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "emperor/stats/listen_socket.h"
+#include "emperor/stats/sock_diag.h"
+#include "tests/component/emperor/control/socket_client.h"
+#include "tests/unit/emperor/control/fake_fleet.h"
+
+namespace emperor::stats {
+namespace {
+
+using Json = nlohmann::json;
+using namespace std::chrono_literals;
+using testing::run_until;
+using testing::SocketClient;
+
+struct StatsServer : ::testing::Test {
+    boost::asio::io_context io;
+    testing::FakeFleet fleet;
+    testing::TemporaryDirectory directory;
+    Options options;
+    std::unique_ptr<Server> server;
+
+    void start() {
+        testing::FakeFleet::serve(fleet.add("shop"), 0, ::getpid(), 5);
+        options.runtime_dir = directory.path();
+        server = std::make_unique<Server>(io, fleet, options);
+        const auto started = server->start();
+        ASSERT_TRUE(started) << started.error().message();
+    }
+    std::string fleet_path() const { return directory.path() + "/stats.sock"; }
+    std::string vassal_path(const std::string& name) const { return directory.path() + "/stats/" + name + ".sock"; }
+    std::string get(const std::string& path, const std::string& request) {
+        SocketClient client(io, path);
+        client.write(request);
+        return client.read_all();
+    }
+};
+
+TEST_F(StatsServer, a_client_that_only_connects_gets_one_document_and_end_of_file) {
+    start();
+    const Json fleet_document = Json::parse(SocketClient(io, fleet_path()).read_all());
+    EXPECT_EQ(fleet_document["vassals"].size(), 1u);
+    const Json vassal = Json::parse(SocketClient(io, vassal_path("shop")).read_all());
+    EXPECT_EQ(vassal["name"], "shop");
+    EXPECT_GT(vassal["workers"][0]["rss"], 0);
+}
+
+TEST_F(StatsServer, get_is_answered_with_http_and_exactly_application_json) {
+    start();
+    const std::string answer = get(vassal_path("shop"), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.0 200 OK\r\n"));
+    EXPECT_NE(answer.find("\r\nContent-Type: application/json\r\n"), std::string::npos);
+    EXPECT_EQ(Json::parse(answer.substr(answer.find("\r\n\r\n") + 4))["name"], "shop");
+}
+
+TEST_F(StatsServer, a_get_split_at_every_byte_is_still_http) {
+    options.peek = 5s;
+    start();
+    const std::string request = "GET / HTTP/1.0\r\n\r\n";
+    for (std::size_t at = 1; at < request.size(); ++at) {
+        SocketClient client(io, fleet_path());
+        client.write(request.substr(0, at));
+        io.restart();
+        io.poll();
+        client.write(request.substr(at));
+        EXPECT_TRUE(client.read_all().starts_with("HTTP/1.0 200 OK\r\n")) << at;
+    }
+}
+
+TEST_F(StatsServer, unknown_paths_are_404_and_oversized_requests_431) {
+    start();
+    EXPECT_TRUE(get(fleet_path(), "GET /nothing HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 404 "));
+    EXPECT_TRUE(get(fleet_path(), "GET /vassals/nobody HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 404 "));
+    EXPECT_TRUE(get(fleet_path(), "GET /vassals/shop HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200 "));
+    EXPECT_TRUE(get(vassal_path("shop"), "GET /vassals/shop HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 404 "));
+    EXPECT_TRUE(get(fleet_path(), "GET / HTTP/1.0\r\nX: " + std::string(6000, 'x')).starts_with("HTTP/1.0 431 "));
+}
+
+TEST_F(StatsServer, sockets_of_vassals_come_and_go_with_them_and_are_not_open_to_all) {
+    start();
+    struct stat status{};
+    fleet.add("blog");
+    server->sync();
+    ASSERT_EQ(::stat(vassal_path("blog").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0660u);
+    EXPECT_EQ(Json::parse(SocketClient(io, vassal_path("blog")).read_all())["name"], "blog");
+    fleet.vassals.erase("blog");
+    server->sync();
+    EXPECT_NE(::stat(vassal_path("blog").c_str(), &status), 0);
+    server.reset();
+    EXPECT_NE(::stat(vassal_path("shop").c_str(), &status), 0);
+    EXPECT_NE(::stat(fleet_path().c_str(), &status), 0);
+}
+
+TEST_F(StatsServer, new_vassals_are_noticed_without_being_told) {
+    options.sync_interval = 5ms;
+    start();
+    fleet.add("blog");
+    run_until(io, [&] { return std::filesystem::exists(vassal_path("blog")); });
+}
+
+TEST_F(StatsServer, a_name_that_could_leave_the_directory_gets_no_socket) {
+    start();
+    fleet.add("../evil");
+    server->sync();
+    EXPECT_FALSE(std::filesystem::exists(directory.path() + "/evil.sock"));
+}
+
+TEST_F(StatsServer, clients_that_do_not_read_are_dropped_and_cost_no_more_than_their_number) {
+    options.client_deadline = 100ms;
+    options.max_clients = 5;
+    start();
+    fleet.facts.directories.assign(20'000, std::string(200, 'd'));  // more than a socket buffer holds
+    std::vector<std::unique_ptr<SocketClient>> slow;
+    for (int count = 0; count < 8; ++count) slow.push_back(std::make_unique<SocketClient>(io, fleet_path()));
+    run_until(io, [&] { return server->clients() == 5; });
+    EXPECT_LE(server->clients(), 5u);
+    run_until(io, [&] { return server->clients() == 0; });
+    EXPECT_FALSE(Json::parse(SocketClient(io, vassal_path("shop")).read_all()).empty());
+}
+
+TEST_F(StatsServer, half_a_request_ends_at_the_deadline) {
+    options.client_deadline = 30ms;
+    start();
+    EXPECT_EQ(get(fleet_path(), "GET / HTTP/1.0\r\n"), "");
+}
+
+TEST_F(StatsServer, a_document_is_built_once_for_all_clients_of_a_moment) {
+    options.freshness = 10s;
+    start();
+    (void)SocketClient(io, vassal_path("shop")).read_all();
+    const int made = fleet.views_made;
+    (void)SocketClient(io, vassal_path("shop")).read_all();
+    EXPECT_EQ(fleet.views_made, made);
+}
+
+TEST_F(StatsServer, one_more_address_serves_the_fleet_even_at_a_path_longer_than_sun_path) {
+    const std::string folder = directory.path() + "/" + std::string(120, 'l');
+    std::filesystem::create_directory(folder);
+    common::net::Address address;
+    address.path = folder + "/more.sock";
+    options.addresses = {address};
+    start();
+    EXPECT_TRUE(std::filesystem::exists(address.path));
+    server.reset();
+    EXPECT_FALSE(std::filesystem::exists(address.path));
+}
+
+TEST_F(StatsServer, the_end_of_the_server_ends_its_clients) {
+    options.peek = 10s;
+    start();
+    SocketClient client(io, fleet_path());
+    run_until(io, [&] { return server->clients() == 1; });
+    server.reset();
+    io.restart();
+    io.poll();
+    EXPECT_TRUE(client.is_ended());
+}
+
+TEST(QueueProbe, sees_how_many_wait_at_a_unix_socket_and_at_a_tcp_port) {
+    testing::TemporaryDirectory directory;
+    boost::asio::io_context io;
+    common::net::Address address;
+    address.path = directory.path() + "/x.sock";
+    auto listener = LocalSocket::listen(address);
+    ASSERT_TRUE(listener);
+    const QueueProbe probe;
+    EXPECT_EQ(probe.read(listener->fd()).length, 0);
+    EXPECT_GT(probe.read(listener->fd()).limit, 0);
+    SocketClient first(io, address.path), second(io, address.path);
+    EXPECT_EQ(probe.read(listener->fd()).length, 2);
+
+    common::net::Address tcp;
+    tcp.kind = common::net::Address::Kind::tcp;
+    tcp.host = "127.0.0.1";
+    auto port = LocalSocket::listen(tcp);
+    ASSERT_TRUE(port) << port.error().message();
+    EXPECT_GT(probe.read(port->fd()).limit, 0);
+    EXPECT_EQ(probe.read(-1), ListenQueue{});
+}
+
+TEST(LocalSocket, a_file_that_is_no_socket_is_left_alone) {
+    testing::TemporaryDirectory directory;
+    common::net::Address address;
+    address.path = directory.path() + "/precious";
+    ::close(::creat(address.path.c_str(), 0600));
+    const auto refused = LocalSocket::listen(address);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find("is not a socket"), std::string::npos);
+    EXPECT_TRUE(std::filesystem::exists(address.path));
+}
+
+}  // namespace
+}  // namespace emperor::stats

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/stats/http.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "emperor/stats/process_memory.h"
+
+namespace emperor::stats {
+namespace {
+
+TEST(StatsHttp, get_is_told_from_anything_else_at_every_byte) {
+    EXPECT_EQ(opening_of(""), Opening::undecided);
+    EXPECT_EQ(opening_of("GE"), Opening::undecided);
+    EXPECT_EQ(opening_of("GET"), Opening::undecided);
+    EXPECT_EQ(opening_of("GET "), Opening::http);
+    EXPECT_EQ(opening_of("GET / HTTP/1.1"), Opening::http);
+    EXPECT_EQ(opening_of("GEX"), Opening::raw);
+    EXPECT_EQ(opening_of("\n"), Opening::raw);
+    EXPECT_EQ(opening_of("get /"), Opening::raw);
+}
+
+TEST(StatsHttp, the_path_is_taken_without_query_and_host) {
+    EXPECT_EQ(path_of("GET / HTTP/1.0\r\n\r\n"), "/");
+    EXPECT_EQ(path_of("GET /vassals/shop?per_worker=1 HTTP/1.1\r\nHost: x\r\n\r\n"), "/vassals/shop");
+    EXPECT_EQ(path_of("GET http://localhost:1717/stats HTTP/1.1\r\n\r\n"), "/stats");
+    EXPECT_EQ(path_of("GET http://localhost HTTP/1.1\r\n\r\n"), "/");
+    EXPECT_EQ(path_of("GET  / HTTP/1.1\r\n\r\n"), std::nullopt);
+    EXPECT_EQ(path_of("GET x\r\n\r\n"), std::nullopt);
+}
+
+TEST(StatsHttp, the_content_type_is_exactly_what_the_exporter_compares_with) {
+    const std::string head = ok_head(2);
+    EXPECT_TRUE(head.starts_with("HTTP/1.0 200 OK\r\n"));
+    EXPECT_NE(head.find("\r\nContent-Type: application/json\r\n"), std::string::npos);
+    EXPECT_NE(head.find("\r\nContent-Length: 2\r\n"), std::string::npos);
+    EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+}
+
+TEST(StatsHttp, a_request_is_complete_at_its_blank_line) {
+    EXPECT_FALSE(is_complete("GET / HTTP/1.0\r\nHost: x\r\n"));
+    EXPECT_TRUE(is_complete("GET / HTTP/1.0\r\nHost: x\r\n\r\n"));
+    EXPECT_TRUE(is_complete("GET / HTTP/1.0\n\n"));
+}
+
+TEST(ProcessMemory, statm_is_read_in_pages) {
+    EXPECT_EQ(parse_statm("100 25 3 1 0 9 0\n", 4096), (ProcessMemory{25 * 4096, 100 * 4096}));
+    for (const char* text : {"", "x", "100", "100 ", "-1 2", "1 -2"}) EXPECT_EQ(parse_statm(text, 4096), std::nullopt) << text;
+}
+
+TEST(ProcessMemory, this_process_uses_memory_and_a_dead_one_does_not) {
+    EXPECT_GT(read_process_memory(::getpid()).resident, 0);
+    EXPECT_EQ(read_process_memory(0), ProcessMemory{});
+}
+
+}  // namespace
+}  // namespace emperor::stats

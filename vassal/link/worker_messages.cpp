@@ -78,7 +78,8 @@ common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
     if (int pid = 0; read_number(payload, word_of<Started>(), pid)) return WorkerMessage(Started{pid});
     constexpr std::string_view unforkable = word_of<Unforkable>();
-    if (payload.starts_with(unforkable) && payload.size() > unforkable.size() && payload[unforkable.size()] == separator) {
+    if (payload.starts_with(unforkable) && payload.size() > unforkable.size() &&
+        payload[unforkable.size()] == separator) {
         return WorkerMessage(Unforkable{std::string(payload.substr(unforkable.size() + 1))});
     }
     constexpr std::string_view failed = word_of<Failed>();

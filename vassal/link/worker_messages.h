@@ -16,8 +16,8 @@ namespace vassal::link {
 struct Started {  // first word of a worker that the mold forked; its pidfd is attached
     std::int32_t pid = 0;
 };
-struct Ready {};     // app imported, waits for Promote
-struct Failed {      // could not start; the process exits
+struct Ready {};  // app imported, waits for Promote
+struct Failed {   // could not start; the process exits
     std::string step, reason, detail;
 };
 struct Draining {};  // the worker stopped accepting
@@ -27,10 +27,10 @@ struct Unforkable {
 };
 
 // ---- master → worker
-struct Promote {};   // accept from now on
-struct Drain {};     // stop accepting, finish, exit 0
-struct Stop {};      // finish nothing: exit as soon as the running request allows
-struct Poke {};      // try accept now: a sibling that was woken for a connection cannot take it
+struct Promote {};  // accept from now on
+struct Drain {};    // stop accepting, finish, exit 0
+struct Stop {};     // finish nothing: exit as soon as the running request allows
+struct Poke {};     // try accept now: a sibling that was woken for a connection cannot take it
 
 // ---- master → mold; attached: worker's link end, its stdout, its stderr
 struct ForkWorker {

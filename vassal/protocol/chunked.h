@@ -23,8 +23,19 @@ public:
 
 private:
     enum class State : std::uint8_t {
-        size_first, size, extension, size_lf, data, data_cr, data_lf,
-        trailer_first, trailer, trailer_lf, last_lf, done, bad
+        size_first,
+        size,
+        extension,
+        size_lf,
+        data,
+        data_cr,
+        data_lf,
+        trailer_first,
+        trailer,
+        trailer_lf,
+        last_lf,
+        done,
+        bad
     };
 
     void feed(char c) noexcept;

@@ -10,9 +10,26 @@ namespace vassal::protocol {
 enum class Known : std::uint8_t {
     other,
     dropped,  // must not reach the app under this name
-    request_method, script_name, path_info, query_string, server_name, server_port, server_protocol,
-    request_uri, request_scheme, https, uwsgi_scheme, content_type, content_length, remote_addr, remote_port,
-    http_host, http_cookie, http_transfer_encoding, http_x_forwarded_proto, http_x_forwarded_for,
+    request_method,
+    script_name,
+    path_info,
+    query_string,
+    server_name,
+    server_port,
+    server_protocol,
+    request_uri,
+    request_scheme,
+    https,
+    uwsgi_scheme,
+    content_type,
+    content_length,
+    remote_addr,
+    remote_port,
+    http_host,
+    http_cookie,
+    http_transfer_encoding,
+    http_x_forwarded_proto,
+    http_x_forwarded_for,
     count
 };
 

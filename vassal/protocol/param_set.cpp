@@ -126,9 +126,8 @@ void ParamSet::grow_slots() {
 
 bool ParamSet::finish() {
     if (repeats_.empty()) return true;
-    std::ranges::sort(repeats_, [](const Repeat& a, const Repeat& b) {
-        return a.of != b.of ? a.of < b.of : a.order < b.order;
-    });
+    std::ranges::sort(repeats_,
+                      [](const Repeat& a, const Repeat& b) { return a.of != b.of ? a.of < b.of : a.order < b.order; });
     for (auto first = repeats_.begin(); first != repeats_.end();) {
         const auto last = std::find_if(first, repeats_.end(), [&](const Repeat& r) { return r.of != first->of; });
         if (!join({first, last}, params_[first->of])) return false;

@@ -17,10 +17,10 @@ enum class BodyFraming { none, length, chunked, until_close };
 
 struct ResponseContext {
     bool is_http = false;
-    bool is_http11 = false;    // of the request
-    bool is_head = false;      // HEAD: no body
-    bool keep_alive = false;   // the client and the worker would
-    std::string_view date;     // IMF-fixdate
+    bool is_http11 = false;   // of the request
+    bool is_head = false;     // HEAD: no body
+    bool keep_alive = false;  // the client and the worker would
+    std::string_view date;    // IMF-fixdate
 };
 
 class ResponseHead {

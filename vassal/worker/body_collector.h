@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A request body on its way in: in memory up to a limit, then in a temporary file that has no name. Made for one request
-// whose body does not fit beside its head; knows both framings, Content-Length and chunked.
+// A request body on its way in: in memory up to a limit, then in a temporary file that has no name. Made for one
+// request whose body does not fit beside its head; knows both framings, Content-Length and chunked.
 #pragma once
 
 #include <cstdint>

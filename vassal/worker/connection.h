@@ -41,21 +41,21 @@ struct Connection {
     std::atomic<Owner> owner{Owner::free};
     Phase phase = Phase::head;
     bool is_http = false;
-    bool keep_alive = false;        // after the response that is being written
-    bool is_unread = false;         // close() needs a lingering phase: the client may still be sending
+    bool keep_alive = false;  // after the response that is being written
+    bool is_unread = false;   // close() needs a lingering phase: the client may still be sending
     std::uint8_t listener = 0;
     int fd = -1;
-    std::uint32_t interest = 0;     // in the epoll set with these events; 0: not in it
-    std::uint32_t head_size = 0;    // phase body: the decoded head lies at the begin of `input`
+    std::uint32_t interest = 0;   // in the epoll set with these events; 0: not in it
+    std::uint32_t head_size = 0;  // phase body: the decoded head lies at the begin of `input`
     std::atomic<std::int64_t> deadline_us{0};
     std::int64_t phase_deadline_us = 0;  // bound of a whole phase (head, lingering), 0: none yet
-    std::uint64_t inline_body = 0;  // bytes of the body that lie behind the head in `input`
+    std::uint64_t inline_body = 0;       // bytes of the body that lie behind the head in `input`
     protocol::HttpScan scan;
     InputBuffer input;
     std::unique_ptr<BodyCollector> body;  // set when the body does not fit beside its head
     Output output;
     Peer peer;
-    Connection* next = nullptr;     // free list
+    Connection* next = nullptr;  // free list
 };
 
 }  // namespace vassal::worker

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All connection slots of a worker, in slabs that are made on demand and never moved or freed while it runs. Each thread
-// keeps a few free slots for itself, so that taking one needs no lock.
+// All connection slots of a worker, in slabs that are made on demand and never moved or freed while it runs. Each
+// thread keeps a few free slots for itself, so that taking one needs no lock.
 #pragma once
 
 #include <array>

@@ -81,8 +81,7 @@ Conversation::Next Conversation::step(Connection& connection) {
     switch (connection.phase) {
         case Phase::head:
         case Phase::idle: return read_head(connection);
-        case Phase::body:
-            return connection.body ? read_collected_body(connection) : read_inline_body(connection);
+        case Phase::body: return connection.body ? read_collected_body(connection) : read_inline_body(connection);
         case Phase::writing: return write(connection);
         case Phase::lingering: return linger(connection);
     }
@@ -123,9 +122,7 @@ void Conversation::time_out(Connection& connection) {
         case Phase::head:
             if (connection.input.size() == 0) return go(connection, Next::close);
             [[fallthrough]];
-        case Phase::body:
-            meter_.read_error();
-            return go(connection, refuse(connection, 408));
+        case Phase::body: meter_.read_error(); return go(connection, refuse(connection, 408));
         case Phase::writing: meter_.write_error(); break;
         case Phase::idle:
         case Phase::lingering: break;

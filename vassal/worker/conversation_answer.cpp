@@ -14,8 +14,8 @@
 namespace vassal::worker {
 namespace {
 
-constexpr int max_served_in_a_row = 16;           // pipelined requests, before other connections have a turn
-constexpr std::int64_t linger_us = 2'000'000;     // for a client that goes on sending after its answer
+constexpr int max_served_in_a_row = 16;        // pipelined requests, before other connections have a turn
+constexpr std::int64_t linger_us = 2'000'000;  // for a client that goes on sending after its answer
 constexpr int max_lingering_reads = 16;
 
 // Without framing only a reset tells the client that the end is not the end. Unix sockets know no reset.
@@ -47,14 +47,14 @@ Conversation::Next Conversation::serve(Connection& connection) {
     if (head_.is_chunked) protocol::set_content_length(head_, connection.body->size());
     lock_.take();
     const std::string_view bytes = connection.input.bytes();
-    const app::Request request{
-        .params = head_.params.all(),
-        .method = head_.method,
-        .url_scheme = head_.url_scheme,
-        .listener = connection.listener,
-        .body = connection.body ? connection.body->body()
-                                : app::Body{bytes.substr(connection.head_size, connection.inline_body), -1,
-                                            connection.inline_body}};
+    const app::Request request{.params = head_.params.all(),
+                               .method = head_.method,
+                               .url_scheme = head_.url_scheme,
+                               .listener = connection.listener,
+                               .body = connection.body
+                                           ? connection.body->body()
+                                           : app::Body{bytes.substr(connection.head_size, connection.inline_body), -1,
+                                                       connection.inline_body}};
     if (request.body.size > 0) meter_.received_body(request.body.size);
     const bool may_keep = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0;
     sink_.begin(connection, {.is_http = connection.is_http,

@@ -23,7 +23,7 @@ class ResponseSink final : public app::Response {
 public:
     struct Outcome {
         int status = 0;
-        bool is_gone = false;     // the client closed, or a send failed: close at once
+        bool is_gone = false;  // the client closed, or a send failed: close at once
         bool keep_alive = false;
         bool is_incomplete = false;  // the client must be able to see that something is missing
     };
@@ -68,7 +68,8 @@ private:
     std::size_t part_count_ = 0;
     std::array<char, 24> chunk_line_{};
     std::uint64_t body_left_ = 0;  // of Content-Length
-    bool is_head_sent_ = false, is_finished_ = false, is_gone_ = false, is_incomplete_ = false, has_noted_excess_ = false;
+    bool is_head_sent_ = false, is_finished_ = false, is_gone_ = false, is_incomplete_ = false,
+         has_noted_excess_ = false;
 };
 
 }  // namespace vassal::worker

@@ -18,9 +18,9 @@
 namespace vassal::worker {
 namespace {
 
-constexpr int max_accepts_in_a_row = 16;            // then kept-alive connections have a turn
-constexpr unsigned events_between_tries = 8;        // at low load a second accept4 would find nobody
-constexpr std::int64_t pause_us = 100'000;          // without descriptors
+constexpr int max_accepts_in_a_row = 16;      // then kept-alive connections have a turn
+constexpr unsigned events_between_tries = 8;  // at low load a second accept4 would find nobody
+constexpr std::int64_t pause_us = 100'000;    // without descriptors
 constexpr std::int64_t shortest_sweep_us = 20'000;
 
 void read_peer(const sockaddr_storage& from, Peer& peer) noexcept {

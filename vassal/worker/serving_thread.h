@@ -29,7 +29,7 @@ private:
     Shared& shared_;
     InterpreterLock lock_;
     Conversation conversation_;
-    bool is_bursting_ = false;   // the last try to accept without an event found somebody
+    bool is_bursting_ = false;  // the last try to accept without an event found somebody
     unsigned accept_events_ = 0;
 };
 

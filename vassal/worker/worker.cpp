@@ -115,7 +115,8 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     } else {
         shared.gate.finish();
     }
-    // The main thread keeps the interpreter lock when it returns. A drain's deadline bounds what the other threads still do; after Stop the master's patience is timeouts.kill.
+    // The main thread keeps the interpreter lock when it returns. A drain's deadline bounds what the other threads
+    // still do; after Stop the master's patience is timeouts.kill.
     const std::int64_t drained = shared.gate.drain_deadline_us();
     const std::int64_t patience = Shared::after(now_us(), shared.config.timeouts.kill);
     const int left = shared.gate.open();
@@ -130,8 +131,7 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
 
 }  // namespace
 
-Shared::Shared(const WorkerOptions& worker_options, app::Application& the_application,
-               protocol::TrustedProxies proxies)
+Shared::Shared(const WorkerOptions& worker_options, app::Application& the_application, protocol::TrustedProxies proxies)
     : options(worker_options),
       config(*worker_options.config),
       application(the_application),

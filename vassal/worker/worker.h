@@ -24,8 +24,8 @@ struct WorkerListener {
 struct WorkerOptions {
     const common::config::VassalConfig* config = nullptr;  // outlives the run
     std::vector<WorkerListener> listeners;
-    common::scoreboard::WorkerSlot* slot = nullptr;        // this worker's; never null
-    int link = -1;                                         // channel to the master (vassal/link/worker_messages.h)
+    common::scoreboard::WorkerSlot* slot = nullptr;  // this worker's; never null
+    int link = -1;                                   // channel to the master (vassal/link/worker_messages.h)
 };
 
 // Sends Ready, waits for Promote, serves until Drain + all done, Stop, or the end of the link (drains then, bounded by

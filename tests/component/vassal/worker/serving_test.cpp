@@ -7,7 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view uwsgi_hello = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
+constexpr std::string_view uwsgi_hello =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
 
 std::string body_of(const std::string& response) {
     const std::size_t end = response.find("\r\n\r\n");
@@ -24,7 +25,8 @@ void echo(const app::Request& request, app::Response& response) {
         EXPECT_EQ(::pread(request.body.file, body.data(), body.size(), 0), static_cast<ssize_t>(body.size()));
     }
     EXPECT_EQ(body.size(), request.body.size);
-    FakeApplication::answer(response, place + std::string(FakeApplication::value(request, "CONTENT_LENGTH")) + " " + body);
+    FakeApplication::answer(response,
+                            place + std::string(FakeApplication::value(request, "CONTENT_LENGTH")) + " " + body);
 }
 
 TEST_F(WorkerTest, uwsgi_answers_and_closes) {
@@ -69,9 +71,12 @@ TEST_F(WorkerTest, bodies_arrive_whole_wherever_they_are_kept) {
     config.limits.body_memory = 100'000;
     app.routes["/echo"] = echo;
     start();
-    for (const auto& [size, place] : std::map<std::size_t, std::string>{
-             {3, "memory "}, {16'000, "memory "}, {17'000, "memory "}, {100'000, "memory "}, {100'001, "file "},
-             {3'000'000, "file "}}) {
+    for (const auto& [size, place] : std::map<std::size_t, std::string>{{3, "memory "},
+                                                                        {16'000, "memory "},
+                                                                        {17'000, "memory "},
+                                                                        {100'000, "memory "},
+                                                                        {100'001, "file "},
+                                                                        {3'000'000, "file "}}) {
         const std::string body(size, 'x');
         const std::string expected = place + std::to_string(size) + " " + body;
         EXPECT_TRUE(body_of(connect(0).ask(uwsgi("/echo", body))) == expected) << size;
@@ -94,7 +99,8 @@ TEST_F(WorkerTest, a_chunked_body_gets_its_length_and_leaves_the_next_request_al
         client.send(request.substr(0, cut));
         client.send(request.substr(cut));
         const std::string answers = client.read_all();
-        EXPECT_NE(answers.find((size > 1000 ? "file " : "memory ") + std::to_string(size) + " abcde"), std::string::npos);
+        EXPECT_NE(answers.find((size > 1000 ? "file " : "memory ") + std::to_string(size) + " abcde"),
+                  std::string::npos);
         EXPECT_TRUE(answers.ends_with("/next"));
     }
 }
@@ -103,7 +109,8 @@ TEST_F(WorkerTest, expect_continue_is_answered_before_the_body) {
     app.routes["/echo"] = echo;
     start();
     Client client = connect(1);
-    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n");
+    client.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n");
     EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     EXPECT_EQ(body_of(client.ask("abc")), "memory 3 abc");
 }
@@ -120,8 +127,7 @@ TEST_F(WorkerTest, a_stream_is_chunked_for_http_and_plain_for_uwsgi) {
     };
     start();
     EXPECT_EQ(body_of(connect(0).ask(uwsgi("/stream"))), "onetwoo");
-    EXPECT_EQ(body_of(connect(1).ask(http("/stream", "Connection: close\r\n"))),
-              "3\r\none\r\n4\r\ntwoo\r\n0\r\n\r\n");
+    EXPECT_EQ(body_of(connect(1).ask(http("/stream", "Connection: close\r\n"))), "3\r\none\r\n4\r\ntwoo\r\n0\r\n\r\n");
     EXPECT_EQ(body_of(connect(1).ask("GET /stream HTTP/1.0\r\n\r\n")), "onetwoo");
 }
 
@@ -231,8 +237,7 @@ TEST_F(WorkerTest, refusals_are_answered_and_never_reset_although_the_body_is_un
     const std::string large(300'000, 'x');
     EXPECT_TRUE(connect(0).ask(uwsgi("/", large)).starts_with("HTTP/1.1 413 "));
     Client http_client = connect(1);
-    const std::string answer =
-        http_client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + large);
+    const std::string answer = http_client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + large);
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 "));
     EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
     EXPECT_FALSE(answer.ends_with("RESET"));
@@ -250,7 +255,8 @@ TEST_F(WorkerTest, a_ping_is_answered_without_the_application) {
 TEST_F(WorkerTest, a_client_that_leaves_is_counted_and_disturbs_nobody) {
     app.routes["/gone"] = [](const app::Request&, app::Response& response) {
         response.start("200 OK");
-        while (response.write(std::string(100'000, 'x')) == app::Sent::ok) {}
+        while (response.write(std::string(100'000, 'x')) == app::Sent::ok) {
+        }
         response.finish({});
     };
     start();
@@ -276,7 +282,8 @@ TEST_F(WorkerTest, every_phase_has_its_timeout) {
     EXPECT_EQ(connect(1).read_all(), "");  // says nothing: closed without a word
     EXPECT_TRUE(connect(1).ask("GET / HT").starts_with("HTTP/1.1 408 "));
     EXPECT_TRUE(connect(0).ask(uwsgi("/", "abc").substr(0, 10)).starts_with("HTTP/1.1 408 "));
-    EXPECT_TRUE(connect(1).ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc").starts_with("HTTP/1.1 408 "));
+    EXPECT_TRUE(
+        connect(1).ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc").starts_with("HTTP/1.1 408 "));
     EXPECT_TRUE(connect(1).ask(http("/")).ends_with("hello"));  // kept alive, then closed
     Client reader = connect(0);
     reader.send(uwsgi("/large"));

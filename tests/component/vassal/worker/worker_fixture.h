@@ -3,8 +3,8 @@
 // client is bounded, so that a silent worker fails the test.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -131,8 +131,10 @@ protected:
 
     static std::string uwsgi(std::string_view path, const std::string& body = {},
                              std::vector<std::pair<std::string, std::string>> more = {}) {
-        more.insert(more.end(), {{"REQUEST_METHOD", body.empty() ? "GET" : "POST"}, {"PATH_INFO", std::string(path)},
-                                 {"CONTENT_LENGTH", std::to_string(body.size())}, {"SERVER_PROTOCOL", "HTTP/1.1"}});
+        more.insert(more.end(), {{"REQUEST_METHOD", body.empty() ? "GET" : "POST"},
+                                 {"PATH_INFO", std::string(path)},
+                                 {"CONTENT_LENGTH", std::to_string(body.size())},
+                                 {"SERVER_PROTOCOL", "HTTP/1.1"}});
         std::string block;
         const auto sized = [&block](const std::string& text) {
             block += {static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)};

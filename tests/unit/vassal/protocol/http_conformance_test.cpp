@@ -64,7 +64,10 @@ struct Reading {
     bool has_body = false;
 
     void read(const std::string& raw, std::optional<std::size_t> cut) {
-        const Facts facts{.server_name = "localhost", .server_port = "8000", .mount = {}, .remote_addr = "192.0.2.7",
+        const Facts facts{.server_name = "localhost",
+                          .server_port = "8000",
+                          .mount = {},
+                          .remote_addr = "192.0.2.7",
                           .remote_port = "4711"};
         HttpScan scan;
         if (cut) {
@@ -108,9 +111,15 @@ void check_accepted(const json& one, const Reading& reading) {
     for (const std::string& key : one.value("absent", std::vector<std::string>())) {
         EXPECT_EQ(reading.head.params.find(std::string_view(key)), nullptr) << key;
     }
-    if (one.contains("keep_alive")) { EXPECT_EQ(reading.head.keep_alive, one["keep_alive"].get<bool>()); }
-    if (one.contains("scheme")) { EXPECT_EQ(reading.head.url_scheme, one["scheme"].get<std::string>()); }
-    if (one.contains("body")) { EXPECT_EQ(reading.body, bytes_of(one["body"])); }
+    if (one.contains("keep_alive")) {
+        EXPECT_EQ(reading.head.keep_alive, one["keep_alive"].get<bool>());
+    }
+    if (one.contains("scheme")) {
+        EXPECT_EQ(reading.head.url_scheme, one["scheme"].get<std::string>());
+    }
+    if (one.contains("body")) {
+        EXPECT_EQ(reading.body, bytes_of(one["body"]));
+    }
 }
 
 void check(const json& one, const Reading& reading) {

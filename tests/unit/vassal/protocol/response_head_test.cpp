@@ -17,8 +17,9 @@ TEST(ResponseHead, http_adds_date_server_and_length) {
     head.start(http11, "200 OK");
     head.header("Content-Type", "text/plain");
     head.finish(5);
-    EXPECT_EQ(head.bytes(), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
-                            "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: emperor\r\n\r\n");
+    EXPECT_EQ(head.bytes(),
+              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
+              "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: emperor\r\n\r\n");
     EXPECT_TRUE(head.keep_alive());
     EXPECT_EQ(head.framing(), BodyFraming::length);
 }
@@ -89,7 +90,8 @@ TEST(ResponseHead, statuses_without_a_body_have_none) {
 }
 
 TEST(ResponseHead, head_keeps_the_length_of_the_app_and_invents_no_zero) {
-    constexpr ResponseContext context{.is_http = true, .is_http11 = true, .is_head = true, .keep_alive = true, .date = date};
+    constexpr ResponseContext context{
+        .is_http = true, .is_http11 = true, .is_head = true, .keep_alive = true, .date = date};
     ResponseHead head;
     head.start(context, "200 OK");
     head.header("Content-Length", "42");
@@ -120,9 +122,10 @@ TEST(HttpDate, is_written_as_rfc_9110_says) {
 TEST(StatusReply, names_the_status_and_closes) {
     TextBuffer out;
     write_status_reply(413, true, false, date, out);
-    EXPECT_EQ(out.view(), "HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                          "Content-Length: 22\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: emperor\r\n"
-                          "Connection: close\r\n\r\n413 Content Too Large\n");
+    EXPECT_EQ(out.view(),
+              "HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
+              "Content-Length: 22\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: emperor\r\n"
+              "Connection: close\r\n\r\n413 Content Too Large\n");
     write_status_reply(400, false, false, {}, out);
     EXPECT_EQ(out.view().find("Connection"), std::string_view::npos);
 }

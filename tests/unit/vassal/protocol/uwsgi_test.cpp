@@ -23,16 +23,28 @@ std::string packet(const Pairs& pairs, int modifier = 0) {
     std::string block;
     for (const auto& [key, value] : pairs) block += sized(key) + sized(value);
     return std::string{static_cast<char>(modifier), static_cast<char>(block.size() & 0xff),
-                       static_cast<char>(block.size() >> 8), '\0'} + block;
+                       static_cast<char>(block.size() >> 8), '\0'} +
+           block;
 }
 
 // As nginx 1.22 sends it with Debian's uwsgi_params.
 Pairs from_nginx() {
-    return {{"QUERY_STRING", "a=b"}, {"REQUEST_METHOD", "GET"}, {"CONTENT_TYPE", ""}, {"CONTENT_LENGTH", ""},
-            {"REQUEST_URI", "/x%20y?a=b"}, {"PATH_INFO", "/x y"}, {"DOCUMENT_ROOT", "/usr/share/nginx/html"},
-            {"SERVER_PROTOCOL", "HTTP/1.1"}, {"REQUEST_SCHEME", "http"}, {"REMOTE_ADDR", "127.0.0.1"},
-            {"REMOTE_PORT", "50000"}, {"SERVER_PORT", "80"}, {"SERVER_NAME", ""}, {"HTTP_HOST", "shop.example:80"},
-            {"HTTP_USER_AGENT", "curl/7"}, {"HTTP_ACCEPT", "*/*"}};
+    return {{"QUERY_STRING", "a=b"},
+            {"REQUEST_METHOD", "GET"},
+            {"CONTENT_TYPE", ""},
+            {"CONTENT_LENGTH", ""},
+            {"REQUEST_URI", "/x%20y?a=b"},
+            {"PATH_INFO", "/x y"},
+            {"DOCUMENT_ROOT", "/usr/share/nginx/html"},
+            {"SERVER_PROTOCOL", "HTTP/1.1"},
+            {"REQUEST_SCHEME", "http"},
+            {"REMOTE_ADDR", "127.0.0.1"},
+            {"REMOTE_PORT", "50000"},
+            {"SERVER_PORT", "80"},
+            {"SERVER_NAME", ""},
+            {"HTTP_HOST", "shop.example:80"},
+            {"HTTP_USER_AGENT", "curl/7"},
+            {"HTTP_ACCEPT", "*/*"}};
 }
 
 class Uwsgi : public testing::Test {
@@ -72,7 +84,9 @@ TEST_F(Uwsgi, a_packet_cut_anywhere_asks_for_more) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
         const Decoded decoded = decode(whole.substr(0, size));
         ASSERT_EQ(decoded.outcome, Outcome::need_more) << size;
-        if (size >= 4) { EXPECT_EQ(decoded.wanted, whole.size()); }
+        if (size >= 4) {
+            EXPECT_EQ(decoded.wanted, whole.size());
+        }
     }
     EXPECT_EQ(decode(whole + "body").consumed, whole.size());
 }
@@ -87,7 +101,9 @@ TEST_F(Uwsgi, lengths_that_leave_the_block_are_refused_wherever_it_ends) {
         cut[1] = static_cast<char>(size & 0xff);
         cut[2] = static_cast<char>(size >> 8);
         const bool is_whole_pairs = std::find(boundaries.begin(), boundaries.end(), size) != boundaries.end();
-        if (!is_whole_pairs) { EXPECT_EQ(decode(cut).status, 400) << size; }
+        if (!is_whole_pairs) {
+            EXPECT_EQ(decode(cut).status, 400) << size;
+        }
     }
 }
 
@@ -102,9 +118,18 @@ TEST_F(Uwsgi, mandatory_variables_are_filled_in) {
 }
 
 TEST_F(Uwsgi, repeated_headers_are_joined_and_of_other_variables_the_last_counts) {
-    ASSERT_EQ(decode({{"REQUEST_METHOD", "GET"}, {"HTTP_X", "1"}, {"HTTP_COOKIE", "a=1"}, {"HTTP_X", "2"},
-                      {"HTTP_COOKIE", "b=2"}, {"HTTP_X", "3"}, {"PATH_INFO", "/a"}, {"PATH_INFO", "/b"},
-                      {"MINE", "1"}, {"MINE", "2"}}).outcome, Outcome::complete);
+    ASSERT_EQ(decode({{"REQUEST_METHOD", "GET"},
+                      {"HTTP_X", "1"},
+                      {"HTTP_COOKIE", "a=1"},
+                      {"HTTP_X", "2"},
+                      {"HTTP_COOKIE", "b=2"},
+                      {"HTTP_X", "3"},
+                      {"PATH_INFO", "/a"},
+                      {"PATH_INFO", "/b"},
+                      {"MINE", "1"},
+                      {"MINE", "2"}})
+                  .outcome,
+              Outcome::complete);
     EXPECT_EQ(value("HTTP_X"), "1, 2, 3");
     EXPECT_EQ(value("HTTP_COOKIE"), "a=1; b=2");
     EXPECT_EQ(value("PATH_INFO"), "/b");
@@ -129,10 +154,18 @@ TEST_F(Uwsgi, any_number_of_variables_fits_into_64_kib) {
 }
 
 TEST_F(Uwsgi, variables_that_must_not_reach_the_app_do_not) {
-    ASSERT_EQ(decode({{"REQUEST_METHOD", "POST"}, {"HTTP_CONTENT_TYPE", "x"}, {"HTTP_CONTENT_LENGTH", "9"},
-                      {"HTTP_PROXY", "evil"}, {"UWSGI_FILE", "/etc/evil.py"}, {"UWSGI_SCHEME", "https"},
-                      {"UWSGI_SETENV", "A=B"}, {"wsgi.input", "x"}, {"CONTENT_LENGTH", "5"},
-                      {"HTTP_TRANSFER_ENCODING", "chunked"}}).outcome, Outcome::complete);
+    ASSERT_EQ(decode({{"REQUEST_METHOD", "POST"},
+                      {"HTTP_CONTENT_TYPE", "x"},
+                      {"HTTP_CONTENT_LENGTH", "9"},
+                      {"HTTP_PROXY", "evil"},
+                      {"UWSGI_FILE", "/etc/evil.py"},
+                      {"UWSGI_SCHEME", "https"},
+                      {"UWSGI_SETENV", "A=B"},
+                      {"wsgi.input", "x"},
+                      {"CONTENT_LENGTH", "5"},
+                      {"HTTP_TRANSFER_ENCODING", "chunked"}})
+                  .outcome,
+              Outcome::complete);
     for (const char* key : {"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_PROXY", "UWSGI_FILE", "UWSGI_SCHEME",
                             "UWSGI_SETENV", "wsgi.input", "HTTP_TRANSFER_ENCODING"}) {
         EXPECT_EQ(value(key), "(absent)") << key;
@@ -143,8 +176,9 @@ TEST_F(Uwsgi, variables_that_must_not_reach_the_app_do_not) {
 }
 
 TEST_F(Uwsgi, transfer_encoding_stays_where_no_length_explains_it) {
-    ASSERT_EQ(decode({{"REQUEST_METHOD", "POST"}, {"CONTENT_LENGTH", ""}, {"HTTP_TRANSFER_ENCODING", "chunked"}}).outcome,
-              Outcome::complete);
+    ASSERT_EQ(
+        decode({{"REQUEST_METHOD", "POST"}, {"CONTENT_LENGTH", ""}, {"HTTP_TRANSFER_ENCODING", "chunked"}}).outcome,
+        Outcome::complete);
     EXPECT_EQ(value("HTTP_TRANSFER_ENCODING"), "chunked");
 }
 
@@ -173,8 +207,10 @@ TEST_F(Uwsgi, the_scheme_comes_from_the_front_end_and_never_from_a_client) {
     const TrustedProxies trusted = TrustedProxies::parse(blocks).value();
     facts.trusted = &trusted;
     EXPECT_EQ(scheme({{"HTTP_X_FORWARDED_PROTO", "https"}, {"REMOTE_ADDR", "11.0.0.1"}}), "http");
-    EXPECT_EQ(scheme({{"HTTP_X_FORWARDED_PROTO", "https"}, {"REMOTE_ADDR", "10.0.0.1"},
-                      {"HTTP_X_FORWARDED_FOR", "1.2.3.4, 192.0.2.9, 10.1.1.1"}}), "https");
+    EXPECT_EQ(scheme({{"HTTP_X_FORWARDED_PROTO", "https"},
+                      {"REMOTE_ADDR", "10.0.0.1"},
+                      {"HTTP_X_FORWARDED_FOR", "1.2.3.4, 192.0.2.9, 10.1.1.1"}}),
+              "https");
     EXPECT_EQ(value("REMOTE_ADDR"), "192.0.2.9");
 }
 
@@ -217,7 +253,8 @@ TEST(TrustedProxies, addresses_blocks_and_families_match_as_written) {
     for (const char* yes : {"127.0.0.1", "::1", "10.1.15.255", "fd12::9", "::ffff:127.0.0.1", ""}) {
         EXPECT_TRUE(trusted.contains(yes)) << yes;
     }
-    for (const char* no : {"127.0.0.2", "::2", "10.1.16.0", "fe80::1", "nonsense"}) EXPECT_FALSE(trusted.contains(no)) << no;
+    for (const char* no : {"127.0.0.2", "::2", "10.1.16.0", "fe80::1", "nonsense"})
+        EXPECT_FALSE(trusted.contains(no)) << no;
     for (const char* bad : {"10.0.0.0/33", "::1/129", "localhost", "10.0.0.0/", "10.0.0/8", ""}) {
         EXPECT_TRUE(TrustedProxies::parse(std::vector<std::string>{bad}).has_error()) << bad;
     }

@@ -139,7 +139,7 @@ cat <<TEXT
   The emperor's log follows. Ctrl-C stops everything.
 
 TEXT
-tail -n +1 -f "$state/emperor.log" &
+tail -n 3 -f "$state/emperor.log" &
 tail_pid=$!
 wait "$emperor_pid" || true
 emperor_pid=

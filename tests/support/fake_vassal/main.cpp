@@ -7,9 +7,10 @@
 //   fake:exit-3              exits with code 3 before it is ready
 //   fake:crash-after-ms-N    serves, then dies by SIGKILL after N milliseconds
 //   fake:never-ready         says a step, then nothing
-//   fake:ignore-stop         serves, and ends by SIGKILL only (has a child in its group, too)
+//   fake:ignore-stop         serves, and ends by SIGKILL only, and so does its child
 //   fake:worker              serves with a child process that outlives a killed master until end of file on its link
 //   fake:talk                serves, and writes two lines to the log channel
+//   fake:silent-rendezvous   serves, and never answers a new emperor
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -37,7 +38,7 @@ struct Fake {
     link::Start start;
     std::string script;
     std::vector<UniqueFd> listeners;
-    UniqueFd scoreboard, log, rendezvous, link{link_fd};
+    UniqueFd scoreboard, log, rendezvous, link{link_fd}, unanswered;
     std::string state = "starting";
     bool is_alone = false;  // the emperor is gone
 
@@ -61,7 +62,11 @@ struct Fake {
     // A new emperor: everything goes over the new link from here on.
     void attach() {
         UniqueFd peer(::accept4(rendezvous.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!peer || script == "silent-rendezvous") return;
+        if (!peer) return;
+        if (script == "silent-rendezvous") {
+            unanswered = std::move(peer);
+            return;
+        }
         pollfd waited{peer.get(), POLLIN, 0};
         ::poll(&waited, 1, 1000);
         (void)link::receive(peer.get());

@@ -30,7 +30,8 @@ struct FleetTest : testing::Test {
     std::vector<pid_t> seen;  // every master that a test looked at
 
     FleetTest() {
-        common::log::configure({.level = common::log::Level::warn, .file = "/dev/null"});
+        const char* log = ::getenv("FLEET_TEST_LOG");  // for whoever looks into a failure
+        common::log::configure({.level = common::log::Level::debug, .file = log ? log : "/dev/null"});
         std::string pattern = testing::TempDir() + "fleet-XXXXXX";
         root = ::mkdtemp(pattern.data());
         for (const char* part : {"apps", "run/sockets", "run/stats", "run/vassals"}) std::filesystem::create_directories(root / part);

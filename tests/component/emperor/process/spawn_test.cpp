@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/process/spawn.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+
+#include "emperor/process/child.h"
+#include "emperor/process/orphans.h"
+#include "emperor/process/reaper.h"
+
+namespace emperor::process {
+namespace {
+
+using common::ExitStatus;
+using common::UniqueFd;
+
+struct SpawnTest : testing::Test {
+    boost::asio::io_context io;
+
+    static SpawnRequest shell(const std::string& script) {
+        SpawnRequest request;
+        request.program = "/bin/sh";
+        request.arguments = {"sh", "-c", script};
+        request.environment = {"PATH=/usr/bin:/bin"};
+        request.directory = "/";
+        return request;
+    }
+
+    // What the script wrote to its descriptor 3.
+    static std::string output_of(SpawnRequest request) {
+        int ends[2];
+        EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+        UniqueFd reading(ends[0]), writing(ends[1]);
+        request.fds = {writing.get()};
+        auto spawned = spawn(request);
+        writing.reset();
+        if (!spawned) return spawned.error().message();
+        std::string text;
+        char buffer[4096];
+        for (ssize_t got = 0; (got = ::read(reading.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+        ::waitpid(spawned->pid, nullptr, 0);
+        return text;
+    }
+
+    std::optional<ExitStatus> run(Child*& child, Spawned spawned) {
+        std::optional<ExitStatus> status;
+        Child owner(io, std::move(spawned), [&](const ExitStatus& s) { status = s; });
+        child = &owner;
+        io.restart();
+        while (!status && io.run_one_for(std::chrono::seconds(10)) > 0) {
+        }
+        return status;
+    }
+};
+
+TEST_F(SpawnTest, the_exit_of_a_child_is_reported_once_with_its_code) {
+    auto spawned = spawn(shell("exit 7"));
+    ASSERT_TRUE(spawned);
+    Child* child = nullptr;
+    EXPECT_EQ(run(child, std::move(*spawned)), (ExitStatus{ExitStatus::Kind::exited, 7}));
+}
+
+TEST_F(SpawnTest, a_failed_exec_names_the_stage_and_the_program) {
+    SpawnRequest request = shell("");
+    request.program = "/nonexistent/vassal";
+    const auto spawned = spawn(request);
+    ASSERT_FALSE(spawned);
+    EXPECT_EQ(spawned.error().message(), "spawn: exec /nonexistent/vassal: No such file or directory");
+}
+
+TEST_F(SpawnTest, a_missing_directory_is_its_own_stage) {
+    SpawnRequest request = shell("");
+    request.directory = "/nonexistent";
+    const auto spawned = spawn(request);
+    ASSERT_FALSE(spawned);
+    EXPECT_EQ(spawned.error().message(), "spawn: change directory /nonexistent: No such file or directory");
+}
+
+TEST_F(SpawnTest, no_descriptor_but_the_given_ones_reaches_the_child) {
+    const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const UniqueFd other(::fcntl(null.get(), F_DUPFD_CLOEXEC, 40));
+    const std::string number = std::to_string(other.get());
+    EXPECT_EQ(output_of(shell("test -e /proc/$$/fd/3 && echo -n three, >&3; test -e /proc/$$/fd/" + number + " && echo -n leaked >&3; readlink /proc/$$/fd/0 >&3")),
+              "three,/dev/null\n");
+}
+
+TEST_F(SpawnTest, descriptors_that_sit_on_each_others_targets_are_not_mixed_up) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    UniqueFd reading(::fcntl(ends[0], F_DUPFD_CLOEXEC, 20)), writing(ends[1]);
+    ::close(ends[0]);
+    UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    SpawnRequest request = shell("readlink /proc/self/fd/3 >&4");
+    request.fds = {null.get(), writing.get()};  // low numbers, near or on the targets
+    auto spawned = spawn(request);
+    ASSERT_TRUE(spawned);
+    writing.reset();
+    char buffer[64] = {};
+    EXPECT_GT(::read(reading.get(), buffer, sizeof buffer - 1), 0);
+    EXPECT_STREQ(buffer, "/dev/null\n");
+    ::waitpid(spawned->pid, nullptr, 0);
+}
+
+TEST_F(SpawnTest, the_child_leads_a_session_with_signals_and_limits_reset) {
+    ::signal(SIGPIPE, SIG_IGN);
+    SpawnRequest request = shell("echo $$ $(cut -d' ' -f5,6 /proc/$$/stat) $(ulimit -n) $(grep SigIgn /proc/$$/status | cut -f2) >&3");
+    request.open_files = rlimit{123, 456};
+    const std::string text = output_of(request);
+    const std::string pid = text.substr(0, text.find(' '));
+    EXPECT_EQ(text, pid + " " + pid + " " + pid + " 123 0000000000000000\n");
+}
+
+TEST_F(SpawnTest, it_becomes_another_user_with_exactly_his_groups) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    SpawnRequest request = shell("echo $(id -u) $(id -g) $(id -G) >&3");
+    common::config::Identity nobody;
+    nobody.uid = 65534;
+    nobody.gid = 65534;
+    nobody.groups = {65534, 33};
+    request.identity = nobody;
+    EXPECT_EQ(output_of(request), "65534 65534 65534 33\n");
+}
+
+TEST_F(SpawnTest, a_plain_user_cannot_become_another_one_and_is_told_at_which_stage) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to become a plain user";
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        if (::setuid(65534) != 0) ::_exit(2);
+        SpawnRequest request = shell("");
+        request.identity = common::config::Identity{};
+        const auto spawned = spawn(request);
+        ::_exit(!spawned && spawned.error().message() == "spawn: set supplementary groups: Operation not permitted" ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    EXPECT_EQ(status, 0);
+}
+
+TEST_F(SpawnTest, kill_all_reaches_the_whole_group) {
+    auto spawned = spawn(shell("sleep 60 & sleep 60 & wait"));
+    ASSERT_TRUE(spawned);
+    const pid_t pid = spawned->pid;
+    std::optional<ExitStatus> status;
+    ASSERT_TRUE(Reaper::become_subreaper());
+    Reaper reaper(io, [&](pid_t known) { return known == pid; }, [](pid_t) {});
+    Child child(io, std::move(*spawned), [&](const ExitStatus& s) { status = s; });
+    child.kill_all();
+    const auto deadline = common::Clock::now() + std::chrono::seconds(10);
+    while ((!status || !orphans_of(pid).empty() || has_children_in_group(pid)) && common::Clock::now() < deadline)
+        io.run_one_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(status, (ExitStatus{ExitStatus::Kind::signaled, SIGKILL}));
+    EXPECT_TRUE(orphans_of(pid).empty());
+}
+
+TEST_F(SpawnTest, orphans_are_left_alone_until_their_deadline_and_killed_then) {
+    ASSERT_TRUE(Reaper::become_subreaper());
+    auto spawned = spawn(shell("sleep 60 & exit 0"));
+    ASSERT_TRUE(spawned);
+    const pid_t pid = spawned->pid;
+    Reaper reaper(io, [&](pid_t known) { return known == pid; }, [](pid_t) {});
+    bool is_empty = false;
+    Orphans orphans(io, [&] { is_empty = true; });
+    Child child(io, std::move(*spawned), [&](const ExitStatus&) {
+        orphans.add(pid, true, common::Clock::now() + std::chrono::milliseconds(300));
+        EXPECT_FALSE(orphans.empty());
+        EXPECT_EQ(orphans_of(pid).size(), 1u);
+    });
+    const auto deadline = common::Clock::now() + std::chrono::seconds(10);
+    while (!is_empty && common::Clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(is_empty);
+    EXPECT_TRUE(orphans_of(pid).empty());
+}
+
+TEST_F(SpawnTest, a_process_is_recognised_by_pid_and_start_ticks) {
+    const auto ticks = start_ticks_of(::getpid());
+    ASSERT_TRUE(ticks);
+    EXPECT_TRUE(open_process(::getpid(), *ticks));
+    EXPECT_FALSE(open_process(::getpid(), *ticks + 1));
+}
+
+TEST_F(SpawnTest, a_group_without_children_of_ours_is_never_signalled) {
+    EXPECT_FALSE(kill_group_of_children(1));
+    EXPECT_FALSE(kill_group_of_children(::getsid(0)));
+}
+
+}  // namespace
+}  // namespace emperor::process

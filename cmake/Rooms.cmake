@@ -4,6 +4,7 @@
 add_library(own_code INTERFACE)
 target_include_directories(own_code INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(own_code INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Werror
+  -Wno-restrict  # g++ 12 at -O3 reports it falsely for "text" + std::string (GCC bug 105651)
   -fno-omit-frame-pointer $<$<CONFIG:Release>:-g1>)
 target_compile_definitions(own_code INTERFACE EMPEROR_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)
 if(EMPEROR_SANITIZE)

@@ -93,14 +93,15 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
     }
     std::set<std::string> wanted;
     for (const std::string& given : request.apps) {
-        const std::size_t before = wanted.size();
         bool is_known = false;
         for (const fleet::VassalView& view : allowed) {
             if (view.name != given && !(is_glob(given) && ::fnmatch(given.c_str(), view.name.c_str(), 0) == 0)) continue;
-            wanted.insert(view.name);
             is_known = true;
+            // `reload '*'` after a deploy is for what runs; an app that was stopped on purpose is named or left alone.
+            if (request.command == Command::reload && view.name != given && view.status.is_held) continue;
+            wanted.insert(view.name);
         }
-        if (is_known || wanted.size() != before) continue;
+        if (is_known) continue;
         if (forbidden.contains(given) || is_stranger)
             return error_of(request, ErrorCode::not_permitted,
                             refusal(peer, policy_, std::string(name_of(request.command)).append(" ").append(given)));

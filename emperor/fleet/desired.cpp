@@ -14,9 +14,15 @@ namespace config = common::config;
 
 namespace {
 
-std::optional<std::string> variable(std::string_view name) {
+std::optional<std::string> own_variable(std::string_view name) {
     const char* value = ::getenv(std::string(name).c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+// A tenant's file must not read secrets out of a root emperor's environment: to it every variable is unknown (law 11).
+config::DecodeOptions options_for(const watch::ScannedFile& file, const std::string& sockets_directory) {
+    const bool is_own = file.uid == 0 || file.uid == ::geteuid();
+    return {file.name, sockets_directory, is_own ? own_variable : nullptr};
 }
 
 }  // namespace
@@ -38,7 +44,7 @@ DesiredBuilder::Decoded DesiredBuilder::decode(const watch::ScannedFile& file,
     // A file that may not be believed, or not be read, is not decoded: only its own finding helps.
     if (config::has_errors(file.findings) || !file.text) return out;
     config::Decoded decoded = config::decode({file.path, *file.text}, defaults_source,
-                                             {file.name, sockets_directory_, variable});
+                                             options_for(file, sockets_directory_));
     out.diagnostics.insert(out.diagnostics.end(), decoded.diagnostics.begin(), decoded.diagnostics.end());
     if (!decoded.effective) return out;
     const auto identity = config::resolve_identity(*decoded.effective, {file.uid, file.gid, ::geteuid()}, out.diagnostics);

@@ -39,7 +39,8 @@
 //     ConfigInvalid      invalid; running and starting instances stay
 //     ConfigRemoved      removed: down
 //     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
-//                        the active one retires first; what is not running is started by any of the three
+//                        the active one retires first; what is not running is started by any of the three, but
+//                        what is held only by start and restart
 //     StartSlotGranted   Spawn with the other bank, else the slot is given back
 //     InstanceSpawned, InstanceReady, InstancePromoted, TimerFired
 //                        InstanceFsm; promoted also changes the roles, settles requests and makes the Spec proven

@@ -87,10 +87,21 @@ TEST(VassalFsm, a_reload_that_fails_answers_with_the_step_and_the_reason) {
 }
 
 TEST(VassalFsm, reload_of_something_not_running_starts_it) {
-    Dialogue vassal(true);
+    Dialogue vassal;
     (void)vassal.edit(1);
+    (void)vassal.tell(StartSlotGranted{});
+    (void)vassal.tell(InstanceSpawnFailed{1, {"spawn", "x", ""}});
     EXPECT_EQ(vassal.ask(Operation::reload, 5, "reload"), Words{"acquire"});
-    EXPECT_FALSE(vassal.status().is_held);
+}
+
+TEST(VassalFsm, reload_does_not_start_what_was_stopped_on_purpose) {
+    Dialogue vassal = serving();
+    (void)vassal.ask(Operation::stop, 5, "stop");
+    (void)vassal.exit(1, 0);
+    EXPECT_EQ(vassal.ask(Operation::reload, 6, "reload"),
+              Words{"done 6 refused: stopped by operator root; only start and restart bring it back"});
+    EXPECT_TRUE(vassal.status().is_held);
+    EXPECT_EQ(vassal.ask(Operation::restart, 7, "restart"), Words{"acquire"});
 }
 
 TEST(VassalFsm, an_operator_resets_the_backoff_at_once) {

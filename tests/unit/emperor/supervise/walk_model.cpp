@@ -55,7 +55,8 @@ void World::operate() {
     tickets_.insert(ticket);
     const bool is_refused_when_running = operation == Operation::restart || operation == Operation::reload;
     const bool is_refused = is_shut_down_ || is_removed_ || !desired_ || !desired_->is_enabled ||
-                            (is_invalid_ && (is_refused_when_running || !active()));
+                            (is_invalid_ && (is_refused_when_running || !active())) ||
+                            (is_held_ && operation == Operation::reload);
     if (operation == Operation::stop)
         is_held_ = true;
     else if (!is_refused || (operation == Operation::start && active()))

@@ -46,6 +46,7 @@ def conforms(document, shape, where):
 def shop(emperor):
     emperor.write("shop", workers=2, threads=2)
     emperor.wait_serving("shop")
+    wait_until((emperor.runtime / "stats" / "shop.sock").exists, 5, "the vassal's stats socket")
     for _ in range(10):
         assert emperor.get("shop", "/pid").status == 200
     return emperor

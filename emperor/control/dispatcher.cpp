@@ -185,7 +185,7 @@ std::variant<Json, RequestError> Dispatcher::read(const Request& request,
     }
     const fleet::VassalView& view = views.front();
     if (request.command == Command::show) return details(view, lookups);
-    Json json = request.command == Command::config ? configuration(view) : exec_context(view);
+    Json json = request.command == Command::config ? configuration(view) : exec_context(view, lookups);
     if (!json.is_null()) return json;
     const auto finding = std::find_if(
         view.diagnostics.begin(), view.diagnostics.end(),

@@ -8,7 +8,9 @@
 
 #include <array>
 #include <ctime>
+#include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "common/log/log.h"
@@ -47,6 +49,19 @@ std::string user_name(uid_t uid) {
     std::array<char, 4096> buffer;
     if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found) return found->pw_name;
     return std::to_string(uid);
+}
+
+// What build_environment() takes over from the process it runs in; nothing else of ours is told.
+std::map<std::string, std::string> inherited_environment() {
+    std::map<std::string, std::string> variables;
+    for (char** entry = environ; *entry; ++entry) {
+        const std::string_view text(*entry);
+        const std::string_view name = text.substr(0, text.find('='));
+        if (name.size() == text.size()) continue;
+        if (name == "PATH" || name == "LANG" || name == "TZ" || name.starts_with("LC_"))
+            variables.emplace(name, text.substr(name.size() + 1));
+    }
+    return variables;
 }
 
 common::Result<std::optional<gid_t>> resolve_group(const std::string& name) {
@@ -135,7 +150,8 @@ Lookups Server::Impl::lookups() const {
     ::clock_gettime(CLOCK_MONOTONIC, &time);
     return {.memory = stats::read_process_memory,
             .queue = [this](int fd) { return queues_.read(fd); },
-            .monotonic_us = static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000};
+            .monotonic_us = static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000,
+            .environment = inherited_environment()};
 }
 
 Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options)

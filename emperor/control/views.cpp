@@ -158,11 +158,12 @@ Json configuration(const fleet::VassalView& view) {
             {"origins", std::move(origins)}};
 }
 
-Json exec_context(const fleet::VassalView& view) {
+Json exec_context(const fleet::VassalView& view, const Lookups& lookups) {
     if (!view.effective || !view.effective->values || !view.identity) return nullptr;
     const common::config::Identity& identity = *view.identity;
     return {{"name", view.name},
             {"values", *view.effective->values},
+            {"environment", lookups.environment},
             {"identity",
              {{"uid", identity.uid},
               {"gid", identity.gid},

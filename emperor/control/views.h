@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 
 #include "emperor/fleet/fleet_api.h"
@@ -16,6 +17,7 @@ struct Lookups {
     std::function<stats::ProcessMemory(pid_t)> memory;
     std::function<stats::ListenQueue(int)> queue;
     std::int64_t monotonic_us = 0;
+    std::map<std::string, std::string> environment;  // of the emperor: what a vassal's clean environment starts from
 };
 
 // One row of `status`.
@@ -25,7 +27,7 @@ struct Lookups {
 // `config`: the effective values and where each came from.
 [[nodiscard]] nlohmann::ordered_json configuration(const fleet::VassalView& view);
 // `exec_context`: what `emperorctl exec` needs to stand where the app stands.
-[[nodiscard]] nlohmann::ordered_json exec_context(const fleet::VassalView& view);
+[[nodiscard]] nlohmann::ordered_json exec_context(const fleet::VassalView& view, const Lookups& lookups);
 [[nodiscard]] nlohmann::ordered_json emperor_facts(const fleet::FleetApi::Self& self);
 [[nodiscard]] nlohmann::ordered_json log_line(const common::link::LogRecord& record);
 [[nodiscard]] nlohmann::ordered_json outcome(const std::string& app, const fleet::Outcome& outcome);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 #include "common/config/decode.h"
@@ -59,18 +60,30 @@ int fail(const Context& context, const std::string& message, ExitCode code = Exi
     return report(context, {code, message, {}, {}});
 }
 
+// The app's environment starts from the emperor's PATH, LANG and TZ, not from those of the operator's shell. Returns
+// what belongs to this terminal and goes to the command as well.
+std::vector<std::string> swap_environment(const Json& inherited) {
+    std::vector<std::string> terminal;
+    for (const char* name : {"TERM", "COLORTERM", "LINES", "COLUMNS"})
+        if (const char* value = ::getenv(name)) terminal.push_back(std::string(name) + "=" + value);
+    ::clearenv();
+    for (const auto& [name, value] : inherited.items())
+        if (value.is_string()) ::setenv(name.c_str(), value.get<std::string>().c_str(), 1);
+    return terminal;
+}
+
 int run_there(const Context& context, const common::config::VassalConfig& config, const Identity& identity,
-              const std::vector<std::string>& command) {
+              const Json& inherited, const std::vector<std::string>& command) {
     if (common::Result<void> done = become(identity); !done)
         return fail(context, done.error().message(), ExitCode::not_permitted);
     if (config.umask) ::umask(*config.umask);
+    const std::vector<std::string> terminal = swap_environment(inherited);
     const std::string directory = common::config::working_directory(config, identity);
     if (::chdir(directory.c_str()) != 0) return fail(context, common::system_error("enter " + directory).message());
     const common::Result<std::vector<std::string>> environment = common::config::build_environment(config, identity);
     if (!environment) return fail(context, environment.error().message());
     std::vector<std::string> variables = *environment;
-    for (const char* name : {"TERM", "COLORTERM", "LINES", "COLUMNS"})  // of this terminal, not of the app
-        if (const char* value = ::getenv(name)) variables.push_back(std::string(name) + "=" + value);
+    variables.insert(variables.end(), terminal.begin(), terminal.end());
     const auto argv = plan_exec(command, {variables, directory, config.venv, look});
     if (!argv) return fail(context, argv.error().message());
     context.out.flush();
@@ -92,7 +105,7 @@ int exec(const Context& context, const std::string& app, const std::vector<std::
     }
     const auto config = common::config::config_from_json(nlohmann::json(result.value("values", Json::object())));
     if (!config) return fail(context, config.error().message());
-    return run_there(context, *config, *identity, command);
+    return run_there(context, *config, *identity, result.value("environment", Json::object()), command);
 }
 
 }  // namespace emperor::ctl

@@ -41,13 +41,16 @@ common::Result<std::vector<std::string>> plan_exec(const std::vector<std::string
     const std::string& name = command.front();
     if (name.find('/') != std::string::npos)
         return plan_file(name.front() == '/' ? name : place.directory + "/" + name, command, place);
+    const bool is_python = name == "python" || name == "python3";
+    // The Python that serves the app, not another one that PATH happens to find.
+    if (is_python && place.venv.empty()) return with_program({interpreter(place)}, command);
     std::istringstream folders(variable(place.environment, "PATH"));
     for (std::string folder; std::getline(folders, folder, ':');) {
         if (folder.empty()) continue;
         const std::string path = (folder.front() == '/' ? folder : place.directory + "/" + folder) + "/" + name;
         if (place.look(path) == FileKind::executable) return with_program({path}, command);
     }
-    if (name == "python" || name == "python3") return with_program({interpreter(place)}, command);
+    if (is_python) return with_program({interpreter(place)}, command);
     if (name.ends_with(".py") && place.look(place.directory + "/" + name) != FileKind::missing)
         return with_program({interpreter(place), name}, command);
     return common::failure("command not found: " + name + " (neither on the app's PATH nor a script in " +

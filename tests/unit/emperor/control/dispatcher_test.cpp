@@ -29,7 +29,7 @@ struct ControlDispatcher : ::testing::Test {
     Dispatcher dispatcher{fleet, Policy{emperor_uid, admins, "ops"},
                           [] {
                               return Lookups{[](pid_t) { return stats::ProcessMemory{4096, 8192}; },
-                                             [](int) { return stats::ListenQueue{}; }, 0};
+                                             [](int) { return stats::ListenQueue{}; }, 0, {{"LANG", "C"}}};
                           },
                           [](uid_t uid) { return "uid" + std::to_string(uid); }};
     std::shared_ptr<FakeConversation> client = std::make_shared<FakeConversation>();
@@ -192,6 +192,7 @@ TEST_F(ControlDispatcher, config_and_exec_context_of_an_app_without_a_valid_file
     auto& view = fleet.vassals.at("shop")->view;
     EXPECT_EQ(ask(R"({"command":"config","args":{"app":"shop"}})")["result"]["values"]["workers"], 2);
     EXPECT_EQ(ask(R"({"command":"exec_context","args":{"app":"shop"}})")["result"]["identity"]["uid"], 1002);
+    EXPECT_EQ(ask(R"({"command":"exec_context","args":{"app":"shop"}})")["result"]["environment"]["LANG"], "C");
     view.effective = nullptr;
     common::config::Diagnostic finding;
     finding.file = "shop.yaml";

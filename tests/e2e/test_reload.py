@@ -145,3 +145,16 @@ def test_restart_stop_and_start(emperor):
     assert emperor.state("probe") == "stopped", "stop holds over touches"
     assert emperor.ctl("start", "probe").returncode == 0
     assert emperor.serves("probe")
+
+
+def test_a_lone_client_is_not_left_waiting_by_a_reload(emperor, measured):
+    """One connection at a time: no later one comes to wake the worker that should have taken an earlier one."""
+    emperor.write("probe", workers=2, threads=2)
+    emperor.wait_serving("probe")
+    with Load(emperor.socket("probe"), "/pid", threads=1, timeout=5) as load:
+        for _ in range(25):
+            before = load.count
+            assert emperor.ctl("reload", "probe").returncode == 0
+            wait_until(lambda: load.count > before + 20, 10, "answers after the reload")
+    measured(load.summary())
+    assert load.failed == 0 and load.slowest < 1.0, load.summary()

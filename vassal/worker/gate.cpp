@@ -36,20 +36,20 @@ void Gate::reconsider() {
 }
 
 void Gate::promote() {
-    {
-        const std::lock_guard lock(mutex_);
-        is_promoted_ = true;
-    }
+    is_promoted_ = true;
     reconsider();
 }
 
-void Gate::drain(std::int64_t now_us) {
-    if (is_draining_.exchange(true)) return;
+bool Gate::drain(std::int64_t now_us) {
+    reserve_last();  // first: a sibling that closes the last connection would end the worker
+    if (is_draining_.exchange(true)) return give_back(), false;
     drain_deadline_us_ = now_us + drain_us_;
     idle_deadline_us_ = now_us + idle_us_;
     reconsider();
     reactor_.schedule(now_us + idle_us_);
-    if (open_.load() == 0) finish();
+    if (is_promoted_) return true;
+    give_back();
+    return false;
 }
 
 void Gate::finish() noexcept {

@@ -22,12 +22,14 @@ public:
          std::int64_t idle_us);
 
     void promote();
-    // `now_us` starts both clocks: idle connections end after min(keepalive, drain), everything after drain.
-    void drain(std::int64_t now_us);
+    // `now_us` starts both clocks: idle connections end after min(keepalive, drain), everything after drain. True: the
+    // caller holds one reservation, accepts what the listeners' queues hold (reserve_last()), and gives it back.
+    [[nodiscard]] bool drain(std::int64_t now_us);
     void finish() noexcept;
 
     // Room for one more connection. Counted before accept(), so that a drain never misses one that is just coming in.
     [[nodiscard]] bool reserve();
+    void reserve_last() { open_.fetch_add(1); }  // even while draining
     void give_back();  // a reservation that came to nothing, or a connection that was closed
     // No descriptors or memory for accept(): pause, resume() is due in a moment.
     void pause_until(std::int64_t time_us);
@@ -50,9 +52,9 @@ private:
     const std::int64_t drain_us_, idle_us_;
 
     std::mutex mutex_;
-    bool is_promoted_ = false;
     bool is_watching_ = false;
     std::int64_t paused_until_us_ = 0;
+    std::atomic<bool> is_promoted_{false};
     std::atomic<bool> is_paused_{false};
     std::atomic<bool> is_draining_{false};
     std::atomic<bool> is_finished_{false};

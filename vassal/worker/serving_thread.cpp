@@ -97,8 +97,11 @@ void ServingThread::accept_after_event(std::size_t listener) {
 }
 
 bool ServingThread::accept_one(std::size_t index) {
+    return shared_.gate.reserve() && accept_reserved(index);
+}
+
+bool ServingThread::accept_reserved(std::size_t index) {
     const WorkerListener& listener = shared_.options.listeners[index];
-    if (!shared_.gate.reserve()) return false;
     lock_.take();
     Connection* const connection = conversation_.take_slot(index);
     sockaddr_storage from{};
@@ -138,15 +141,28 @@ void ServingThread::accept_failed(int error) {
     }
 }
 
+// The kernel wakes one process for a connection. Once it was this one, nobody else looks before the next client comes:
+// what waits when the listeners are let go is still this worker's. Bounded: under load others are woken anyway.
+void ServingThread::drain() {
+    if (!shared_.gate.drain(now_us())) return;
+    for (std::size_t listener = 0; listener < shared_.options.listeners.size(); ++listener) {
+        for (int i = 0; i < max_accepts_in_a_row; ++i) {
+            shared_.gate.reserve_last();
+            if (!accept_reserved(listener)) break;
+        }
+    }
+    shared_.gate.give_back();
+}
+
 void ServingThread::obey() {
     const int link = shared_.options.link;
+    bool must_drain = false;
     for (;;) {
         auto received = common::link::receive(link);
         if (received.has_error() || received->state == common::link::ReceiveState::closed) {
             // The master is gone. Nobody reads the log pipes: the app must not see EPIPE.
             silence_output();
-            shared_.gate.drain(now_us());
-            return;
+            return drain();
         }
         if (received->state == common::link::ReceiveState::empty) break;
         const auto order = link::decode_master_order(received->packet.payload);
@@ -156,16 +172,16 @@ void ServingThread::obey() {
         }
         if (std::holds_alternative<link::Promote>(*order)) shared_.gate.promote();
         if (std::holds_alternative<link::Stop>(*order)) shared_.gate.finish();
-        if (std::holds_alternative<link::Drain>(*order)) {
-            shared_.gate.drain(now_us());
-            // The master may have gone in this moment; the end of the link says so.
-            static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(link::Draining{}))));
-        }
+        if (std::holds_alternative<link::Drain>(*order)) must_drain = true;
         if (std::holds_alternative<link::Poke>(*order)) {
             for (std::size_t i = 0; i < shared_.options.listeners.size(); ++i) static_cast<void>(accept_one(i));
         }
     }
     shared_.reactor.rearm_link(link);
+    if (!must_drain) return;
+    drain();
+    // The master may have gone in this moment; the end of the link says so.
+    static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(link::Draining{}))));
 }
 
 void ServingThread::sweep() {

@@ -22,8 +22,11 @@ private:
     // Accepts one connection and drives it. False: nobody waits, or nothing more may come in.
     bool accept_one(std::size_t listener);
     void accept_after_event(std::size_t listener);
+    // The same with a place that is reserved already; it is given back when nobody waits.
+    bool accept_reserved(std::size_t listener);
     void accept_failed(int error);
     void obey();
+    void drain();
     void sweep();
 
     Shared& shared_;

@@ -58,6 +58,25 @@ TEST_F(WorkerTest, a_drain_finishes_what_was_accepted_and_takes_nothing_new) {
     EXPECT_EQ(join(), 0);
 }
 
+// The kernel wakes one process for a connection. When that one drains before it looks, nobody else is woken until the
+// next client comes: it must take what it was woken for. (On the other listener: the first one's event would be ahead
+// of the link's.)
+TEST_F(WorkerTest, a_drain_takes_the_connection_that_it_was_woken_for) {
+    Held held;
+    app.routes["/held"] = held.handler(app);
+    start();
+    Client running = connect(0);
+    running.send(uwsgi("/held"));
+    ASSERT_TRUE(held.entered.try_acquire_for(10s));
+    order(link::Drain{});
+    Client woken_for = connect(1);
+    woken_for.send(http("/", "Connection: close\r\n"));
+    held.may_answer.release();
+    EXPECT_TRUE(running.read_all().ends_with("held"));
+    EXPECT_TRUE(woken_for.read_all().ends_with("hello"));
+    EXPECT_EQ(join(), 0);
+}
+
 TEST_F(WorkerTest, a_kept_alive_connection_is_answered_with_close_while_draining) {
     start();
     Client client = connect(1);

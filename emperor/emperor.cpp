@@ -16,7 +16,9 @@ namespace {
 
 fleet::FleetOptions fleet_options(const Options& options, const RuntimeDir& runtime_dir, rlimit open_files) {
     fleet::FleetOptions out;
-    out.directories = options.vassals;
+    // Absolute: what people are shown must not depend on where the emperor was started.
+    for (const std::string& directory : options.vassals)
+        out.directories.push_back(std::filesystem::absolute(directory).lexically_normal().string());
     out.runtime_directory = runtime_dir.path();
     out.vassal_program = vassal_program();
     out.start_parallelism = options.start_parallelism;

@@ -67,6 +67,21 @@ private:
         return gid;
     }
 
+    // A tenant could not give his socket away either: chown(2) is root's.
+    void check_tenant_socket(const Identity& identity) {
+        const std::string& owner = config_.socket.owner;
+        const std::string& group = config_.socket.group;
+        const auto uid = find_user(owner);
+        if (!owner.empty() && !is_ignored("socket.owner") && uid && uid->uid != identity.uid)
+            fail("socket.owner", "socket.owner: the socket of a file that is not root's belongs to the file's owner, not to " +
+                                     in_quotes(owner) + " (remove the key, or chown the file to root)");
+        const auto gid = find_group(group);
+        const bool is_member = gid && (*gid == identity.gid || std::ranges::count(identity.groups, *gid) > 0);
+        if (!group.empty() && !is_ignored("socket.group") && gid && !is_member)
+            fail("socket.group", "socket.group: the owner of this file is not a member of the group " + in_quotes(group) +
+                                     " (remove the key: www-data is the default; or chown the file to root)");
+    }
+
     // Not root: nothing can be changed.
     std::optional<Identity> own(const std::optional<Account>& user, std::optional<gid_t> group) {
         const uid_t uid = ownership_.process_uid;
@@ -105,6 +120,7 @@ private:
                                   in_quotes(config_.group) + " (remove the key, or chown the file to root)");
             identity.gid = *group;
         }
+        check_tenant_socket(identity);
         if (has_failed_) return std::nullopt;
         return identity;
     }

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "common/base/nearest.h"
-#include "common/log/log.h"
 
 namespace emperor::control {
 
@@ -137,10 +136,6 @@ void Dispatcher::operate(const Request& request, const Peer& peer, const std::ve
     const fleet::Actor actor{peer.uid, peer.pid, user_name_(peer.uid)};
     for (std::size_t at = 0; at < views.size(); ++at) {
         const std::string& name = views[at].name;
-        common::log::info("operator_request", {{"vassal", name},
-                                               {"operation", name_of(request.command)},
-                                               {"user", actor.name},
-                                               {"pid", actor.pid}});
         fleet_.request(name, operation_of(request.command), actor,
                        [gathered, at, name, weak = std::weak_ptr(conversation)](const fleet::Outcome& one) {
                            gathered->outcomes[at] = outcome(name, one);

@@ -28,7 +28,8 @@ struct AdoptableVassal {
     std::vector<RecordedInstance> instances;
 };
 
-// Vassals with a record; what is left of those whose processes are gone is removed, orphaned workers are ended.
+// Vassals with a record; what is left of those whose masters are gone is removed; workers that such a
+// master left behind drain by themselves, within their timeouts.drain.
 [[nodiscard]] std::vector<AdoptableVassal> find_adoptable(const FleetOptions& options);
 
 // A master that handed over its descriptors.

@@ -112,8 +112,9 @@ void VassalHost::show_invalid(std::string file, Diagnostics diagnostics) {
     std::string headline;
     for (const auto& diagnostic : diagnostics_) {
         if (diagnostic.severity != common::config::Diagnostic::Severity::error) continue;
-        if (headline.empty()) headline = common::config::headline(diagnostic);
-        common::log::error("configuration invalid", {{"vassal", name_}, {"reason", common::config::headline(diagnostic)}});
+        if (!headline.empty())  // the machine reports the first one
+            common::log::error("invalid", {{"vassal", name_}, {"reason", common::config::headline(diagnostic)}});
+        else headline = common::config::headline(diagnostic);
     }
     push(supervise::ConfigInvalid{std::move(headline)});
 }
@@ -141,7 +142,7 @@ void VassalHost::request(supervise::Operation operation, const Actor& actor, Don
     const std::uint64_t ticket = ++last_ticket_;
     waiting_.emplace(ticket, std::move(done));
     const std::string who = actor.name.empty() ? std::to_string(actor.uid) : actor.name;
-    common::log::info("operator request", {{"vassal", name_}, {"operation", word}, {"uid", actor.uid}, {"pid", actor.pid}});
+    common::log::info("operator request", {{"vassal", name_}, {"operation", word}, {"user", who}, {"uid", actor.uid}, {"pid", actor.pid}});
     push(supervise::OperatorRequest{operation, ticket, {"operator " + who + ": " + std::string(word)}});
 }
 
@@ -262,8 +263,10 @@ VassalView VassalHost::view() const {
         view.retry_at_us = epoch_us() + left.count();
     }
     for (const auto& [generation, instance] : instances_) {
+        const bool is_starting = instance->state() == Instance::State::starting;
         view.instances.push_back({generation, instance->pid(), instance->bank(), role_of(*instance, view.status),
-                                  std::string(name_of(instance->state())), instance->step(), instance->started_us()});
+                                  std::string(name_of(instance->state())), is_starting ? instance->step() : "",
+                                  instance->started_us()});
     }
     view.diagnostics = diagnostics_;
     const Instance* active = find(view.status.active);

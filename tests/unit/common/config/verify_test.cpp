@@ -235,6 +235,18 @@ TEST(Identity, a_tenant_gets_only_groups_that_the_tenant_has) {
     EXPECT_TRUE(own.identity) << own.error;
 }
 
+TEST(Identity, a_tenant_cannot_give_the_socket_away) {
+    const passwd nobody = *::getpwnam("nobody");
+    const Ownership tenant{.file_uid = nobody.pw_uid, .file_gid = nobody.pw_gid, .process_uid = 0};
+    EXPECT_NE(resolve("app: x\nsocket: {owner: root}\n", tenant).error.find("belongs to the file's owner, not to 'root'"),
+              std::string::npos);
+    EXPECT_NE(resolve("app: x\nsocket: {group: root}\n", tenant).error.find("is not a member of the group 'root'"),
+              std::string::npos);
+    EXPECT_EQ(resolve("app: x\nsocket: {owner: nobody, group: nogroup}\n", tenant).error, "");
+    EXPECT_EQ(resolve("app: x\n", tenant, "socket: {owner: root, group: root}\n").error, "") << "root may, for all";
+    EXPECT_EQ(resolve("app: x\nsocket: {owner: nobody}\n", roots_file).error, "");
+}
+
 TEST(Identity, a_tenant_without_an_entry_has_the_ids_of_the_file) {
     const Ownership tenant{.file_uid = unknown_uid, .file_gid = 0, .process_uid = 0};
     const auto resolved = resolve("app: x\n", tenant);

@@ -1,10 +1,11 @@
 # room(DIR [USES DIR...] [THIRD_PARTY NAME...]): the static library of all .cpp files of that folder (not below it).
-# program(NAME DIR [USES DIR...] [THIRD_PARTY NAME...]): an executable of the .cpp files of that folder.
+# program(NAME DIR [USES DIR...] [THIRD_PARTY NAME...]): an executable of that folder's main.cpp; its other .cpp files are
+# a library of the room's name, so that tests can link it.
 
 add_library(own_code INTERFACE)
 target_include_directories(own_code INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(own_code INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Werror
-  -Wno-restrict  # g++ 12 at -O3 reports it falsely for "text" + std::string (GCC bug 105651)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 at -O3 reports it falsely for "text" + std::string (GCC bug 105651)
   -fno-omit-frame-pointer $<$<CONFIG:Release>:-g1>)
 target_compile_definitions(own_code INTERFACE EMPEROR_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)
 if(EMPEROR_SANITIZE)
@@ -48,11 +49,15 @@ endfunction()
 
 function(program name dir)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${dir}/*.cpp)
-  if(NOT sources)
-    file(WRITE ${CMAKE_BINARY_DIR}/empty_main.cpp "int main() { return 1; }\n")
-    set(sources ${CMAKE_BINARY_DIR}/empty_main.cpp)
-  endif()
-  add_executable(${name} ${sources})
+  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${dir}/main.cpp)
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/${dir}/main.cpp)
   target_link_libraries(${name} PRIVATE own_code)
   link_room(${name} PRIVATE ${ARGN})
+  if(sources)
+    room_name(${dir} library)
+    add_library(${library} STATIC ${sources})
+    target_link_libraries(${library} PUBLIC own_code)
+    link_room(${library} PUBLIC ${ARGN})
+    target_link_libraries(${name} PRIVATE ${library})
+  endif()
 endfunction()

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/fleet/record.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace emperor::fleet {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+DeploymentPtr deployment() {
+    auto decoded = common::config::decode({"/etc/apps.d/shop.yaml", "app: shop:app\nworkers: 3\ntimeouts: {drain: 7s}\n"},
+                                          std::nullopt, {"shop", "/run/emperor/sockets", nullptr});
+    auto made = std::make_shared<Deployment>();
+    made->file = "/etc/apps.d/shop.yaml";
+    made->stamp = {11, 12, 13, 14, 15};
+    made->identity = {1001, 1002, {1002, 33}, "shop", "/home/shop"};
+    made->effective = std::make_shared<const common::config::Effective>(std::move(*decoded.effective));
+    made->spec = make_spec(made->effective->config);
+    return made;
+}
+
+class RecordTest : public ::testing::Test {
+protected:
+    ~RecordTest() override { fs::remove_all(place_); }
+
+    static std::string make_place() {
+        std::string pattern = (fs::temp_directory_path() / "record-XXXXXX").string();
+        return ::mkdtemp(pattern.data());
+    }
+    void write(const std::string& text) {
+        fs::create_directory(directory_);
+        std::ofstream(directory_ + "/record.json") << text;
+    }
+    std::string problem() {
+        const auto read = read_record(directory_);
+        return read ? "" : read.error().message();
+    }
+
+    const std::string place_ = make_place();
+    const std::string directory_ = place_ + "/shop";
+};
+
+TEST_F(RecordTest, what_was_written_is_read_back) {
+    const RecordedInstance old{1, 4711, 99, 0, "draining", 1'700'000'000'000'000, deployment(), {5}};
+    const RecordedInstance active{2, 4712, 100, 1, "serving", 1'700'000'001'000'000, deployment(), {5, 6}};
+    ASSERT_TRUE(write_record(directory_, {old, active}));
+
+    const auto read = read_record(directory_);
+    ASSERT_TRUE(read) << read.error().message();
+    ASSERT_EQ(read->size(), 2u);
+    const RecordedInstance& second = read->back();
+    EXPECT_EQ(read->front().pid, 4711);
+    EXPECT_EQ(second.generation, 2u);
+    EXPECT_EQ(second.pid, 4712);
+    EXPECT_EQ(second.start_ticks, 100u);
+    EXPECT_EQ(second.bank, 1);
+    EXPECT_EQ(second.state, "serving");
+    EXPECT_EQ(second.started_us, 1'700'000'001'000'000);
+    EXPECT_EQ(second.socket_inodes, (std::vector<std::uint64_t>{5, 6}));
+    EXPECT_EQ(second.deployment->file, active.deployment->file);
+    EXPECT_EQ(second.deployment->stamp, active.deployment->stamp);
+    EXPECT_EQ(second.deployment->identity, active.deployment->identity);
+    EXPECT_EQ(*second.deployment->effective->values, *active.deployment->effective->values);
+    EXPECT_EQ(second.deployment->spec->drain_timeout, std::chrono::seconds(7));
+    EXPECT_NE(second.deployment->spec->id, active.deployment->spec->id);
+}
+
+TEST_F(RecordTest, only_the_emperor_may_read_it) {
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {}}}));
+    struct stat file {}, directory {};
+    ASSERT_EQ(::stat((directory_ + "/record.json").c_str(), &file), 0);
+    ASSERT_EQ(::stat(directory_.c_str(), &directory), 0);
+    EXPECT_EQ(file.st_mode & 07777, 0600u);
+    EXPECT_EQ(directory.st_mode & 07777, 0700u);
+    EXPECT_FALSE(fs::exists(directory_ + "/record.json.new"));
+}
+
+TEST_F(RecordTest, nothing_to_record_removes_the_file) {
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {}}}));
+    ASSERT_TRUE(write_record(directory_, {}));
+    EXPECT_FALSE(fs::exists(directory_ + "/record.json"));
+    const auto read = read_record(directory_);
+    ASSERT_TRUE(read);
+    EXPECT_TRUE(read->empty());
+}
+
+TEST_F(RecordTest, what_is_not_understood_is_an_error_that_names_the_file) {
+    for (const char* text : {"", "{", "[]", "{}", R"({"version": 1})", R"({"version": "1", "instances": []})",
+                             R"({"version": 1, "instances": [{}]})", R"({"version": 1, "instances": [7]})"}) {
+        write(text);
+        EXPECT_THAT(problem(), HasSubstr(directory_ + "/record.json")) << text;
+    }
+    write(R"({"version": 2, "instances": []})");
+    EXPECT_THAT(problem(), HasSubstr("of another version"));
+    write(std::string((4u << 20) + 1, ' '));
+    EXPECT_THAT(problem(), HasSubstr("not a record"));
+}
+
+TEST_F(RecordTest, a_truncated_record_is_an_error_at_every_byte) {
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {5}}}));
+    std::ifstream in(directory_ + "/record.json");
+    const std::string whole{std::istreambuf_iterator<char>(in), {}};
+    for (std::size_t size = 0; size < whole.size(); size += 7) {
+        write(whole.substr(0, size));
+        EXPECT_NE(problem(), "") << size;
+    }
+}
+
+TEST_F(RecordTest, held_outlives_the_record) {
+    EXPECT_FALSE(is_held(directory_));
+    ASSERT_TRUE(set_held(directory_, true));
+    ASSERT_TRUE(set_held(directory_, true));
+    EXPECT_TRUE(is_held(directory_));
+    remove_record(directory_);
+    EXPECT_TRUE(is_held(directory_));
+    ASSERT_TRUE(set_held(directory_, false));
+    ASSERT_TRUE(set_held(directory_, false));
+    EXPECT_FALSE(is_held(directory_));
+}
+
+TEST_F(RecordTest, removing_leaves_nothing) {
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {}}}));
+    std::ofstream(directory_ + "/rendezvous-1.sock") << "";
+    std::ofstream(directory_ + "/record.json.new") << "";
+    remove_record(directory_);
+    EXPECT_FALSE(fs::exists(directory_));
+    remove_record(directory_);  // a second time: nothing to do
+}
+
+}  // namespace
+}  // namespace emperor::fleet

@@ -23,6 +23,8 @@ template <class... Ts>
 struct overloaded : Ts... {
     using Ts::operator()...;
 };
+template <class... Ts>
+overloaded(Ts...) -> overloaded<Ts...>;  // clang 14 cannot deduce an aggregate by itself
 
 std::string head(const std::string& text, std::size_t limit) { return text.substr(0, limit); }
 std::string tail(const std::string& text, std::size_t limit) {
@@ -252,6 +254,9 @@ std::string encode(const MasterMessage& message) {
                                [](const Promoted&) {
                                    return json{{"type", "promoted"}};
                                },
+                               [](const Draining&) {
+                                   return json{{"type", "draining"}};
+                               },
                                [](const WorkerStarted& m) {
                                    return json{{"type", "worker_started"}, {"worker", m.worker}, {"pid", m.pid}};
                                },
@@ -368,6 +373,7 @@ Result<MasterMessage> decode_master_message(std::string_view payload) {
         return reader.done<MasterMessage>(std::move(m));
     }
     if (type == "promoted") return MasterMessage(Promoted{});
+    if (type == "draining") return MasterMessage(Draining{});
     if (type == "stopping") {
         Stopping m;
         reader.text("reason", m.reason);

@@ -5,7 +5,7 @@
 //   emperor → master                         master → emperor
 //   start (config; fds)                      hello, step*, ready | failed
 //   promote                                  promoted
-//   stop (graceful | fast)                   worker_*, stopping, then EOF by exiting
+//   stop (graceful | fast)                   worker_*, stopping, draining, then EOF by exiting
 //   reopen_logs                              -
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
 //
@@ -80,6 +80,8 @@ struct Failed {
     std::string detail;
 };
 struct Promoted {};
+// After a graceful Stop: no worker accepts any more; what arrives from now on is the next generation's.
+struct Draining {};
 struct WorkerStarted {  // serving-time replacement, not the first ones
     int worker = 0;     // 1..N
     std::int32_t pid = 0;
@@ -113,7 +115,7 @@ struct Snapshot {
     std::vector<std::string> listeners;
 };
 
-using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, WorkerStarted, WorkerExited, ServingChanged,
+using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
                                    Stopping, Snapshot>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);

@@ -25,7 +25,7 @@ Fleet::Fleet(boost::asio::io_context& io, FleetOptions options)
 Fleet::~Fleet() { *alive_ = false; }
 
 void Fleet::start() {
-    if (!process::Reaper::become_subreaper()) log::warn("not a child subreaper: orphans are left to init");
+    if (!process::Reaper::become_subreaper()) log::warn("not a child subreaper", {{"reason", "orphans are left to init"}});
     for (auto& record : find_adoptable(options_)) {
         adoptions_.push_back(std::make_unique<Adoption>(io_, options_, std::move(record), [this, alive = alive_](AdoptionResult result) {
             if (*alive) adopted(std::move(result));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a host carries out what its machine decided.
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "common/log/log.h"
 #include "emperor/fleet/record.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::size_t max_history = 100;
 constexpr std::size_t last_log_lines = 20;
+constexpr auto handover_patience = std::chrono::seconds(1);
 
 // The word for logs and history, and how loud it is.
 struct ReportStyle {
@@ -157,10 +160,31 @@ void VassalHost::report(const Report& what) {
 void VassalHost::finish(const supervise::OperationDone& done) {
     const auto found = waiting_.find(done.ticket);
     if (found == waiting_.end()) return;
+    if (done.ok && is_handing_over()) {
+        handing_over_.push_back(std::move(found->second));
+        waiting_.erase(found);
+        return handover_timer_.arm_after(handover_patience, [this] { answer_now(); });
+    }
     Outcome outcome{done.ok, done.failure, {}};
     if (!done.ok && board_) outcome.last_log = common::scoreboard::read_log(board_.board(), last_log_lines);
     boost::asio::post(io_, [callback = std::move(found->second), outcome = std::move(outcome)] { callback(outcome); });
     waiting_.erase(found);
+}
+
+bool VassalHost::is_handing_over() const {
+    return std::ranges::any_of(instances_, [](const auto& item) {
+        return item.second->state() == Instance::State::draining && item.second->is_accepting();
+    });
+}
+
+void VassalHost::answer_when_handed_over() {
+    if (!is_handing_over()) answer_now();
+}
+
+void VassalHost::answer_now() {
+    handover_timer_.disarm();
+    for (Done& callback : std::exchange(handing_over_, {}))
+        boost::asio::post(io_, [done = std::move(callback)] { done(Outcome{true, {}, {}}); });
 }
 
 void VassalHost::write_record() const {

@@ -75,6 +75,8 @@ public:
     [[nodiscard]] State state() const noexcept { return state_; }
     void set_state(State state) noexcept { state_ = state; }
     [[nodiscard]] const std::string& step() const noexcept { return step_; }
+    [[nodiscard]] bool is_accepting() const noexcept { return is_accepting_; }
+    void has_stopped_accepting() noexcept { is_accepting_ = false; }
 
     void send(const common::link::EmperorMessage& message);  // a failure is logged; the deadline then decides
     void signal(int number) noexcept { child_.signal(number); }
@@ -94,6 +96,7 @@ private:
     std::int64_t started_us_;
     State state_ = State::spawning;
     std::string step_;
+    bool is_accepting_ = true;  // as far as we know: from promotion until the master says otherwise
     int bad_messages_ = 0;
     std::uint64_t start_ticks_;
     process::Timer timer_;

@@ -17,10 +17,11 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       // The name and the process seed the jitter: vassals that crash together do not come back together.
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
-      pool_(name_, options.sockets_directory()), timer_(io), shown_since_us_(epoch_us()),
+      pool_(name_, options.sockets_directory()), timer_(io), handover_timer_(io), shown_since_us_(epoch_us()),
       was_held_(is_held(options.directory_of(name_))) {}
 
 VassalHost::~VassalHost() {
+    answer_now();
     if (!is_left_) remove_record(options_.directory_of(name_));
 }
 
@@ -181,6 +182,7 @@ void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common:
     context_.process_started(parts.process.pid);
     auto instance = std::make_unique<Instance>(io_, *this, std::move(parts));
     instance->set_state(is_draining ? Instance::State::draining : Instance::State::serving);
+    if (is_draining) instance->has_stopped_accepting();
     instances_.emplace(event.generation, std::move(instance));
     common::log::info("adopted", {{"vassal", name_}, {"generation", event.generation}, {"pid", event.pid}});
     push(event);
@@ -205,6 +207,9 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         instance.set_state(Instance::State::serving);
         push(supervise::InstancePromoted{generation});
         write_record();
+    } else if (std::get_if<link::Draining>(&message)) {
+        instance.has_stopped_accepting();
+        answer_when_handed_over();
     } else if (const auto* serving = std::get_if<link::ServingChanged>(&message)) {
         push(supervise::InstanceServing{generation, serving->is_serving, serving->reason});
     } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
@@ -236,6 +241,8 @@ void VassalHost::on_exit(Instance& instance, const common::ExitStatus& status) {
                                                          : instance.launch()->deployment->spec->drain_timeout;
     context_.process_ended(instance.pid(), instance.is_child(), common::Clock::now() + drain);
     ::unlink(rendezvous_path(options_, name_, generation).c_str());
+    instance.has_stopped_accepting();
+    answer_when_handed_over();
     push(supervise::InstanceExited{generation, status});
     write_record();
 }

@@ -95,6 +95,11 @@ private:
     void report(const supervise::Report& report);
     void remember(std::string event, supervise::Generation generation, std::string text);
     void finish(const supervise::OperationDone& done);
+    // After a rollout the old generation may accept for another moment: whoever asked for the new one is answered when
+    // only the new one does, or a second later at most.
+    [[nodiscard]] bool is_handing_over() const;
+    void answer_when_handed_over();
+    void answer_now();
     void arm_own(common::TimePoint deadline);
 
     [[nodiscard]] LaunchPtr launch_of(std::uint64_t spec) const;
@@ -125,6 +130,8 @@ private:
 
     std::uint64_t last_ticket_ = 0;
     std::map<std::uint64_t, Done> waiting_;
+    std::vector<Done> handing_over_;       // succeeded, to be answered
+    process::Timer handover_timer_;
     std::deque<HistoryEntry> history_;
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;

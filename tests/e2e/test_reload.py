@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+from harness import processes
 from harness.load import Load
 from harness.waiting import wait_until
 
@@ -158,3 +159,14 @@ def test_a_lone_client_is_not_left_waiting_by_a_reload(emperor, measured):
             wait_until(lambda: load.count > before + 20, 10, "answers after the reload")
     measured(load.summary())
     assert load.failed == 0 and load.slowest < 1.0, load.summary()
+
+
+def test_after_a_reload_only_the_new_generation_answers(emperor):
+    """`emperorctl reload shop && curl …` must not reach the old code."""
+    emperor.write("probe", workers=2)
+    emperor.wait_serving("probe")
+    for _ in range(20):
+        old = {str(pid) for pid in processes.children_of(emperor.master_pid("probe"))}
+        assert emperor.ctl("reload", "probe").returncode == 0
+        answered = {emperor.get("probe", "/pid").text for _ in range(4)}
+        assert not answered & old, "the old generation accepted after the reload was reported"

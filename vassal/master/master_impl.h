@@ -38,6 +38,7 @@ struct Seat {  // one worker slot's process and timer
     bool is_taken = false;         // from the Fork command to the exit
     bool is_waiting_for_mold = false;
     bool kill_when_known = false;
+    bool has_stopped_accepting = false;
     ChildEnds ends;                // while it waits for the mold
     boost::asio::steady_timer timer;
 };
@@ -102,6 +103,7 @@ private:
     void watch_requests(std::uint64_t at_us);
     void look_at_requests_now();
     void poke_workers();
+    void report_draining();
     void log_detail(int worker, std::string_view detail);
     bool tell(int slot, const link::MasterOrder& order);
     [[nodiscard]] common::scoreboard::WorkerSlot& board_slot(int slot);
@@ -134,6 +136,7 @@ private:
     boost::asio::signal_set signals_;
     int stop_signals_ = 0;
     bool is_stopping_ = false;
+    bool is_draining_reported_ = false;
     std::deque<Outcome> outcomes_;
 
     std::unique_ptr<ChannelEnd> emperor_;

@@ -87,6 +87,7 @@ void Master::Impl::execute(const Fork& command) {
     Seat& taken = seat(slot);
     taken.is_taken = true;
     taken.kill_when_known = false;
+    taken.has_stopped_accepting = false;
     auto ends = open_process(
         taken.process, slot, [this, slot](common::link::Packet& packet) { on_worker_packet(slot, packet); },
         [this, slot] { on_worker_link_closed(slot); });
@@ -178,6 +179,10 @@ void Master::Impl::on_worker_packet(int slot, common::link::Packet& packet) {
         return worker_known(slot, started->pid, std::move(packet.fds.front()));
     }
     if (std::holds_alternative<link::Ready>(*message)) return post(WorkerReady{slot});
+    if (std::holds_alternative<link::Draining>(*message)) {
+        seat(slot).has_stopped_accepting = true;
+        return report_draining();
+    }
     if (auto* failed = std::get_if<link::Failed>(&*message)) {
         // When a start has failed already, the others have the same story to tell.
         if (pool_->state() != PoolState::stopping) log_detail(slot, failed->detail);
@@ -235,6 +240,17 @@ void Master::Impl::worker_gone(int slot, const ExitStatus& status) {
     // Its requests ended with it; nobody else writes these slots now.
     for (std::size_t i = 0; i < threads; ++i) board.thread[i].request_started_us.store(0);
     post(WorkerExited{slot, status});
+    report_draining();
+}
+
+// Said once, when the last worker has let go of the listeners or is gone.
+void Master::Impl::report_draining() {
+    if (!is_stopping_ || is_draining_reported_) return;
+    const bool is_accepting = std::ranges::any_of(
+        seats_, [](const Seat& each) { return each.is_taken && !each.has_stopped_accepting; });
+    if (is_accepting) return;
+    is_draining_reported_ = true;
+    report(common::link::Draining{});
 }
 
 void Master::Impl::could_not_fork(int slot, const StartFailure& failure) {

@@ -42,6 +42,7 @@ TEST_F(Shop, starts_promotes_serves_and_drains) {
 
     send(Stop{true, "removed"});
     EXPECT_EQ(expect<Stopping>().reason, "removed");
+    expect<Draining>();
     EXPECT_TRUE(expect<WorkerExited>().expected);
     EXPECT_TRUE(expect<WorkerExited>().expected);
     EXPECT_EQ(exit_code(), 0);

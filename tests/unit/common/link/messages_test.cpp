@@ -52,6 +52,7 @@ TEST(Messages, every_word_of_a_master_survives_the_way) {
     EXPECT_EQ(there_and_back(Step{"import"}).name, "import");
     EXPECT_EQ(there_and_back(Ready{1234}).startup_ms, 1234);
     there_and_back(Promoted{});
+    there_and_back(Draining{});
     EXPECT_EQ(there_and_back(Stopping{"SIGTERM"}).reason, "SIGTERM");
     EXPECT_EQ(there_and_back(WorkerStarted{2, 43}).pid, 43);
     const auto failed = there_and_back(Failed{"import", "NameError: x", "Traceback\n"});

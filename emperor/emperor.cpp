@@ -69,8 +69,8 @@ int Emperor::run() {
     wait_for_signal();
     log::info("emperor started", {{"version", EMPEROR_VERSION}, {"pid", ::getpid()}, {"runtime_dir", runtime_dir_.path()}});
     if (!runtime_dir_.is_reachable_by_web_server())
-        log::warn("runtime directory cannot be entered by www-data: a web server will not reach the default sockets",
-                  {{"runtime_dir", runtime_dir_.path()}});
+        log::warn("runtime directory closed to the web server",
+                  {{"runtime_dir", runtime_dir_.path()}, {"reason", "www-data may not enter it, or a directory above it"}});
     fleet_.start();
     io_.run();
     control_.reset();

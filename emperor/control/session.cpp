@@ -35,7 +35,7 @@ void Session::start(std::function<void()> on_end) {
         socket_.get_executor(), [self = shared_from_this()] { return self->read_lines(); },
         [self = shared_from_this()](const std::exception_ptr& error) {
             if (!error) return;
-            common::log::error("control_session_failed", {{"uid", self->peer_.uid}});
+            common::log::error("control session failed", {{"uid", self->peer_.uid}});
             self->close();
         });
 }
@@ -110,7 +110,7 @@ void Session::send(std::string line) {
     if (is_closed_) return;
     // One answer may be larger than the bound; what may not grow is a heap of them that nobody reads.
     if (!output_.empty() && output_size_ + line.size() > limits_.output_size) {
-        common::log::warn("control_client_dropped", {{"uid", peer_.uid}, {"pid", peer_.pid}, {"reason", "does not read"}});
+        common::log::warn("control client dropped", {{"uid", peer_.uid}, {"pid", peer_.pid}, {"reason", "does not read"}});
         // Not now: the caller may be one of the subscriptions that close() destroys.
         has_input_ended_ = true;
         asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });

@@ -54,7 +54,7 @@ struct Acceptor::State : std::enable_shared_from_this<Acceptor::State> {
     }
 
     void rest(int number) {
-        common::log::warn("accept_failed", {{"error", std::error_code(number, std::system_category()).message()}});
+        common::log::warn("accept failed", {{"reason", std::error_code(number, std::system_category()).message()}});
         pause.expires_after(std::chrono::seconds(1));
         resume_after_pause();
     }

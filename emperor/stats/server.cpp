@@ -147,7 +147,7 @@ void Server::Impl::open_vassal(const std::string& name) {
         vassal_endpoints_.emplace(name, std::move(*endpoint));
         refused_.erase(name);
     } else if (refused_.insert(name).second) {
-        common::log::warn("stats_socket_failed", {{"vassal", name}, {"error", endpoint.error().message()}});
+        common::log::warn("stats socket failed", {{"vassal", name}, {"reason", endpoint.error().message()}});
     }
 }
 
@@ -163,7 +163,7 @@ void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal)
         [self = shared_from_this(), client](const std::exception_ptr& error) {
             client->close();
             self->clients_.erase(client.get());
-            if (error) common::log::error("stats_client_failed");
+            if (error) common::log::error("stats client failed");
         });
 }
 

@@ -40,7 +40,7 @@ public:
         if (set_.fd() >= 0)
             events_.assign(set_.fd());
         else
-            common::log::warn("watch_polls", {{"reason", set_.why_not()}});
+            common::log::warn("watching by polling", {{"reason", set_.why_not()}});
         static_cast<void>(set_.refresh());  // the caller scans after this
         tell_missing();
         wait_for_events();
@@ -129,10 +129,10 @@ private:
         if (set_.fd() >= 0)
             for (const std::string& path : now)
                 if (std::find(told_.begin(), told_.end(), path) == told_.end())
-                    common::log::warn("directory_missing", {{"directory", path}});
+                    common::log::warn("directory missing", {{"directory", path}});
         for (const std::string& path : told_)
             if (std::find(now.begin(), now.end(), path) == now.end())
-                common::log::info("directory_watched", {{"directory", path}});
+                common::log::info("directory watched", {{"directory", path}});
         told_ = std::move(now);
     }
 

@@ -244,10 +244,15 @@ std::string render_show(const Json& app, const Style& style, std::int64_t now_us
         page += heading("workers", style) + worker_table(workers, style);
     if (const Json& history = part_at(app, "history"); !history.empty()) {
         page += heading("history", style);
-        for (std::size_t at = history.size() > 10 ? history.size() - 10 : 0; at < history.size(); ++at)
-            page += "  " + time_text(number_at(history[at], "time_us")) + "  generation " +
-                    std::to_string(number_at(history[at], "generation")) + "  " + text_at(history[at], "event") + "  " +
-                    harmless(text_at(history[at], "text")) + "\n";
+        Table table({"  TIME", "GEN", "EVENT", "CAUSE"});
+        for (std::size_t at = history.size() > 10 ? history.size() - 10 : 0; at < history.size(); ++at) {
+            const std::int64_t generation = number_at(history[at], "generation");
+            table.add({{"  " + time_text(number_at(history[at], "time_us")), Color::none},
+                       {generation > 0 ? std::to_string(generation) : "-", Color::none},  // about the file: none
+                       {text_at(history[at], "event"), Color::none},
+                       {harmless(text_at(history[at], "text")), Color::none}});
+        }
+        page += table.text({.is_colored = style.is_colored, .width = 0});  // a page has room for whole causes
     }
     if (const Json& log = part_at(app, "log"); !log.empty()) {
         page += heading("last log lines", style);

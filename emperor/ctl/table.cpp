@@ -10,6 +10,8 @@ namespace emperor::ctl {
 namespace {
 
 constexpr std::size_t gap = 2;
+constexpr std::size_t enough_for_a_sentence = 40;
+constexpr std::size_t indent = 4;  // of a last cell on a line of its own
 
 std::string line_of(const std::vector<Cell>& cells, const std::vector<std::size_t>& widths, const Style& style) {
     std::string line;
@@ -28,6 +30,20 @@ std::string line_of(const std::vector<Cell>& cells, const std::vector<std::size_
         blanks += widths[at] - std::min(widths[at], width) + gap;
     }
     return line + "\n";
+}
+
+// Whether the last column stands below the rows: its longest cell would lose much beside them.
+bool is_last_below(const std::vector<std::size_t>& widths, const Style& style) {
+    if (style.width == 0 || widths.size() < 2) return false;
+    std::size_t room = style.width;
+    for (std::size_t at = 0; at + 1 < widths.size(); ++at) room -= std::min(room, widths[at] + gap);
+    return room < std::min(widths.back(), enough_for_a_sentence);
+}
+
+std::string line_below(const Cell& cell, const Style& style) {
+    if (cell.text.empty()) return "";
+    const std::string text = cut(cell.text, style.width > indent ? style.width - indent : 0);
+    return std::string(indent, ' ') + paint(text, cell.color, style.is_colored) + "\n";
 }
 
 }  // namespace
@@ -49,8 +65,15 @@ std::string Table::text(const Style& style) const {
         for (std::size_t at = 0; at < row.size(); ++at) widths[at] = std::max(widths[at], display_width(row[at].text));
     std::vector<Cell> header;
     for (const std::string& name : headers_) header.push_back({name, Color::bold});
+    const bool is_below = is_last_below(widths, style);
+    if (is_below) header.pop_back();
     std::string text = line_of(header, widths, style);
-    for (const auto& row : rows_) text += line_of(row, widths, style);
+    for (auto row : rows_) {
+        const Cell last = row.back();
+        if (is_below) row.pop_back();
+        text += line_of(row, widths, style);
+        if (is_below) text += line_below(last, style);
+    }
     return text;
 }
 

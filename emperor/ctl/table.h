@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of text: columns as wide as their widest cell, by display width; the last column is cut to the terminal. Pure.
+// A table of text: columns as wide as their widest cell, by display width. The last column is the one with sentences: it
+// is cut to the terminal, and where too little room is left for it, each of its cells gets a line of its own below the
+// row. Pure.
 #pragma once
 
 #include <cstddef>

@@ -73,6 +73,22 @@ TEST(StatusTable, columns_line_up_and_the_last_one_is_cut_to_the_terminal) {
     for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 80u) << line;
 }
 
+TEST(StatusTable, a_note_without_room_beside_its_row_stands_below_it) {
+    Json crm = app("crm", "backoff");
+    crm["reason"] = "ModuleNotFoundError: No module named 'crm_of_the_whole_company_and_its_friends'";
+    const Json apps = {app("shop", "running"), crm};
+    EXPECT_EQ(render_status(apps, false, {.is_colored = false, .width = 80}, now_us),
+              "APP   STATE    GEN  WORKERS     REQUESTS  RESTARTS  UPTIME\n"
+              "shop  running  3    3/4 1 busy  12        0         1m05s\n"
+              "crm   backoff  3    3/4 1 busy  12        0         -\n"
+              "    ModuleNotFoundError: No module named 'crm_of_the_whole_company_and_its_fr...\n");
+    // With room it is cut at the edge, and a short one stays where it is.
+    EXPECT_NE(render_status(apps, false, {.is_colored = false, .width = 110}, now_us).find("-       ModuleNot"), std::string::npos);
+    crm["reason"] = "soon";
+    EXPECT_NE(render_status({app("shop", "running"), crm}, false, {.is_colored = false, .width = 80}, now_us).find("-       soon\n"),
+              std::string::npos);
+}
+
 TEST(StatusTable, colours_do_not_move_the_columns) {
     const Json apps = {app("shop", "running")};
     std::string colored = render_status(apps, false, {.is_colored = true, .width = 0}, now_us);
@@ -94,6 +110,16 @@ TEST(StatusTable, an_answer_of_another_version_is_shown_as_far_as_it_goes) {
     EXPECT_NO_THROW({ (void)render_status(Json::array({Json::object(), {{"name", 5}, {"workers", "x"}}}), true, {}, now_us); });
     EXPECT_NO_THROW({ (void)render_show({{"name", nullptr}, {"history", {1, 2}}}, {}, now_us); });
     EXPECT_EQ(render_status(Json::array(), false, {}, now_us), "no apps\n");
+}
+
+TEST(Page, history_shows_whole_causes_and_no_generation_where_there_is_none) {
+    Json shop = app("shop", "running");
+    const std::string cause(100, 'x');
+    shop["history"] = {{{"time_us", 0}, {"generation", 2}, {"event", "reloaded"}, {"text", cause}},
+                       {{"time_us", 0}, {"generation", 0}, {"event", "recovered"}, {"text", "the file is valid again"}}};
+    const std::string page = render_show(shop, {.is_colored = false, .width = 80}, now_us);
+    EXPECT_NE(page.find("  2    reloaded   " + cause + "\n"), std::string::npos) << page;
+    EXPECT_NE(page.find("  -    recovered  the file is valid again\n"), std::string::npos) << page;
 }
 
 TEST(Failure, shows_step_reason_traceback_and_last_lines) {

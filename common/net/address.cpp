@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/net/address.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -21,12 +24,25 @@ Error bad(std::string_view text, std::string_view why) {
     return failure("address '" + std::string(text) + "': " + std::string(why));
 }
 
+// With or without a zone: fe80::1%eth0.
+bool is_ipv6_literal(std::string_view host) {
+    const auto percent = host.find('%');
+    in6_addr parsed{};
+    if (::inet_pton(AF_INET6, std::string(host.substr(0, percent)).c_str(), &parsed) != 1) return false;
+    if (percent == std::string_view::npos) return true;
+    const std::string_view zone = host.substr(percent + 1);
+    return !zone.empty() && std::all_of(zone.begin(), zone.end(), [](unsigned char c) {
+        return c > ' ' && c < 0x7f && c != '/' && c != '%';
+    });
+}
+
 Result<Address> parse_tcp(std::string_view text) {
     std::string_view host, port;
     if (text.starts_with('[')) {
         const auto close = text.find(']');
         if (close == std::string_view::npos) return bad(text, "missing ']'");
         host = text.substr(1, close - 1);
+        if (!is_ipv6_literal(host)) return bad(text, "expected an IPv6 address between '[' and ']'");
         if (text.substr(close + 1, 1) != ":") return bad(text, "expected ':PORT' after ']'");
         port = text.substr(close + 2);
     } else {

@@ -50,7 +50,10 @@ INSTANTIATE_TEST_SUITE_P(
                     BadAddress{"http:127.0.0.1:65536", "0 to 65535"}, BadAddress{"http:127.0.0.1:", "0 to 65535"},
                     BadAddress{"http:127.0.0.1:80x", "0 to 65535"}, BadAddress{"http:127.0.0.1:-1", "0 to 65535"},
                     BadAddress{"http:::1:80", "in brackets"}, BadAddress{"http:[::1:80", "missing ']'"},
-                    BadAddress{"http:[::1]80", "':PORT' after ']'"}, BadAddress{"uwsgi:run/app.sock:1", "must start with '/'"},
+                    BadAddress{"http:[::1]80", "':PORT' after ']'"}, BadAddress{"http:[/run/x]:80", "IPv6 address"},
+                    BadAddress{"http:[@x]:80", "IPv6 address"}, BadAddress{"http:[]:80", "IPv6 address"},
+                    BadAddress{"http:[localhost]:80", "IPv6 address"}, BadAddress{"http:[::1%]:80", "IPv6 address"},
+                    BadAddress{"http:[::1%/x]:80", "IPv6 address"}, BadAddress{"uwsgi:run/app.sock:1", "must start with '/'"},
                     BadAddress{"uwsgi:@", "needs a name"}));
 
 TEST(Address, a_nul_byte_in_a_path_is_refused) {

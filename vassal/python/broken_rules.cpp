@@ -59,4 +59,10 @@ std::string body_too_long(const std::string& app, std::int64_t declared) {
     return text.append(std::to_string(declared)).append("), it was cut there");
 }
 
+std::string body_too_short(const std::string& app, std::int64_t declared, std::uint64_t sent) {
+    std::string text = rule("the body from ").append(app).append(" is shorter than its Content-Length (");
+    text.append(std::to_string(declared)).append("), it has ").append(std::to_string(sent)).append(" bytes");
+    return text.append("; the connection ends, so that the client can tell");
+}
+
 }  // namespace vassal::python

@@ -16,5 +16,6 @@ namespace vassal::python {
 [[nodiscard]] std::string item_not_bytes(const std::string& app, PyObject* result, Py_ssize_t index, PyObject* item);
 [[nodiscard]] std::string block_not_bytes(const std::string& app, PyObject* iterator, PyObject* block);
 [[nodiscard]] std::string body_too_long(const std::string& app, std::int64_t declared);
+[[nodiscard]] std::string body_too_short(const std::string& app, std::int64_t declared, std::uint64_t sent);
 
 }  // namespace vassal::python

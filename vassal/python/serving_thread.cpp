@@ -63,6 +63,7 @@ void ServingThread::serve(const app::Request& request, app::Response& response) 
             result.reset(PyObject_Vectorcall(callable_, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
         }
         const Outcome outcome = result ? deliver(result.get()) : Outcome::raised;
+        if (outcome == Outcome::done && start_response_.exchange().is_short()) note_short_body(request);
         if (outcome != Outcome::done || !broken_rule_.empty()) conclude(outcome, request, response);
         if (result && !PyList_CheckExact(result.get()) && !PyTuple_CheckExact(result.get())) {
             close(result.get(), request, response);
@@ -178,6 +179,12 @@ ServingThread::Outcome ServingThread::deliver_block(PyObject* block, PyObject* s
     }
     exchange.is_client_gone = exchange.response->write(chunk) == app::Sent::client_gone;
     return exchange.is_client_gone ? Outcome::client_gone : Outcome::done;
+}
+
+void ServingThread::note_short_body(const app::Request& request) {
+    if (request.method == "HEAD" || !broken_rule_.empty()) return;
+    const Exchange& exchange = start_response_.exchange();
+    broken_rule_ = body_too_short(options_.name, exchange.content_length, exchange.sent);
 }
 
 ServingThread::Outcome ServingThread::broken(std::string rule) {

@@ -42,6 +42,7 @@ private:
     [[nodiscard]] Outcome deliver_block(PyObject* block, PyObject* source);
     [[nodiscard]] Outcome finish(std::span<const std::string_view> chunks);
     [[nodiscard]] std::string_view count(PyObject* block);
+    void note_short_body(const app::Request& request);
     [[nodiscard]] Outcome broken(std::string rule);
 
     void conclude(Outcome outcome, const app::Request& request, app::Response& response);

@@ -43,6 +43,11 @@ bool take_status(Exchange& exchange, PyObject* status) {
     if (has_control(text)) {
         return refuse(PyExc_ValueError, "PEP 3333: status must not contain control characters, it is %.200R", status);
     }
+    if (text[0] == '1') {
+        // The client would wait for the final answer, and take the next one on the connection for it.
+        return refuse(PyExc_ValueError, "PEP 3333: status must be final (200 or more), it is %.200R", status);
+    }
+    exchange.is_bodiless = text.starts_with("204") || text.starts_with("304");
     exchange.response->start(text);
     return true;
 }

@@ -17,6 +17,7 @@ struct Exchange {
     app::Response* response = nullptr;  // null: no request runs
     PyObject* write = nullptr;          // borrowed, for start_response to return
     bool is_started = false;            // start_response succeeded
+    bool is_bodiless = false;           // by its status: 204 and 304 may declare a length and have no body
     bool is_client_gone = false;
     bool is_finished = false;          // the response is complete; what else the app says has no receiver
     std::int64_t content_length = -1;  // as the app declared it
@@ -27,6 +28,10 @@ struct Exchange {
         if (content_length < 0) return bytes;
         const auto declared = static_cast<std::uint64_t>(content_length);
         return bytes.substr(0, declared > sent ? declared - sent : 0);
+    }
+    // Finished with less than was declared. HEAD is for the caller to judge.
+    [[nodiscard]] bool is_short() const noexcept {
+        return content_length >= 0 && sent < static_cast<std::uint64_t>(content_length) && is_finished && !is_bodiless;
     }
 };
 

@@ -82,6 +82,41 @@ TEST(Serve, a_body_longer_than_its_content_length_is_cut_and_logged) {
     }
 }
 
+TEST(Serve, a_body_shorter_than_its_content_length_is_logged) {
+    for (const char* body : {"[b'ab', b'c']", "iter([b'ab', b'c'])", "[]", "iter([])",
+                             "environ['wsgi.file_wrapper'](__import__('io').BytesIO(b'abc'))"}) {
+        App app(
+            "def application(environ, start_response):\n"
+            "    start_response('200 OK', [('Content-Length', '10')])\n    return " +
+            std::string(body) + "\n");
+        Served served = app.serve();
+        EXPECT_THAT(served.log, HasSubstr("shorter than its Content-Length (")) << body;
+        EXPECT_EQ(served.response.exceptions, 1) << body;
+    }
+}
+
+TEST(Serve, a_length_without_a_body_is_right_where_there_is_none) {
+    for (const char* status : {"204 No Content", "304 Not Modified"}) {
+        App app("def application(environ, start_response):\n    start_response('" + std::string(status) +
+                "', [('Content-Length', '10')])\n    return []\n");
+        EXPECT_THAT(app.serve().log, IsEmpty()) << status;
+    }
+    App app(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Length', '10')])\n    return []\n");
+    EXPECT_THAT(app.serve({.method = "HEAD"}).log, IsEmpty());
+}
+
+TEST(Serve, a_client_that_left_is_no_short_body) {
+    App app(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Length', '10')])\n    yield b'a'\n    yield b'b'\n");
+    RecordingResponse response;
+    response.gone_after_writes = 0;
+    app.serve({}, response);
+    EXPECT_EQ(response.exceptions, 0);
+}
+
 TEST(Serve, an_endless_body_ends_at_its_content_length) {
     App app(
         "import itertools\ndef application(environ, start_response):\n"

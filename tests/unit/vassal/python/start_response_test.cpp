@@ -61,6 +61,18 @@ TEST(StartResponse, an_app_may_try_again_after_a_refused_call) {
     EXPECT_EQ(served.response.headers, (Params{{"B", "c"}}));
 }
 
+// As a final answer it would be taken for an interim one: the client goes on waiting, or reads the next answer as its
+// own.
+TEST(StartResponse, an_informational_status_is_refused) {
+    for (const char* status : {"100 Continue", "101 Switching Protocols", "103 Early Hints"}) {
+        App app("def application(environ, start_response):\n    start_response('" + std::string(status) +
+                "', [])\n    return [b'']\n");
+        Served served = app.serve();
+        EXPECT_EQ(served.response.status, "500 Internal Server Error") << status;
+        EXPECT_THAT(served.log, HasSubstr("status must be final (200 or more), it is '" + std::string(status)));
+    }
+}
+
 TEST(StartResponse, write_sends_blocks_ahead_of_the_body) {
     App app(
         "def application(environ, start_response):\n    write = start_response('200 OK', [])\n"

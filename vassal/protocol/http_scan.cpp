@@ -21,7 +21,8 @@ int check_line(std::string_view line, bool is_request_line) noexcept {
 // What has arrived of a line that is not complete.
 Decoded check_tail(std::string_view buffer, const HttpScan& scan, const Limits& limits) noexcept {
     const bool in_request_line = scan.lines == 0;
-    if (in_request_line && buffer.size() - scan.line > max_request_line) return bad(414);
+    // One byte more: the CR, when its LF is still on the way.
+    if (in_request_line && buffer.size() - scan.line > max_request_line + 1) return bad(414);
     if (buffer.size() - scan.begin > limits.header_size) return bad(in_request_line ? 414 : 431);
     return {};
 }

@@ -169,6 +169,18 @@ TEST(HttpConformance, a_truncated_request_is_never_accepted) {
     }
 }
 
+TEST(HttpConformance, the_longest_request_line_may_end_between_two_packets) {
+    const std::string before = "GET /", after = " HTTP/1.1\r\n";
+    const std::string path(max_request_line + 2 - before.size() - after.size(), 'a');
+    const std::string raw = before + path + after + "Host: a\r\n\r\n";
+    const std::size_t line_feed = max_request_line + 1;
+    ASSERT_EQ(raw[line_feed], '\n');
+    Reading reading;
+    reading.read(raw, line_feed);
+    EXPECT_EQ(reading.status, 0);
+    EXPECT_EQ(reading.decoded.outcome, Outcome::complete);
+}
+
 TEST(Chunked, any_split_of_the_input_gives_the_same_body) {
     const std::string raw = "3;a=b\r\nabc\r\n0A\r\n0123456789\r\n0\r\nX-T: 1\r\nY: 2\r\n\r\nGET";
     for (std::size_t cut = 0; cut <= raw.size(); ++cut) {

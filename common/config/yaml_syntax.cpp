@@ -50,7 +50,7 @@ std::string advice_for(std::string_view parser_message, std::string_view rest_of
     struct Advice {
         std::string_view part, text;
     };
-    static constexpr std::array<Advice, 9> table = {{
+    static constexpr std::array<Advice, 10> table = {{
         {"illegal map value",
          "a ':' is not allowed here (check the indentation; a value with ': ' in it needs quotes)"},
         {"end of map not found", "this line does not fit the indentation of the lines above"},
@@ -62,13 +62,16 @@ std::string advice_for(std::string_view parser_message, std::string_view rest_of
         {"illegal flow end", "this bracket closes nothing"},
         {"illegal block entry", "a '-' is not allowed here"},
         {"the referenced anchor is not defined", "no anchor of that name is defined above"},
+        {"unknown escape character",
+         "no escape of YAML begins like this (write a backslash twice, or use single quotes, where it is an ordinary "
+         "character)"},
         {"illegal character when scanning", "a ':' or '-' is not allowed here"},
     }};
     for (const Advice& advice : table)
         if (parser_message.find(advice.part) != std::string_view::npos) return std::string(advice.text);
     if (parser_message.find("unknown token") != std::string_view::npos && !rest_of_line.empty())
         return "a value cannot begin with " + in_quotes(rest_of_line.substr(0, 1)) + " (put it in quotes)";
-    return std::string(parser_message);
+    return printable(parser_message);  // it may quote one byte of the text, half of a character
 }
 
 }  // namespace

@@ -71,6 +71,17 @@ TEST(Robustness, expansion_does_not_multiply) {
     EXPECT_FALSE(decoded("app: x\nenv:\n  A: \"" + nested.substr(0, 500'000) + "\"\n").effective);
 }
 
+TEST(Robustness, an_unknown_escape_is_answered_in_text_that_can_be_shown_anywhere) {
+    // The parser quotes one byte: half of a character, a control byte, or its own end-of-file mark.
+    for (const std::string& text : {std::string("app: \"\\\xC3\xA9\"\n"), std::string("app: \"\\q\"\n"), std::string("app: \"\\")}) {
+        const Decoded result = decoded(text);
+        ASSERT_EQ(result.diagnostics.size(), 1u) << text;
+        const std::string& message = result.diagnostics.front().message;
+        EXPECT_NE(message.find("backslash"), std::string::npos) << message;
+        for (const char c : message) EXPECT_TRUE(c >= 0x20 && c < 0x7F) << message;
+    }
+}
+
 TEST(Robustness, every_fixture_truncated_at_every_byte_is_answered) {
     for (const std::string folder : {"valid", "invalid"})
         for (const std::string& name : fixtures::names(folder)) {

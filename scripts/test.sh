@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the release preset and runs its tests: unit and component (ctest), end to end (pytest). Installs what is missing.
 #   scripts/test.sh             at most 15 minutes on two processors, from a clean checkout
-#   scripts/test.sh --all       the same under AddressSanitizer and UndefinedBehaviorSanitizer besides; at most 40 minutes
+#   scripts/test.sh --all       the same under AddressSanitizer and UndefinedBehaviorSanitizer, and the fuzz targets besides;
+#                               at most 40 minutes
 #   scripts/test.sh --help      this text
 # Ends with ctest's and pytest's own summary lines; exit 0 when every step passed.
 set -uo pipefail
@@ -9,7 +10,7 @@ set -uo pipefail
 all=
 case "${1:-}" in
     --all) all=yes ;;
-    --help | -h) sed -n '2,6p' "$0" | cut -c3-; exit 0 ;;
+    --help | -h) sed -n '2,7p' "$0" | cut -c3-; exit 0 ;;
     "") ;;
     *) echo "test.sh: unknown argument '$1' (try --help)" >&2; exit 2 ;;
 esac
@@ -51,6 +52,12 @@ if [ -n "$all" ]; then
     export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
     PYTHONMALLOC=malloc run_ctest asan
     unset LSAN_OPTIONS ASAN_OPTIONS UBSAN_OPTIONS
+
+    say "fuzz targets: 20 s each"
+    output=build/fuzz.log
+    scripts/fuzz.sh 2>&1 | tee "$output"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || failed="$failed fuzz"
+    summaries+=("$(tail -n 1 "$output")")
 fi
 
 say "end-to-end tests"

@@ -11,14 +11,15 @@ namespace {
 thread_local long allocations = 0;
 }
 
-// For this whole test program: the count is read around one call only.
-void* operator new(std::size_t size) {
+// For this whole test program: the count is read around one call only. Not inlined: GCC's -Wmismatched-new-delete would
+// see free() where it saw operator new.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     ++allocations;
     if (void* memory = std::malloc(size)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace vassal::python::test {
 namespace {

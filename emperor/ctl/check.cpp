@@ -74,9 +74,12 @@ void examine(Candidate& candidate, const watch::ScannedDirectory& directory, con
     std::optional<common::config::Source> defaults;
     if (directory.defaults && directory.defaults->text && !has_errors(directory.defaults->findings))
         defaults = common::config::Source{directory.defaults->path, *directory.defaults->text};
+    // To a tenant's file a root emperor's variables are unknown (law 11).
+    const bool is_own = candidate.file.uid == 0 || candidate.file.uid == ::geteuid();
+    common::config::DecodeOptions decoding{candidate.file.name, options.runtime_dir + "/sockets", nullptr};
+    if (is_own) decoding.variable = own_variable;
     common::config::Decoded decoded =
-        common::config::decode({candidate.file.path, *candidate.file.text}, defaults,
-                               {candidate.file.name, options.runtime_dir + "/sockets", own_variable});
+        common::config::decode({candidate.file.path, *candidate.file.text}, defaults, decoding);
     candidate.findings.insert(candidate.findings.end(), decoded.diagnostics.begin(), decoded.diagnostics.end());
     candidate.effective = std::move(decoded.effective);
     if (!candidate.effective) return;
@@ -116,7 +119,7 @@ void strip_current_directory(CheckReport& report) {
 // Names that were asked for and that the scanner did not list.
 void report_missing(const std::string& path, const std::set<std::string>& names, CheckReport& report) {
     for (const std::string& name : names) {
-        const std::string file = path + "/" + name;
+        const std::string file = path + (path.ends_with('/') ? "" : "/") + name;
         report.files.push_back(file);
         if (name == "_defaults.yaml") continue;  // it is decoded with every vassal of its directory
         const bool is_there = ::access(file.c_str(), F_OK) == 0;

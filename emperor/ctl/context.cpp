@@ -14,6 +14,10 @@ Answer<Json> ask(const Context& context, const std::string& command, const Json&
 }
 
 int report(const Context& context, const CallError& error) {
+    if (context.output == Output::json) {
+        const Json document = {{"error", {{"code", name_of(error.code)}, {"message", error.message}, {"nearest", error.nearest}}}};
+        context.out << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    }
     context.err << "emperorctl: " << error.message << "\n";
     if (!error.nearest.empty()) {
         context.err << "the nearest names:";
@@ -21,6 +25,20 @@ int report(const Context& context, const CallError& error) {
         context.err << "\n";
     }
     return exit_with(error.code);
+}
+
+std::string_view name_of(ExitCode code) noexcept {
+    switch (code) {
+        case ExitCode::done: return "done";
+        case ExitCode::failed: return "failed";
+        case ExitCode::usage: return "usage";
+        case ExitCode::not_running: return "not_running";
+        case ExitCode::not_permitted: return "not_permitted";
+        case ExitCode::no_such_app: return "no_such_app";
+        case ExitCode::timed_out: return "timed_out";
+        case ExitCode::not_reachable: return "not_reachable";
+    }
+    return "failed";
 }
 
 int exit_with(ExitCode code) noexcept { return static_cast<int>(code); }

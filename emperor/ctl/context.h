@@ -7,6 +7,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "emperor/ctl/client.h"
@@ -40,9 +41,11 @@ inline constexpr std::chrono::minutes operation_timeout{5};
 [[nodiscard]] Answer<Json> ask(const Context& context, const std::string& command, const Json& args,
                                std::chrono::milliseconds otherwise = query_timeout);
 
-// Says what went wrong, with the nearest names, and returns what to exit with.
+// Says what went wrong, with the nearest names, and returns what to exit with. With -o json `out` gets it too, as
+// {"error": {"code", "message", "nearest"}}, so that whoever reads JSON always gets a document.
 int report(const Context& context, const CallError& error);
 
+[[nodiscard]] std::string_view name_of(ExitCode code) noexcept;
 int exit_with(ExitCode code) noexcept;
 
 }  // namespace emperor::ctl

@@ -114,6 +114,11 @@ TEST_F(Emperorctl, check_refuses_missing_paths_odd_names_directories_and_two_fil
         EXPECT_NE(out.str().find(text), std::string::npos) << text << "\n" << out.str();
 }
 
+TEST_F(Emperorctl, check_names_a_missing_path_as_it_was_given) {
+    EXPECT_EQ(call({"check", "/no-such-file.yaml"}), 2);
+    EXPECT_TRUE(out.str().starts_with("/no-such-file.yaml: error: no such file")) << out.str();
+}
+
 TEST_F(Emperorctl, check_names_an_address_in_use_at_its_position_unless_it_is_the_vassals_own) {
     const std::string path = write("shop.yaml", "app: a:b\nlisten: [\"http:127.0.0.1:80\", uwsgi:/tmp/shop.sock]\n");
     CheckOptions options{folder, {}, [](const common::net::Address& address) { return address.port == 80; }};
@@ -123,6 +128,26 @@ TEST_F(Emperorctl, check_names_an_address_in_use_at_its_position_unless_it_is_th
     EXPECT_NE(report.diagnostics[0].message.find("address in use: http:127.0.0.1:80"), std::string::npos);
     options.own_addresses["shop"] = {"http:127.0.0.1:80"};
     EXPECT_EQ(check_paths({path}, options).errors(), 0u);
+}
+
+TEST_F(Emperorctl, errors_are_json_too_where_json_is_asked_for) {
+    EXPECT_EQ(call({"-o", "json", "status"}), 7);
+    EXPECT_EQ(nlohmann::json::parse(out.str())["error"]["code"], "not_reachable");
+    EXPECT_NE(err.str(), "");
+    EXPECT_EQ(call({"-o", "json", "explain", "wokers"}), 2);
+    EXPECT_EQ(nlohmann::json::parse(out.str())["error"]["message"], "unknown key 'wokers' (did you mean 'workers'?)");
+}
+
+TEST_F(Emperorctl, check_hides_roots_variables_from_a_tenants_file_as_the_emperor_does) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+    ::setenv("CHECK_TEST_SECRET", "hush", 1);
+    std::filesystem::permissions(folder, std::filesystem::perms(0755));
+    const std::string path = write("shop.yaml", "app: shop:app\nchdir: /\nenv: {A: '${CHECK_TEST_SECRET}'}\n");
+    EXPECT_EQ(call({"check", path}), 0) << out.str();
+    ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
+    EXPECT_EQ(call({"check", path}), 2);
+    EXPECT_NE(out.str().find("unknown variable 'CHECK_TEST_SECRET'"), std::string::npos) << out.str();
+    ::unsetenv("CHECK_TEST_SECRET");
 }
 
 TEST_F(Emperorctl, explain_knows_keys_groups_and_slips) {

@@ -190,6 +190,7 @@ Conversation::Next Conversation::begin_request(Connection& connection, std::size
     }
     if (!head_.is_chunked && head_size + head_.content_length <= block_size) {
         connection.input.ensure(head_size + head_.content_length, blocks_);
+        decoded_ = nullptr;  // the views of head_ may point to where the bytes were before
         return Next::again;
     }
     return begin_collecting(connection);
@@ -241,7 +242,10 @@ Conversation::Next Conversation::read_collected_body(Connection& connection) {
         const std::size_t used = body.feed(bytes);
         if (body.failure() != 0) return refuse(connection, body.failure());
         if (body.is_complete()) {
-            connection.input.append(bytes.substr(used), blocks_);
+            if (used < bytes.size()) {
+                connection.input.append(bytes.substr(used), blocks_);
+                decoded_ = nullptr;  // the head may have moved
+            }
             return serve(connection);
         }
     }

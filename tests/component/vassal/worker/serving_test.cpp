@@ -85,6 +85,32 @@ TEST_F(WorkerTest, bodies_arrive_whole_wherever_they_are_kept) {
     }
 }
 
+// All of it is there when the worker looks, so that it never waits (and decodes the head anew) between head and body.
+TEST_F(WorkerTest, a_head_stays_readable_while_its_body_moves_the_buffer) {
+    app.routes["/echo"] = echo;
+    std::binary_semaphore may_answer{0};
+    app.routes["/held"] = [&](const app::Request&, app::Response& response) {
+        app.release();
+        may_answer.acquire();
+        app.acquire();
+        FakeApplication::answer(response, "held");
+    };
+    start();
+    const std::string body(8'000, 'x');
+    const std::string length = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 8000\r\n\r\n" + body;
+    const std::string chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                std::string("1f40\r\n") + body + "\r\n1f40\r\n" + body + "\r\n0\r\n\r\n";
+    const std::string next = http("/next", "Connection: close\r\nX-Long: " + std::string(20'000, 'y') + "\r\n");
+    for (const std::string& request : {length, chunked}) {
+        Client client = connect(1);
+        client.send(http("/held", "X-Long: " + std::string(10'000, 'y') + "\r\n") + request + next);
+        may_answer.release();
+        const std::string answers = client.read_all();
+        EXPECT_NE(answers.find(" xxxxxxxx"), std::string::npos) << answers.substr(0, 500);
+        EXPECT_TRUE(answers.ends_with("/next"));
+    }
+}
+
 TEST_F(WorkerTest, a_chunked_body_gets_its_length_and_leaves_the_next_request_alone) {
     config.limits.body_memory = 1000;
     app.routes["/echo"] = echo;

@@ -79,8 +79,9 @@ Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::ve
 
 }  // namespace
 
-std::vector<AdoptableVassal> find_adoptable(const FleetOptions& options) {
-    std::vector<AdoptableVassal> found;
+LeftBehind find_adoptable(const FleetOptions& options) {
+    LeftBehind found;
+    const std::string program = std::filesystem::path(options.vassal_program).filename().string();
     std::error_code code;
     for (std::filesystem::directory_iterator item(options.vassals_directory(), code), end; !code && item != end;
          item.increment(code)) {
@@ -92,11 +93,16 @@ std::vector<AdoptableVassal> find_adoptable(const FleetOptions& options) {
             continue;  // reported and left alone
         }
         for (RecordedInstance& instance : *record) {
-            if (process::open_process(instance.pid, instance.start_ticks)) vassal.instances.push_back(std::move(instance));
-            else log::info("former master is gone", {{"vassal", vassal.name}, {"pid", instance.pid}});
+            if (process::open_process(instance.pid, instance.start_ticks)) {
+                vassal.instances.push_back(std::move(instance));
+                continue;
+            }
+            log::info("former master is gone", {{"vassal", vassal.name}, {"pid", instance.pid}});
+            if (process::has_orphan_that_runs(program, instance.pid))
+                found.gone.push_back({instance.pid, instance.deployment->spec->drain_timeout});
         }
         if (vassal.instances.empty()) remove_record(directory);
-        else found.push_back(std::move(vassal));
+        else found.vassals.push_back(std::move(vassal));
     }
     return found;
 }

@@ -28,9 +28,20 @@ struct AdoptableVassal {
     std::vector<RecordedInstance> instances;
 };
 
-// Vassals with a record; what is left of those whose masters are gone is removed; workers that such a
-// master left behind drain by themselves, within their timeouts.drain.
-[[nodiscard]] std::vector<AdoptableVassal> find_adoptable(const FleetOptions& options);
+// A master that died while no emperor was there, and left workers. They drain by themselves unless one hangs in its app;
+// they hold the vassal's listeners, so they must be ended when the drain time is over.
+struct GoneMaster {
+    pid_t pid = 0;
+    common::Duration drain{};
+};
+
+struct LeftBehind {
+    std::vector<AdoptableVassal> vassals;
+    std::vector<GoneMaster> gone;
+};
+
+// Vassals with a record; the records of those whose masters are gone are removed.
+[[nodiscard]] LeftBehind find_adoptable(const FleetOptions& options);
 
 // A master that handed over its descriptors.
 struct AdoptedInstance {

@@ -17,7 +17,10 @@ Fleet::Fleet(boost::asio::io_context& io, FleetOptions options)
     : io_(io), options_(std::move(options)), started_us_(epoch_us()), alive_(std::make_shared<bool>(true)),
       scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
       builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
-      orphans_(io, [this] { check_stopped(); }),
+      orphans_(io, [this] {
+          look_for_free_addresses();
+          check_stopped();
+      }),
       reaper_(
           io, [this](pid_t pid) { return masters_.contains(pid); },
           [](pid_t pid) { log::debug("orphan reaped", {{"pid", pid}}); }) {}
@@ -26,7 +29,9 @@ Fleet::~Fleet() { *alive_ = false; }
 
 void Fleet::start() {
     if (!process::Reaper::become_subreaper()) log::warn("not a child subreaper", {{"reason", "orphans are left to init"}});
-    for (auto& record : find_adoptable(options_)) {
+    auto left = find_adoptable(options_);
+    for (const GoneMaster& gone : left.gone) orphans_.add(gone.pid, false, Clock::now() + gone.drain);
+    for (auto& record : left.vassals) {
         adoptions_.push_back(std::make_unique<Adoption>(io_, options_, std::move(record), [this, alive = alive_](AdoptionResult result) {
             if (*alive) adopted(std::move(result));
         }));
@@ -103,6 +108,11 @@ void Fleet::process_ended(pid_t pid, bool is_child, common::TimePoint deadline) 
     orphans_.add(pid, is_child, deadline);
 }
 
+// Somebody ended: the address that another vassal waits for may have been his.
+void Fleet::look_for_free_addresses() {
+    if (has_listen_failures_) rescan();
+}
+
 void Fleet::forget(const std::string& name) {
     boost::asio::post(io_, [this, alive = alive_, name] {
         if (!*alive) return;
@@ -110,6 +120,7 @@ void Fleet::forget(const std::string& name) {
         // It may have come back meanwhile.
         if (found == hosts_.end() || !found->second->is_removed() || found->second->has_processes()) return;
         hosts_.erase(found);
+        look_for_free_addresses();
         check_stopped();
     });
 }

@@ -77,6 +77,7 @@ private:
     void arm_gate();
     void stop_hosts(supervise::StopMode mode);
     void check_stopped();
+    void look_for_free_addresses();
 
     class LogSubscription;
     using OnLine = std::function<void(const common::link::LogRecord&)>;

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "common/base/unique_fd.h"
@@ -40,6 +41,15 @@ std::vector<pid_t> orphans_of(pid_t dead_leader) {
         if (pid != dead_leader && ::getsid(pid) == dead_leader && is_alive(pid)) members.push_back(pid);
     }
     return members;
+}
+
+bool has_orphan_that_runs(const std::string& program, pid_t dead_leader) {
+    const std::vector<pid_t> members = orphans_of(dead_leader);
+    return std::any_of(members.begin(), members.end(), [&](pid_t pid) {
+        std::error_code code;
+        const auto file = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", code).filename().string();
+        return file == program || file == program + " (deleted)";  // replaced by an upgrade
+    });
 }
 
 Orphans::Orphans(boost::asio::io_context& io, std::function<void()> on_empty)

@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -18,6 +19,10 @@ namespace emperor::process {
 
 // Living members of the session that this process led (it is dead, or its number is somebody else's by now: then none).
 [[nodiscard]] std::vector<pid_t> orphans_of(pid_t dead_leader);
+
+// Whether one of them is a process of `program` (a file name). A record may be older than the machine's last start, and
+// the number that of somebody else's session.
+[[nodiscard]] bool has_orphan_that_runs(const std::string& program, pid_t dead_leader);
 
 class Orphans {
 public:

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The masters are children of the test program all along, as they would be of an emperor that re-executed itself.
+#include <sys/wait.h>
+
 #include "tests/component/emperor/fleet/fleet_fixture.h"
 
 namespace emperor::fleet {
@@ -72,6 +74,20 @@ TEST_F(FleetTest, a_master_that_died_with_the_emperor_is_started_afresh) {
     start();
     ASSERT_TRUE(run_until([&] { return is_running("shop") && master_of("shop") != master; }));
     EXPECT_EQ(ask("shop").substr(0, 2), "1 ");
+}
+
+TEST_F(FleetTest, workers_that_outlive_master_and_emperor_are_ended_and_free_the_address) {
+    write("shop", "ignore_stop", "timeouts: {drain: 1s, kill: 1s}\n");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    ::kill(master, SIGKILL);
+    ASSERT_TRUE(run_until([&] { return ::waitpid(master, nullptr, WNOHANG) != 0; }));
+    ASSERT_FALSE(process::orphans_of(master).empty());
+    start();
+    EXPECT_TRUE(run_until([&] { return is_running("shop"); }));
+    EXPECT_TRUE(process::orphans_of(master).empty());
 }
 
 TEST_F(FleetTest, a_stopped_vassal_stays_stopped_over_emperors) {

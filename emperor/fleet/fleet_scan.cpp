@@ -19,6 +19,7 @@ void Fleet::scan_now() {
     has_listen_failures_ = false;
     for (const Action& action : plan::plan(desired, known())) apply(action);
     complete_adopted(desired);
+    for (const auto& [name, host] : hosts_) host->restore_sockets();
     watcher_.watch_targets(scan.link_targets);
     if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);
     // An address in use becomes free without a word from inotify.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a host carries out what its machine decided.
 #include <algorithm>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -124,8 +125,24 @@ common::Result<void> VassalHost::prepare(Launch& launch) {
     return {};
 }
 
+// Where a socket file was removed, new listeners in its place; a running generation keeps the old ones to its end.
+LaunchPtr VassalHost::with_sockets_in_place(LaunchPtr launch) {
+    const auto is_in_place = [](const ListenerPtr& listener) { return listener->is_in_place(); };
+    if (!launch || !launch->has_listeners || std::ranges::all_of(launch->listeners, is_in_place)) return launch;
+    auto opened = pool_.open(*launch->deployment);
+    if (!opened) {
+        common::log::warn("socket lost", {{"vassal", name_}, {"reason", common::config::headline(opened.error())}});
+        return launch;
+    }
+    const auto fresh = std::make_shared<Launch>(Launch{launch->deployment, std::move(*opened), true});
+    for (LaunchPtr* held : {&newest_, &activated_}) {
+        if (*held == launch) *held = fresh;
+    }
+    return fresh;
+}
+
 void VassalHost::spawn(const supervise::Spawn& command) {
-    const LaunchPtr launch = launch_of(command.spec->id);
+    const LaunchPtr launch = with_sockets_in_place(launch_of(command.spec->id));
     auto fail = [&](const char* step, std::string reason) {
         push(supervise::InstanceSpawnFailed{command.generation, {step, std::move(reason), ""}});
     };

@@ -54,7 +54,8 @@ process::ListenRequest ListenerPool::request_for(const Deployment& deployment, s
 ListenerPtr ListenerPool::find(const ListenAddress& address) {
     std::erase_if(known_, [](const auto& item) { return item.expired(); });
     for (const auto& item : known_) {
-        if (auto listener = item.lock(); listener && is_same_socket(listener->address(), address)) return listener;
+        auto listener = item.lock();
+        if (listener && is_same_socket(listener->address(), address) && listener->is_in_place()) return listener;
     }
     return nullptr;
 }

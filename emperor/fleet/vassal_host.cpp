@@ -12,6 +12,18 @@ namespace emperor::fleet {
 namespace link = common::link;
 using common::config::Diagnostics;
 
+namespace {
+
+// The first address whose file is gone or somebody else's; "" where clients reach all.
+std::string lost_socket(const Launch& launch) {
+    for (const auto& listener : launch.listeners) {
+        if (!listener->is_in_place()) return listener->address().address.path;
+    }
+    return "";
+}
+
+}  // namespace
+
 VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, std::string name)
     : io_(io), context_(context), options_(options), name_(std::move(name)),
       // The name and the process seed the jitter: vassals that crash together do not come back together.
@@ -135,6 +147,27 @@ void VassalHost::refresh(std::shared_ptr<const common::config::Effective> effect
         if (launch && launch->deployment == desired_) launch->deployment = fresh;
     }
     desired_ = std::move(fresh);
+}
+
+void VassalHost::restore_sockets() {
+    const supervise::VassalStatus status = machine_.status();
+    const Instance* active = find(status.active);
+    if (!active || status.state != supervise::DisplayState::running || !invalid_text_.empty()) return;
+    if (is_removed_ || !desired_ || active->launch()->deployment != desired_) return;
+    const std::string missing = lost_socket(*active->launch());
+    if (missing.empty()) {
+        socket_problem_.clear();
+        return;
+    }
+    const auto opened = pool_.open(*desired_);
+    const std::string problem = opened ? "" : common::config::headline(opened.error());
+    if (!opened && problem != socket_problem_)
+        common::log::error("socket lost", {{"vassal", name_}, {"socket", missing}, {"reason", problem}});
+    socket_problem_ = problem;
+    if (!opened) return;
+    auto again = std::make_shared<Deployment>(*desired_);
+    again->spec = make_spec(again->effective->config);
+    desire(std::move(again), "its socket was removed: " + missing);
 }
 
 void VassalHost::request(supervise::Operation operation, const Actor& actor, Done done) {

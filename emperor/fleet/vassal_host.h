@@ -58,6 +58,9 @@ public:
     // The same configuration, decoded again with its origins (an adopted one knows its values only).
     void refresh(std::shared_ptr<const common::config::Effective> effective);
 
+    // A socket file that somebody removed comes back with a new generation; clients find nobody meanwhile.
+    void restore_sockets();
+
     // ---- what others want ----
     void request(supervise::Operation operation, const Actor& actor, Done done);
     void grant_slot();
@@ -103,6 +106,7 @@ private:
     void arm_own(common::TimePoint deadline);
 
     [[nodiscard]] LaunchPtr launch_of(std::uint64_t spec) const;
+    [[nodiscard]] LaunchPtr with_sockets_in_place(LaunchPtr launch);
     [[nodiscard]] Instance* find(supervise::Generation generation) const;
     void show_invalid(std::string file, common::config::Diagnostics diagnostics);
     void write_record() const;
@@ -135,6 +139,7 @@ private:
     std::deque<HistoryEntry> history_;
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;
+    std::string socket_problem_;  // why a removed socket could not be put back
     supervise::DisplayState shown_ = supervise::DisplayState::stopped;
     std::int64_t shown_since_us_ = 0;
     bool was_held_ = false;

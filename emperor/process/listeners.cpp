@@ -146,6 +146,14 @@ Listener::~Listener() {
     remove_socket_file(address_.address.path, device_, inode_);
 }
 
+bool Listener::is_in_place() const {
+    if (address_.address.kind != Address::Kind::unix_path) return true;
+    std::optional<ActAs> rights;
+    if (with_vassal_rights_) rights.emplace(identity_);
+    struct stat found {};
+    return ::lstat(address_.address.path.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+}
+
 std::uint64_t Listener::socket_inode() const noexcept {
     struct stat found {};
     return ::fstat(fd_.get(), &found) == 0 ? found.st_ino : 0;

@@ -43,6 +43,9 @@ public:
     // The file stays when this object ends (the emperor leaves its vassals running).
     void leave_file() noexcept { removes_file_ = false; }
 
+    // False when the socket file was removed or replaced by somebody: no new client finds this listener.
+    [[nodiscard]] bool is_in_place() const;
+
     // What identifies the socket over an emperor's life: its inode in the socket file system.
     [[nodiscard]] std::uint64_t socket_inode() const noexcept;
 

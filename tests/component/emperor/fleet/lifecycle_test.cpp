@@ -164,6 +164,46 @@ TEST_F(FleetTest, stop_holds_closes_the_socket_and_start_opens_it_again) {
     EXPECT_FALSE(exists(root / "run/vassals/shop/held"));
 }
 
+TEST_F(FleetTest, a_reload_puts_a_removed_socket_file_back) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    std::filesystem::remove(socket_of("shop"));
+    EXPECT_TRUE(operate("shop", Operation::reload).ok);
+    EXPECT_EQ(ask("shop").substr(0, 2), "2 ");
+}
+
+TEST_F(FleetTest, a_rescan_notices_a_removed_socket_file_and_puts_it_back) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    std::filesystem::remove(socket_of("shop"));
+    fleet->rescan();
+    ASSERT_TRUE(run_until([&] { return view("shop").status.active == 2 && view("shop").instances.size() == 1; }));
+    EXPECT_EQ(ask("shop").substr(0, 2), "2 ");
+}
+
+TEST_F(FleetTest, a_touch_after_the_socket_file_was_removed_is_no_error) {
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    std::filesystem::remove(socket_of("shop"));
+    write("shop", "ok");
+    ASSERT_TRUE(run_until([&] { return view("shop").status.active == 2; }));
+    EXPECT_TRUE(view("shop").diagnostics.empty());
+    EXPECT_EQ(ask("shop").substr(0, 2), "2 ");
+}
+
+TEST_F(FleetTest, an_address_goes_to_the_next_vassal_as_soon_as_it_is_free) {
+    const std::string listen = "listen: uwsgi:" + (root / "shop.sock").string() + "\n";
+    write("shop", "ok", listen);
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    std::filesystem::rename(root / "apps/shop.yaml", root / "apps/store.yaml");
+    ASSERT_TRUE(run_until([&] { return is_in("store", DisplayState::invalid); }));
+    EXPECT_TRUE(run_until([&] { return is_running("store"); }, std::chrono::milliseconds(1500)));  // not the next periodic look
+}
+
 TEST_F(FleetTest, reload_answers_with_the_outcome) {
     write("shop", "ok");
     start();

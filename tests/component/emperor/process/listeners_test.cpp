@@ -116,6 +116,18 @@ TEST_F(ListenerTest, a_file_that_is_no_longer_ours_is_left_alone) {
     EXPECT_TRUE(is_listening(path("a.sock")));
 }
 
+TEST_F(ListenerTest, it_knows_when_its_file_is_gone_or_somebody_elses) {
+    const auto listener = open_listener(on("uwsgi:" + path("a.sock")));
+    ASSERT_TRUE(listener);
+    EXPECT_TRUE((*listener)->is_in_place());
+    std::filesystem::rename(path("a.sock"), path("b.sock"));
+    EXPECT_FALSE((*listener)->is_in_place());
+    const auto other = open_listener(on("uwsgi:" + path("a.sock")));
+    ASSERT_TRUE(other);
+    EXPECT_FALSE((*listener)->is_in_place());
+    EXPECT_TRUE((*other)->is_in_place());
+}
+
 TEST_F(ListenerTest, update_changes_the_mode_of_the_open_socket) {
     auto request = on("uwsgi:" + path("a.sock"));
     const auto listener = open_listener(request);

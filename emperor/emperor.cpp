@@ -75,7 +75,10 @@ int Emperor::run() {
     io_.run();
     control_.reset();
     stats_.reset();
-    if (stop_requests_ > 0) runtime_dir_.clean_up();
+    if (stop_requests_ > 0) {
+        runtime_dir_.remove_dead_sockets();
+        runtime_dir_.clean_up();
+    }
     log::info("emperor ended", {{"pid", ::getpid()}});
     return 0;
 }

@@ -9,6 +9,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include "emperor/process/unix_listener.h"
 
 namespace emperor {
 
@@ -63,6 +67,21 @@ Result<UniqueFd> take_lock(const std::string& directory) {
     return common::failure("lock " + path + ": it is replaced all the time");
 }
 
+// The directory is the emperor's own: what lies in it was made by him or by an emperor before him.
+void remove_dead_sockets_in(const std::string& directory) noexcept {
+    std::error_code code;
+    std::vector<std::string> names;
+    for (std::filesystem::directory_iterator item(directory, code), end; !code && item != end; item.increment(code)) {
+        std::error_code ignored;
+        if (std::filesystem::is_socket(item->symlink_status(ignored))) names.push_back(item->path().filename().string());
+    }
+    const UniqueFd place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    for (const std::string& name : names) {
+        const auto in_use = process::is_listened_on(place.get(), name, directory + "/" + name);
+        if (in_use && !*in_use) ::unlinkat(place.get(), name.c_str(), 0);
+    }
+}
+
 }  // namespace
 
 std::string RuntimeDir::default_path() {
@@ -79,6 +98,8 @@ Result<RuntimeDir> RuntimeDir::open(const std::string& path) {
     for (const std::string name : inner_directories) {
         if (const auto made = make_directory(path + "/" + name, name == "vassals" ? 0700 : 0755); !made) return made.error();
     }
+    // Of vassals that went while no emperor was there: nobody else would remove them.
+    remove_dead_sockets_in(path + "/stats");
     return RuntimeDir(path, std::move(*lock));
 }
 
@@ -94,6 +115,10 @@ bool RuntimeDir::is_reachable_by_web_server() const {
         if ((found.st_mode & needed) == 0) return false;
     }
     return true;
+}
+
+void RuntimeDir::remove_dead_sockets() noexcept {
+    for (const char* name : {"sockets", "stats"}) remove_dead_sockets_in(path_ + "/" + name);
 }
 
 void RuntimeDir::clean_up() noexcept {

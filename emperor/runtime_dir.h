@@ -26,6 +26,8 @@ public:
     // Whether nginx's user (www-data) can reach the sockets in it; true where there is no such user.
     [[nodiscard]] bool is_reachable_by_web_server() const;
 
+    // No vassal is left: sockets that nobody listens on go, of whichever emperor they were.
+    void remove_dead_sockets() noexcept;
     // A clean end: the empty directories and the lock file go. Without it (SIGQUIT) all stays for the next emperor.
     void clean_up() noexcept;
 

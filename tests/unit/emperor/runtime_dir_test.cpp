@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -67,6 +69,27 @@ TEST_F(RuntimeDirTest, a_clean_end_removes_the_lock_and_what_is_empty_but_nothin
     EXPECT_TRUE(fs::exists(path_));
     EXPECT_TRUE(fs::exists(path_ + "/vassals/shop"));
     EXPECT_FALSE(fs::exists(path_ + "/emperor.lock") || fs::exists(path_ + "/sockets") || fs::exists(path_ + "/stats"));
+}
+
+void leave_socket(const std::string& path) {
+    const common::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+}
+
+TEST_F(RuntimeDirTest, sockets_that_a_killed_emperor_left_are_removed) {
+    { ASSERT_TRUE(RuntimeDir::open(path_)); }
+    leave_socket(path_ + "/stats/gone.sock");
+    leave_socket(path_ + "/sockets/shop.sock");
+    auto opened = RuntimeDir::open(path_);
+    ASSERT_TRUE(opened);
+    EXPECT_FALSE(fs::exists(path_ + "/stats/gone.sock"));
+    EXPECT_TRUE(fs::exists(path_ + "/sockets/shop.sock"));  // its vassal may run
+    opened->remove_dead_sockets();
+    opened->clean_up();
+    EXPECT_TRUE(fs::is_empty(path_));
 }
 
 TEST_F(RuntimeDirTest, a_place_that_others_may_write_to_is_refused) {

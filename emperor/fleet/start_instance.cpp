@@ -103,6 +103,9 @@ Result<InstanceParts> start_instance(const FleetOptions& options, const StartReq
     spawn.directory = "/";
     spawn.fds = {link_ends->second.get()};
     spawn.open_files = options.open_files;
+    // What a master says goes over its channels. With the descriptor of the emperor's log a tenant's processes could
+    // write lines of their own into it, or empty it.
+    spawn.is_silent = request.launch->deployment->identity.uid != ::geteuid();
     if (::geteuid() == 0) spawn.identity = request.launch->deployment->identity;
     auto process = process::spawn(spawn);
     if (!process) {

@@ -74,6 +74,7 @@ void place_descriptors(Prepared& prepared) {
         prepared.lifted[i] = ::fcntl(prepared.request.fds[i], F_DUPFD_CLOEXEC, above);
         if (prepared.lifted[i] < 0) fail(report, SpawnStage::descriptors);
     }
+    if (prepared.request.is_silent && ::dup2(prepared.null_fd, 2) < 0) fail(report, SpawnStage::descriptors);
     if (::dup2(prepared.null_fd, 0) < 0 || ::dup2(2, 1) < 0) fail(report, SpawnStage::descriptors);
     for (std::size_t i = 0; i < prepared.lifted.size(); ++i) {
         if (::dup2(prepared.lifted[i], first_target + static_cast<int>(i)) < 0) fail(report, SpawnStage::descriptors);

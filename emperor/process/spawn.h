@@ -33,6 +33,7 @@ struct SpawnRequest {
     std::string directory;                 // "" stays where the emperor is
     std::vector<int> fds;                  // become 3, 4, … in the child; borrowed
     std::optional<common::config::Identity> identity;  // set: become this user (needs root)
+    bool is_silent = false;                // stdout and stderr are /dev/null: the emperor's log is not a tenant's to write
     std::optional<rlimit> open_files;      // set: RLIMIT_NOFILE of the child
 };
 
@@ -42,7 +43,7 @@ struct Spawned {
 };
 
 // The child leads a session and process group of its own, stdin is /dev/null, stdout and stderr are the emperor's
-// standard error. Blocks until exec or failure, at most `exec_patience` (a dead network file system): then the child
+// standard error unless `is_silent`. Blocks until exec or failure, at most `exec_patience` (a dead network file system): then the child
 // counts as started, and its start deadline decides.
 [[nodiscard]] common::Result<Spawned> spawn(const SpawnRequest& request);
 

@@ -92,6 +92,12 @@ TEST_F(SpawnTest, no_descriptor_but_the_given_ones_reaches_the_child) {
               "three,/dev/null\n");
 }
 
+TEST_F(SpawnTest, a_silent_child_has_no_descriptor_of_the_emperors_output) {
+    SpawnRequest request = shell("out=$(readlink /proc/$$/fd/1 /proc/$$/fd/2); echo \"$out\" >&3");
+    request.is_silent = true;
+    EXPECT_EQ(output_of(request), "/dev/null\n/dev/null\n");
+}
+
 TEST_F(SpawnTest, descriptors_that_sit_on_each_others_targets_are_not_mixed_up) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);

@@ -91,11 +91,13 @@ public:
 private:
     common::Result<void> open(const Address& address);
     void on_connection(common::UniqueFd fd);
+    bool has_room_for(const Peer& peer) const;
     Lookups lookups() const;
 
     asio::io_context& io_;
     fleet::FleetApi& fleet_;
     Options options_;
+    Policy policy_;
     stats::QueueProbe queues_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::vector<stats::LocalSocket> sockets_;
@@ -106,8 +108,9 @@ private:
 common::Result<void> Server::Impl::start() {
     const common::Result<std::optional<gid_t>> group = resolve_group(options_.admin_group);
     if (!group) return group.error();
+    policy_ = {::geteuid(), *group, options_.admin_group};
     dispatcher_ = std::make_unique<Dispatcher>(
-        fleet_, Policy{::geteuid(), *group, options_.admin_group}, [this] { return lookups(); }, user_name);
+        fleet_, policy_, [this] { return lookups(); }, user_name);
     if (options_.extra && options_.extra->kind == Address::Kind::tcp)
         return common::failure("--control takes a unix address: " + options_.extra->text() +
                                " could not tell who its clients are");
@@ -130,7 +133,7 @@ common::Result<void> Server::Impl::open(const Address& address) {
 void Server::Impl::on_connection(common::UniqueFd fd) {
     std::optional<Peer> peer = peer_of(fd.get());
     if (!peer) return;
-    if (sessions_.size() >= options_.limits.sessions) {
+    if (!has_room_for(*peer)) {
         const std::string line = encode_error({nullptr, ErrorCode::busy, "too many control clients", {}});
         (void)::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         return;
@@ -143,6 +146,21 @@ void Server::Impl::on_connection(common::UniqueFd fd) {
     sessions_.insert(session);
     // A closed session calls back at most once, and never after this server closed it.
     session->start([this, weak = std::weak_ptr(session)] { sessions_.erase(weak.lock()); });
+}
+
+// Everybody may connect, so nobody may take the last place from those who operate the emperor: another user has a few
+// sessions, and all of them together half.
+bool Server::Impl::has_room_for(const Peer& peer) const {
+    if (sessions_.size() >= options_.limits.sessions) return false;
+    if (is_admin(peer, policy_)) return true;
+    std::size_t own = 0;
+    std::size_t all = 0;
+    for (const auto& session : sessions_) {
+        if (is_admin(session->peer(), policy_)) continue;
+        ++all;
+        if (session->peer().uid == peer.uid) ++own;
+    }
+    return own < options_.limits.sessions_of_a_user && all < options_.limits.sessions / 2;
 }
 
 Lookups Server::Impl::lookups() const {

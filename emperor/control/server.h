@@ -25,6 +25,7 @@ namespace emperor::control {
 
 struct Limits {
     std::size_t sessions = 64;
+    std::size_t sessions_of_a_user = 8;          // who is no operator
     std::size_t operations = 32;                 // of one session, outcomes and log streams it waits for
     std::size_t output_size = 1u << 20;          // bytes of one session that its client has not read
     std::chrono::milliseconds write{10'000};     // for one line to be taken

@@ -29,6 +29,7 @@ public:
 
     void start(std::function<void()> on_end);
     void close() noexcept;
+    [[nodiscard]] const Peer& peer() const noexcept { return peer_; }
 
     void send(std::string line) override;
     void begin_operation() override { ++operations_; }

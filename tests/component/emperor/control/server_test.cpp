@@ -2,6 +2,10 @@
 #include "emperor/control/server.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -81,6 +85,26 @@ TEST_F(ControlServer, more_clients_than_allowed_are_told_busy) {
     EXPECT_EQ(Json::parse(third.read_all())["error"]["code"], "busy");
     first.close();
     run_until(io, [&] { return server->sessions() == 1; });
+}
+
+TEST_F(ControlServer, another_user_cannot_take_the_places_of_the_operators) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    start({.sessions = 8, .sessions_of_a_user = 2});
+    ::chmod(directory.path().c_str(), 0755);
+    const auto connect_as = [&](uid_t uid) {
+        EXPECT_EQ(::seteuid(uid), 0);
+        auto client = std::make_unique<SocketClient>(io, path);
+        EXPECT_EQ(::seteuid(0), 0);
+        return client;
+    };
+    std::vector<std::unique_ptr<SocketClient>> clients;
+    for (const uid_t uid : {1001u, 1001u, 1002u, 1002u}) clients.push_back(connect_as(uid));
+    run_until(io, [&] { return server->sessions() == 4; });
+    EXPECT_EQ(Json::parse(connect_as(1001)->read_all())["error"]["code"], "busy");  // his own are taken
+    EXPECT_EQ(Json::parse(connect_as(1003)->read_all())["error"]["code"], "busy");  // half of all are
+    SocketClient operator_client(io, path);
+    operator_client.write("{\"id\":1,\"command\":\"version\"}\n");
+    EXPECT_TRUE(Json::parse(operator_client.read_line())["ok"]);
 }
 
 TEST_F(ControlServer, a_follower_that_does_not_read_is_dropped_and_unsubscribed) {

@@ -81,16 +81,20 @@ void LogPipe::read_some() {
 
 void LogPipe::flush_later() {
     if (!is_open() || !splitter_.has_partial() || std::exchange(is_flush_armed_, true)) return;
+    has_line_since_ = false;
     partial_timer_.expires_after(partial_line_patience);
     partial_timer_.async_wait([this](error_code error) {
         is_flush_armed_ = false;
         if (error || !is_open()) return;
+        // What is unfinished now is a younger line than the one that the timer was armed for.
+        if (has_line_since_) return flush_later();
         splitter_.flush([this](std::string_view line) { emit(line); });
         log_.flush();
     });
 }
 
 void LogPipe::emit(std::string_view line) {
+    has_line_since_ = true;
     if (on_line) on_line(line);
     log_.line(stream_, worker_, line);
 }

@@ -53,6 +53,7 @@ private:
     AppLog& log_;
     LineSplitter splitter_;
     bool is_flush_armed_ = false;
+    bool has_line_since_ = false;  // since the timer was armed
     bool is_orphaned_ = false;
 };
 

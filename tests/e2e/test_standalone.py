@@ -128,7 +128,7 @@ def test_a_killed_worker_is_replaced(vassal):
 
 
 def test_two_ctrl_c_end_at_once(vassal):
-    one = vassal("--listen", "http:127.0.0.1:0", "--set", "timeouts.kill=1s")
+    one = vassal("--listen", "http:127.0.0.1:0", "--set", "timeouts.kill=60s")
     url = one.url()
     client = threading.Thread(target=lambda: _ignore(lambda: nginx.fetch(url + "sleep?s=60")), daemon=True)
     client.start()

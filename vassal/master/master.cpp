@@ -92,7 +92,10 @@ void Master::Impl::wait_for_signals() {
 
 void Master::Impl::on_stop_signal(int number) {
     const char* name = ::sigabbrev_np(number);
-    stop(++stop_signals_ == 1, std::string("SIG") + (name != nullptr ? name : "?"));
+    const std::string reason = std::string("SIG") + (name != nullptr ? name : "?");
+    stop(++stop_signals_ == 1, reason);
+    // At a terminal the second Ctrl-C ends everything now: nobody would wait for `timeouts.kill` there.
+    if (stop_signals_ > 1 && generation_ && generation_->is_standalone) stop(false, reason);
 }
 
 void Master::Impl::stop(bool is_graceful, const std::string& reason) {

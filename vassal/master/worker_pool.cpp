@@ -85,8 +85,9 @@ void WorkerPool::handle(const PromoteRequested&) {
 void WorkerPool::handle(const StopRequested& event) {
     if (state_ == PoolState::finished) return;
     if (state_ == PoolState::stopping) {
-        if (!event.graceful && !is_ending_) stop_all();
-        return;
+        if (event.graceful) return;
+        // Somebody who asks a second time does not want to wait for `kill`.
+        return is_ending_ ? kill_all() : stop_all();
     }
     state_ = PoolState::stopping;
     for (int slot = 1; slot <= workers(); ++slot) {

@@ -8,7 +8,8 @@
 //   serving: a worker that ends by itself is replaced: at once the first time, then after a backoff that doubles with
 //            jitter. A worker that served `stable` long starts the count anew; one that was ended because of a request
 //            timeout is replaced at once and not counted.
-//   stopping: drain; after `drain` a Stop message; after `kill` SIGKILL, repeated until nobody is left.
+//   stopping: drain; after `drain` or a fast stop a Stop message; after `kill` or one more fast stop SIGKILL, repeated
+//             until nobody is left.
 //
 // A slot (1..N):
 //   state     Begin/timer   Ready          Exited              Stop graceful   Stop fast
@@ -17,7 +18,7 @@
 //   ready     -             -              fail                drain           stop
 //   serving   -             -              → starting|backoff  drain           stop
 //   draining  -             -              → empty             -               stop
-//   ending    kill          -              → starting|empty    kill goes on    kill goes on
+//   ending    kill          -              → starting|empty    kill goes on    kill
 //   backoff   → starting    -              -                   → empty         → empty
 // A replacement that gets ready while serving is promoted at once. `ending`: told to die (timeout, lost link, stop).
 #pragma once

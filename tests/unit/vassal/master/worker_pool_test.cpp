@@ -211,7 +211,15 @@ TEST_F(Pool, a_second_fast_stop_hurries_a_graceful_one) {
     static_cast<void>(feed(StopRequested{true}));
     EXPECT_THAT(feed(StopRequested{true}), IsEmpty());
     EXPECT_THAT(feed(StopRequested{false}), ElementsAre(SendStop{1}, ArmTimer{0, now + 5s}));
-    EXPECT_THAT(feed(StopRequested{false}), IsEmpty());
+}
+
+TEST_F(Pool, one_more_fast_stop_kills) {
+    serve(2);
+    EXPECT_THAT(feed(StopRequested{false}), ElementsAre(SendStop{1}, SendStop{2}, ArmTimer{0, now + 5s}));
+    EXPECT_THAT(feed(StopRequested{true}), IsEmpty());
+    EXPECT_THAT(feed(StopRequested{false}), ElementsAre(Kill{1}, Kill{2}, ArmTimer{0, now + 1s}));
+    static_cast<void>(feed(WorkerExited{1, killed}));
+    EXPECT_THAT(feed(WorkerExited{2, killed}), Contains(PoolCommand(Finished{0})));
 }
 
 TEST_F(Pool, stopping_while_starting_kills_because_nothing_was_accepted) {

@@ -38,7 +38,7 @@ for target in "${targets[@]}"; do
     seeds=("tests/fuzz/corpus/$target") size=4096
     [ "$target" != config ] || seeds+=(tests/conformance/config) size=1024  # three whole decodings for each input
     mkdir -p "$kept" "$findings"
-    options=(-max_len=$size -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$findings/" -print_final_stats=1)
+    options=(-max_len=$size -timeout=60 -report_slow_units=60 -rss_limit_mb=2048 -artifact_prefix="$findings/" -print_final_stats=1)
     if "$program" "${options[@]}" -runs=0 "${seeds[@]}" >"$log" 2>&1 &&
         { [ "$seconds" -eq 0 ] || "$program" "${options[@]}" -max_total_time="$seconds" "$kept" "${seeds[@]}" >>"$log" 2>&1; }; then
         echo "$target: no finding in $(awk '/number_of_executed_units/ {n += $2} END {print n + 0}' "$log") runs"

@@ -10,7 +10,6 @@ namespace emperor::ctl {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t enough_for_a_sentence = 40;
 constexpr std::size_t indent = 4;  // of a last cell on a line of its own
 
 std::string line_of(const std::vector<Cell>& cells, const std::vector<std::size_t>& widths, const Style& style) {
@@ -32,12 +31,12 @@ std::string line_of(const std::vector<Cell>& cells, const std::vector<std::size_
     return line + "\n";
 }
 
-// Whether the last column stands below the rows: its longest cell would lose much beside them.
+// Whether the last column stands below the rows: beside them its longest cell would lose its end, the way out.
 bool is_last_below(const std::vector<std::size_t>& widths, const Style& style) {
     if (style.width == 0 || widths.size() < 2) return false;
     std::size_t room = style.width;
     for (std::size_t at = 0; at + 1 < widths.size(); ++at) room -= std::min(room, widths[at] + gap);
-    return room < std::min(widths.back(), enough_for_a_sentence);
+    return room < widths.back();
 }
 
 std::string line_below(const Cell& cell, const Style& style) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of text: columns as wide as their widest cell, by display width. The last column is the one with sentences: it
-// is cut to the terminal, and where too little room is left for it, each of its cells gets a line of its own below the
-// row. Pure.
+// A table of text: columns as wide as their widest cell, by display width. The last column is the one with sentences:
+// where the terminal has no room for the longest, each gets a line of its own below its row, and is cut only there. Pure.
 #pragma once
 
 #include <cstddef>

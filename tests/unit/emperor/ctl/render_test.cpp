@@ -82,8 +82,8 @@ TEST(StatusTable, a_note_without_room_beside_its_row_stands_below_it) {
               "shop  running  3    3/4 1 busy  12        0         1m05s\n"
               "crm   backoff  3    3/4 1 busy  12        0         -\n"
               "    ModuleNotFoundError: No module named 'crm_of_the_whole_company_and_its_fr...\n");
-    // With room it is cut at the edge, and a short one stays where it is.
-    EXPECT_NE(render_status(apps, false, {.is_colored = false, .width = 110}, now_us).find("-       ModuleNot"), std::string::npos);
+    // With room for all of it, and when it is short, it stays beside.
+    EXPECT_NE(render_status(apps, false, {.is_colored = false, .width = 140}, now_us).find("-       ModuleNot"), std::string::npos);
     crm["reason"] = "soon";
     EXPECT_NE(render_status({app("shop", "running"), crm}, false, {.is_colored = false, .width = 80}, now_us).find("-       soon\n"),
               std::string::npos);

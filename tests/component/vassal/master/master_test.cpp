@@ -42,9 +42,11 @@ TEST_F(Shop, starts_promotes_serves_and_drains) {
 
     send(Stop{true, "removed"});
     EXPECT_EQ(expect<Stopping>().reason, "removed");
-    expect<Draining>();
     EXPECT_TRUE(expect<WorkerExited>().expected);
     EXPECT_TRUE(expect<WorkerExited>().expected);
+    // Said when the last one let go; the first one may have been gone by then.
+    const auto is_draining = [](const MasterMessage& message) { return std::holds_alternative<Draining>(message); };
+    if (std::ranges::none_of(seen, is_draining)) expect<Draining>();
     EXPECT_EQ(exit_code(), 0);
     EXPECT_EQ(worker(1).pid, 0);
     EXPECT_EQ(worker(1).state, WorkerState::empty);

@@ -27,7 +27,7 @@ std::vector<std::string> nearest(std::string_view word, std::span<const std::str
                                  bool any) {
     std::vector<std::pair<std::size_t, std::string>> ranked;
     for (const std::string& candidate : candidates) {
-        const auto [shorter, longer] = std::minmax(word.size(), candidate.size());
+        const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
         const std::size_t bound = std::max<std::size_t>(1, longer / 3);
         if (!any && longer - shorter > bound) continue;  // so many letters are missing that nothing else counts
         const std::size_t distance = edit_distance(word, candidate);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the release preset and runs its tests: unit and component (ctest), end to end (pytest). Installs what is missing.
 #   scripts/test.sh             at most 15 minutes on two processors, from a clean checkout
-#   scripts/test.sh --all       the same under AddressSanitizer and UndefinedBehaviorSanitizer, and the fuzz targets besides;
-#                               at most 40 minutes
+#   scripts/test.sh --all       the same under AddressSanitizer and UndefinedBehaviorSanitizer, the worker's threads under
+#                               ThreadSanitizer and the fuzz targets besides; at most 40 minutes
 #   scripts/test.sh --help      this text
 # Ends with ctest's and pytest's own summary lines; exit 0 when every step passed.
 set -uo pipefail
@@ -52,6 +52,14 @@ if [ -n "$all" ]; then
     export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
     PYTHONMALLOC=malloc run_ctest asan
     unset LSAN_OPTIONS ASAN_OPTIONS UBSAN_OPTIONS
+
+    say "the worker's threads under ThreadSanitizer"
+    mkdir -p build
+    if ! (cmake --preset tsan >build/tsan-configure.log && cmake --build --preset tsan --target component_vassal_worker &&
+        TSAN_OPTIONS="suppressions=$root/tests/support/tsan.supp" build/tsan/bin/component_vassal_worker) 2>&1 | tee build/tsan.log; then
+        failed="$failed tsan"
+    fi
+    summaries+=("tsan: $(grep -E '^\[  (PASSED|FAILED)' build/tsan.log | tail -n 1)")
 
     say "fuzz targets: 20 s each"
     output=build/fuzz.log

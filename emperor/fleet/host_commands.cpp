@@ -170,8 +170,11 @@ void VassalHost::report(const Report& what) {
     if (what.kind == Report::Kind::crashed) ++restarts_;
     if (what.kind == Report::Kind::reloaded) ++reloads_;
     remember(style.event, what.generation, what.text);
-    common::log::write(style.level, style.event,
-                       {{"vassal", name_}, {"generation", what.generation}, {"reason", what.text}});
+    if (what.generation == 0)  // about the vassal as a whole
+        common::log::write(style.level, style.event, {{"vassal", name_}, {"reason", what.text}});
+    else
+        common::log::write(style.level, style.event,
+                           {{"vassal", name_}, {"generation", what.generation}, {"reason", what.text}});
 }
 
 void VassalHost::finish(const supervise::OperationDone& done) {

@@ -76,7 +76,7 @@ std::string unknown_key_message(std::string_view path) {
     if (const auto close = nearest(leaf.substr(0, longest_word), options_without_key(), 1); !close.empty())
         return unknown + " (uWSGI's '" + close.front() + "': " + std::string(advice_for_uwsgi_option(close.front())) +
                ")";
-    if (!group.empty()) return unknown + " (the keys of '" + std::string(group) + "' are " + keys_of(group) + ")";
+    if (!group.empty()) return unknown + " (the keys of " + in_quotes(group) + " are " + keys_of(group) + ")";
     return unknown;
 }
 

@@ -82,6 +82,12 @@ TEST(Robustness, an_unknown_escape_is_answered_in_text_that_can_be_shown_anywher
     }
 }
 
+TEST(Robustness, an_unknown_group_of_a_setting_is_shown_without_its_control_bytes) {
+    const Decoded result = decode_settings({"qq\x1b[31mzz.vvvv=1"}, fixtures::options("x"));
+    ASSERT_FALSE(result.diagnostics.empty());
+    EXPECT_EQ(render(result.diagnostics).find('\x1b'), std::string::npos);
+}
+
 TEST(Robustness, every_fixture_truncated_at_every_byte_is_answered) {
     for (const std::string folder : {"valid", "invalid"})
         for (const std::string& name : fixtures::names(folder)) {

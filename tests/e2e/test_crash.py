@@ -85,4 +85,7 @@ def test_a_request_over_its_time_is_ended_with_a_traceback(emperor):
             assert emperor.get("probe", "/sleep?s=60", timeout=15).status in (200,)
         emperor.wait_log("request timeout")
         emperor.wait_log("in sleep")
-    assert load.failed == 0, load.summary()
+        before = load.count
+        wait_until(lambda: load.count > before + 100, 10, "requests after the worker was replaced")
+    # A connection that the worker had accepted before it got stuck ends with it; each client has one at most.
+    assert load.failed <= 2, load.summary()

@@ -104,8 +104,6 @@ std::uint16_t bound_port(int fd) {
 
 Result<master::Listener> open_listener(const common::net::ListenAddress& address,
                                        const common::config::SocketConfig& config) {
-    if (!protocol::is_supported(address.protocol))
-        return failure("listen on " + address.text() + ": this protocol is not available in this version");
     const bool is_tcp = address.address.kind == Address::Kind::tcp;
     auto fd = is_tcp ? bind_tcp(address.address) : bind_unix(address.address, static_cast<mode_t>(config.mode));
     if (!fd) return fd.error();

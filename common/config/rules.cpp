@@ -163,10 +163,6 @@ Result<std::string> canonical_listen(std::string_view text) {
             return failure("expected PROTO:ADDRESS, got " + in_quotes(text) + " (for the backlog use socket.backlog)");
         return failure(printable(parsed.error().message(), 400));
     }
-    // The grammar has them; no codec of this version speaks them.
-    if (parsed->protocol == net::Protocol::fastcgi || parsed->protocol == net::Protocol::scgi)
-        return failure("the protocol " + std::string(net::name_of(parsed->protocol)) +
-                       " is not available in this version (use uwsgi or http)");
     Problem problem;
     switch (parsed->address.kind) {
         case net::Address::Kind::unix_path: problem = check_socket_path(parsed->address.path); break;

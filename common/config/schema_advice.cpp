@@ -39,8 +39,8 @@ constexpr std::array advice = std::to_array<Advice>({
     {"http", "listen", "use listen: http:ADDRESS"},
     {"http-socket", "listen", "use listen: http:ADDRESS"},
     {"http11-socket", "listen", "use listen: http:ADDRESS"},
-    {"fastcgi-socket", "listen", "FastCGI is not available in this version, use listen: uwsgi:ADDRESS"},
-    {"scgi-socket", "listen", "SCGI is not available in this version, use listen: uwsgi:ADDRESS"},
+    {"fastcgi-socket", "listen", "use listen: fastcgi:ADDRESS"},
+    {"scgi-socket", "listen", "use listen: scgi:ADDRESS"},
     {"vacuum", "", "not needed, sockets are removed when the vassal is removed"},
     {"pidfile", "", not_needed},
     {"safe-pidfile", "", not_needed},
@@ -297,9 +297,11 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "on_demand", "static", "watch", "autoreload", "rollout", "health", "recycle", "hosts", "stream_body", "sandbox",
-    "cron", "daemons", "preload_modules", "log.access", "log.access_format", "log.slow", "log.rotate", "log.format",
-    "timeouts.idle", "restart.hold", "limits.cgroup", "limits.memory", "limits.cpu", "limits.processes",
+    "on_demand",     "static",        "watch",           "autoreload",       "rollout",
+    "health",        "recycle",       "hosts",           "stream_body",      "sandbox",
+    "cron",          "daemons",       "preload_modules", "log.access",       "log.access_format",
+    "log.slow",      "log.rotate",    "log.format",      "timeouts.idle",    "restart.hold",
+    "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",
 });
 
 }  // namespace

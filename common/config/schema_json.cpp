@@ -64,7 +64,7 @@ json text_schema(const Key& key) {
 
 json list_schema(const Key& key) {
     json element = key.kind == ValueKind::listen_list
-                       ? pattern(R"(\$\{|\{name\}|^(uwsgi|http):(/.+|@.+|[^/]*:[0-9]+)$)")
+                       ? pattern(R"(\$\{|\{name\}|^(uwsgi|http|fastcgi|scgi):(/.+|@.+|[^/]*:[0-9]+)$)")
                        : json{{"type", json::array({"string", "integer", "number"})}};
     json list = {{"type", "array"}, {"items", element}};
     if (key.kind == ValueKind::listen_list) list["minItems"] = 1;

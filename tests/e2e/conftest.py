@@ -121,8 +121,8 @@ def emperor(idle_emperor):
 def nginx(scratch):
     servers = []
 
-    def start(locations):
-        servers.append(nginx_harness.Nginx(scratch, locations))
+    def start(locations, upstreams=None):
+        servers.append(nginx_harness.Nginx(scratch, locations, upstreams))
         return servers[-1]
 
     yield start

@@ -3,16 +3,6 @@
 
 namespace vassal::protocol {
 
-bool is_supported(common::net::Protocol protocol) noexcept {
-    switch (protocol) {
-        case common::net::Protocol::uwsgi:
-        case common::net::Protocol::http: return true;
-        case common::net::Protocol::fastcgi:
-        case common::net::Protocol::scgi: return false;
-    }
-    return false;
-}
-
 void Head::clear() noexcept {
     params.clear();
     method = {};

@@ -8,20 +8,17 @@
 #include <cstdint>
 #include <string_view>
 
-#include "common/net/address.h"
 #include "vassal/protocol/param_set.h"
 
 namespace vassal::protocol {
 
 class TrustedProxies;
 
-// The protocols that this version speaks. Whoever opens a listener refuses the others in words.
-[[nodiscard]] bool is_supported(common::net::Protocol protocol) noexcept;
-
 struct Limits {
     std::size_t header_size = 64 * 1024;
     std::size_t headers = 256;
     std::uint64_t body = 1024ull << 20;
+    std::uint32_t connections = 1024;  // what FastCGI is told on request
 };
 
 // What a request does not say itself.
@@ -40,7 +37,7 @@ struct Head {
     std::string_view uri;         // as the client wrote it, for request lines
     std::string_view url_scheme;  // "http" or "https"
     std::uint64_t content_length = 0;
-    bool is_chunked = false;
+    bool is_chunked = false;  // the size of the body is known when it has ended
     bool is_http11 = false;
     bool keep_alive = false;
     bool expects_continue = false;
@@ -53,6 +50,8 @@ enum class Outcome {
     complete,   // `consumed` bytes are the head; the body follows
     bad,        // answer `status`, then close
     ping,       // uwsgi modifier 100: answer ping_reply, then close
+    skip,       // FastCGI: `consumed` bytes are dealt with; go on with what follows
+    farewell,   // FastCGI: send the replies, then close
 };
 
 struct Decoded {

@@ -30,7 +30,7 @@ void ResponseHead::start(const ResponseContext& context, std::string_view status
     keep_alive_ = context.keep_alive;
     status_ = status_number(status);
     has_no_body_ = (status_ >= 100 && status_ < 200) || status_ == 204 || status_ == 304;
-    text_.append("HTTP/1.1 ");
+    text_.append(context.is_cgi ? "Status: " : "HTTP/1.1 ");
     text_.append(status);
     text_.append("\r\n");
 }
@@ -85,7 +85,7 @@ void ResponseHead::choose_framing(std::optional<std::uint64_t> total) {
     } else {
         framing_ = context_.is_http && context_.is_http11 ? BodyFraming::chunked : BodyFraming::until_close;
     }
-    if (framing_ == BodyFraming::until_close) keep_alive_ = false;
+    if (framing_ == BodyFraming::until_close && !context_.is_framed) keep_alive_ = false;
 }
 
 void ResponseHead::write_connection() {

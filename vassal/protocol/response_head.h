@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hot path. Writes the head of one response in the protocol of its connection and decides how the body is framed.
 // HTTP: Date, Server, Connection; Content-Length or chunked. uwsgi: status line and the app's fields, body until close
-// (never chunked: nginx would frame it a second time). Fields that belong to the connection are the server's: what an
-// app says there is dropped, except that "Connection: close" is honoured.
+// (never chunked: nginx would frame it a second time). SCGI: the same with CGI's "Status:" in place of the status line;
+// FastCGI: that too, and records end the body, not the connection. Fields that belong to the connection are the
+// server's: what an app says there is dropped, except that "Connection: close" is honoured.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,8 @@ enum class BodyFraming { none, length, chunked, until_close };
 
 struct ResponseContext {
     bool is_http = false;
+    bool is_cgi = false;      // FastCGI, SCGI
+    bool is_framed = false;   // FastCGI: by records
     bool is_http11 = false;   // of the request
     bool is_head = false;     // HEAD: no body
     bool keep_alive = false;  // the client and the worker would
@@ -66,7 +69,7 @@ private:
 };
 
 // What the server says by itself: a short text/plain page that names the status; then the connection closes.
-void write_status_reply(int status, bool is_http, bool is_head, std::string_view date, TextBuffer& out);
+void write_status_reply(int status, const ResponseContext& context, TextBuffer& out);
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;
 
 }  // namespace vassal::protocol

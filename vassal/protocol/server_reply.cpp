@@ -66,22 +66,22 @@ std::string_view reason_phrase(int status) noexcept {
     }
 }
 
-void write_status_reply(int status, bool is_http, bool is_head, std::string_view date, TextBuffer& out) {
+void write_status_reply(int status, const ResponseContext& context, TextBuffer& out) {
     const std::string_view reason = reason_phrase(status);
     out.clear();
-    out.append("HTTP/1.1 ");
+    out.append(context.is_cgi ? "Status: " : "HTTP/1.1 ");
     out.append_number(static_cast<std::uint64_t>(status));
     out.append(" ");
     out.append(reason);
     out.append("\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ");
     out.append_number(reason.size() + 5);  // "400 ", reason, newline
-    if (is_http) {
+    if (context.is_http) {
         out.append("\r\nDate: ");
-        out.append(date);
+        out.append(context.date);
         out.append("\r\nServer: emperor\r\nConnection: close");
     }
     out.append("\r\n\r\n");
-    if (is_head) return;
+    if (context.is_head) return;
     out.append_number(static_cast<std::uint64_t>(status));
     out.append(" ");
     out.append(reason);

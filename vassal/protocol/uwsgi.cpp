@@ -2,7 +2,7 @@
 // Hot path.
 #include "vassal/protocol/uwsgi.h"
 
-#include "vassal/protocol/environ.h"
+#include "vassal/protocol/gateway.h"
 
 namespace vassal::protocol {
 namespace {
@@ -30,23 +30,10 @@ bool read_params(std::string_view block, ParamSet& params) {
         const std::size_t value_size = read_size(p);
         p += 2;
         if (static_cast<std::size_t>(end - p) < value_size) return false;
-        const Known known = classify(key);
-        if (known != Known::dropped) params.add(key, {p, value_size}, known);
+        add_variable(params, key, {p, value_size});
         p += value_size;
     }
     return true;
-}
-
-// nginx sends an empty CONTENT_LENGTH where there is no body, and a real one beside HTTP_TRANSFER_ENCODING after it
-// has taken a chunked upload apart.
-int read_framing(Head& head) {
-    const std::string_view text = head.params.value(Known::content_length);
-    if (text.empty()) return 0;
-    const auto length = parse_length(text);
-    if (!length) return 400;
-    head.content_length = *length;
-    head.params.remove(Known::http_transfer_encoding);
-    return 0;
 }
 
 }  // namespace
@@ -65,9 +52,7 @@ Decoded decode_uwsgi(std::string_view buffer, const Limits& limits, const Facts&
 
     head.clear();
     if (!read_params(buffer.substr(header_size, size), head.params)) return bad(400);
-    if (const int status = complete_environ(head, facts); status != 0) return bad(status);
-    if (const int status = read_framing(head); status != 0) return bad(status);
-    if (head.content_length > limits.body) return bad(413);
+    if (const int status = complete_gateway_head(head, limits, facts); status != 0) return bad(status);
     return {.outcome = Outcome::complete, .consumed = whole};
 }
 

@@ -26,15 +26,16 @@ common::UniqueFd open_temporary() {
 
 }  // namespace
 
-BodyCollector::BodyCollector(bool is_chunked, std::uint64_t length, const Limits& limits)
-    : limits_(limits), length_(length), is_chunked_(is_chunked) {
-    if (is_chunked) return;
+BodyCollector::BodyCollector(Framing framing, std::uint64_t length, const Limits& limits,
+                             std::optional<protocol::StdinDecoder> records)
+    : limits_(limits), length_(length), records_(records), framing_(framing) {
+    if (framing == Framing::chunked) return;
     if (length > limits.memory) {
         open_file();
     } else {
         memory_.reserve(static_cast<std::size_t>(length));
     }
-    is_complete_ = length == 0;
+    is_complete_ = framing == Framing::length && length == 0;
 }
 
 bool BodyCollector::open_file() {
@@ -75,12 +76,19 @@ void BodyCollector::store(std::string_view piece) {
 }
 
 std::size_t BodyCollector::feed(std::string_view bytes) {
-    if (!is_chunked_) {
-        const std::size_t count = std::min<std::uint64_t>(bytes.size(), length_ - size_);
-        store(bytes.substr(0, count));
-        is_complete_ = size_ == length_;
-        return count;
+    switch (framing_) {
+        case Framing::chunked: return feed_chunks(bytes);
+        case Framing::records:
+        case Framing::open_records: return feed_records(bytes);
+        case Framing::length: break;
     }
+    const std::size_t count = std::min<std::uint64_t>(bytes.size(), length_ - size_);
+    store(bytes.substr(0, count));
+    is_complete_ = size_ == length_;
+    return count;
+}
+
+std::size_t BodyCollector::feed_chunks(std::string_view bytes) {
     std::size_t used = 0;
     while (used < bytes.size() && failure_ == 0 && !chunks_.is_done()) {
         const auto step = chunks_.next(bytes.substr(used));
@@ -89,6 +97,23 @@ std::size_t BodyCollector::feed(std::string_view bytes) {
         if (chunks_.is_bad()) failure_ = 400;
     }
     is_complete_ = chunks_.is_done();
+    return used;
+}
+
+// The stream must be as long as CONTENT_LENGTH says: a part of a request must not pass for the whole.
+std::size_t BodyCollector::feed_records(std::string_view bytes) {
+    std::size_t used = 0;
+    while (used < bytes.size() && failure_ == 0 && !records_->has_ended()) {
+        const auto step = records_->next(bytes.substr(used), replies_);
+        used += step.consumed;
+        if (records_->is_bad() || (framing_ == Framing::records && step.data.size() > length_ - size_)) {
+            failure_ = 400;
+        } else {
+            store(step.data);
+        }
+    }
+    is_complete_ = records_->is_done();
+    if (is_complete_ && framing_ == Framing::records && size_ < length_ && failure_ == 0) failure_ = 400;
     return used;
 }
 

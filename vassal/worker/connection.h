@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "common/net/address.h"
+#include "vassal/protocol/fastcgi.h"
 #include "vassal/protocol/http.h"
 #include "vassal/worker/body_collector.h"
 #include "vassal/worker/input_buffer.h"
@@ -40,7 +42,7 @@ struct Peer {
 struct Connection {
     std::atomic<Owner> owner{Owner::free};
     Phase phase = Phase::head;
-    bool is_http = false;
+    common::net::Protocol protocol = common::net::Protocol::uwsgi;
     bool keep_alive = false;  // after the response that is being written
     bool is_unread = false;   // close() needs a lingering phase: the client may still be sending
     std::uint8_t listener = 0;
@@ -50,7 +52,9 @@ struct Connection {
     std::atomic<std::int64_t> deadline_us{0};
     std::int64_t phase_deadline_us = 0;  // bound of a whole phase (head, lingering), 0: none yet
     std::uint64_t inline_body = 0;       // bytes of the body that lie behind the head in `input`
+    std::uint32_t body_tail = 0;         // FastCGI: bytes behind an inline body that belong to its records
     protocol::HttpScan scan;
+    protocol::FastCgiScan fastcgi;
     InputBuffer input;
     std::unique_ptr<BodyCollector> body;  // set when the body does not fit beside its head
     Output output;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "vassal/protocol/scgi.h"
 #include "vassal/protocol/uwsgi.h"
 
 namespace vassal::worker {
@@ -38,7 +39,7 @@ Connection* Conversation::take_slot(std::size_t listener) {
     Connection* const connection = slots_.take();
     if (connection == nullptr) return nullptr;
     connection->phase = Phase::head;
-    connection->is_http = shared_.options.listeners[listener].protocol == common::net::Protocol::http;
+    connection->protocol = shared_.options.listeners[listener].protocol;
     connection->keep_alive = false;
     connection->is_unread = false;
     connection->listener = static_cast<std::uint8_t>(listener);
@@ -56,6 +57,7 @@ void Conversation::close(Connection& connection) noexcept {
     connection.input.discard(blocks_);
     connection.output.clear();
     connection.body.reset();
+    if (connection.protocol == common::net::Protocol::fastcgi) forget_request(connection);
     connection.owner.store(Owner::free, std::memory_order_release);
     slots_.give(connection);
     shared_.gate.give_back();
@@ -130,7 +132,8 @@ void Conversation::time_out(Connection& connection) {
     go(connection, Next::close);
 }
 
-protocol::Decoded Conversation::decode(Connection& connection, protocol::HttpScan& scan) {
+protocol::Decoded Conversation::decode(Connection& connection, protocol::HttpScan& scan,
+                                       protocol::FastCgiScan& fastcgi) {
     const WorkerListener& listener = shared_.options.listeners[connection.listener];
     const Peer& peer = connection.peer;
     const protocol::Facts facts{
@@ -141,8 +144,14 @@ protocol::Decoded Conversation::decode(Connection& connection, protocol::HttpSca
         .remote_port = {peer.port, peer.port_size},
         .trusted = &shared_.trusted};
     const std::string_view bytes = connection.input.bytes();
-    return connection.is_http ? protocol::decode_http(bytes, scan, shared_.limits, facts, head_)
-                              : protocol::decode_uwsgi(bytes, shared_.limits, facts, head_);
+    switch (connection.protocol) {
+        case common::net::Protocol::uwsgi: return protocol::decode_uwsgi(bytes, shared_.limits, facts, head_);
+        case common::net::Protocol::http: return protocol::decode_http(bytes, scan, shared_.limits, facts, head_);
+        case common::net::Protocol::scgi: return protocol::decode_scgi(bytes, shared_.limits, facts, head_);
+        case common::net::Protocol::fastcgi: break;
+    }
+    text_.clear();
+    return protocol::decode_fastcgi(bytes, fastcgi, shared_.limits, facts, head_, text_);
 }
 
 Conversation::Next Conversation::read_head(Connection& connection) {
@@ -150,11 +159,14 @@ Conversation::Next Conversation::read_head(Connection& connection) {
     for (;;) {
         std::size_t wanted = 0;
         if (input.size() > 0) {
-            const protocol::Decoded decoded = decode(connection, connection.scan);
+            const protocol::Decoded decoded = decode(connection, connection.scan, connection.fastcgi);
+            if (connection.protocol == common::net::Protocol::fastcgi && !send_replies(connection)) return Next::close;
             switch (decoded.outcome) {
                 case protocol::Outcome::complete: return begin_request(connection, decoded.consumed);
                 case protocol::Outcome::bad: return refuse(connection, decoded.status);
                 case protocol::Outcome::ping: return pong(connection);
+                case protocol::Outcome::skip: return skip(connection, decoded.consumed);
+                case protocol::Outcome::farewell: return begin_lingering(connection);
                 case protocol::Outcome::need_more: wanted = decoded.wanted; break;
             }
         }
@@ -179,6 +191,7 @@ Conversation::Next Conversation::begin_request(Connection& connection, std::size
     connection.head_size = static_cast<std::uint32_t>(head_size);
     connection.inline_body = head_.content_length;
     decoded_ = &connection;
+    if (connection.protocol == common::net::Protocol::fastcgi) return begin_stdin(connection);
     const std::size_t available = connection.input.size() - head_size;
     if (!head_.is_chunked && available >= head_.content_length) return serve(connection);
 
@@ -197,12 +210,20 @@ Conversation::Next Conversation::begin_request(Connection& connection, std::size
 }
 
 Conversation::Next Conversation::begin_collecting(Connection& connection) {
-    InputBuffer& input = connection.input;
     connection.body = std::make_unique<BodyCollector>(
-        head_.is_chunked, head_.content_length,
+        head_.is_chunked ? BodyCollector::Framing::chunked : BodyCollector::Framing::length, head_.content_length,
         BodyCollector::Limits{.memory = shared_.config.limits.body_memory, .body = shared_.limits.body});
+    return feed_first(connection);
+}
+
+// What came behind the head is the begin of the body.
+Conversation::Next Conversation::feed_first(Connection& connection) {
+    InputBuffer& input = connection.input;
     const std::size_t used = connection.body->feed(input.bytes().substr(connection.head_size));
     if (const int status = connection.body->failure(); status != 0) return refuse(connection, status);
+    if (!send_body_replies(connection)) return Next::close;
+    if (connection.body->is_aborted())
+        return abort_request(connection, input.bytes().substr(connection.head_size + used));
     if (connection.body->is_complete()) {
         connection.inline_body = used;
         return serve(connection);
@@ -241,6 +262,8 @@ Conversation::Next Conversation::read_collected_body(Connection& connection) {
         const std::string_view bytes(scratch(), static_cast<std::size_t>(count));
         const std::size_t used = body.feed(bytes);
         if (body.failure() != 0) return refuse(connection, body.failure());
+        if (!send_body_replies(connection)) return Next::close;
+        if (body.is_aborted()) return abort_request(connection, bytes.substr(used));
         if (body.is_complete()) {
             if (used < bytes.size()) {
                 connection.input.append(bytes.substr(used), blocks_);

@@ -40,11 +40,26 @@ private:
 
     // conversation.cpp: heads and bodies
     [[nodiscard]] Next read_head(Connection& connection);
-    [[nodiscard]] protocol::Decoded decode(Connection& connection, protocol::HttpScan& scan);
+    [[nodiscard]] protocol::Decoded decode(Connection& connection, protocol::HttpScan& scan,
+                                           protocol::FastCgiScan& fastcgi);
     [[nodiscard]] Next begin_request(Connection& connection, std::size_t head_size);
     [[nodiscard]] Next begin_collecting(Connection& connection);
+    [[nodiscard]] Next feed_first(Connection& connection);
     [[nodiscard]] Next read_inline_body(Connection& connection);
     [[nodiscard]] Next read_collected_body(Connection& connection);
+
+    // conversation_fastcgi.cpp: what only FastCGI knows
+    // Slots of other protocols never hold anything here.
+    static void forget_request(Connection& connection) noexcept {
+        connection.fastcgi = {};
+        connection.body_tail = 0;
+    }
+    [[nodiscard]] Next begin_stdin(Connection& connection);
+    [[nodiscard]] Next skip(Connection& connection, std::size_t size);
+    [[nodiscard]] Next abort_request(Connection& connection, std::string_view rest);
+    // False: the client does not take them.
+    [[nodiscard]] bool send_replies(Connection& connection);
+    [[nodiscard]] bool send_body_replies(Connection& connection);
 
     // conversation_answer.cpp: answers
     [[nodiscard]] Next serve(Connection& connection);

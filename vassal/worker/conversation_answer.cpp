@@ -41,10 +41,14 @@ Conversation::Next Conversation::serve(Connection& connection) {
     if (decoded_ != &connection) {
         // The head was decoded before the thread waited; head_ has served other connections since.
         protocol::HttpScan scan;
-        static_cast<void>(decode(connection, scan));
+        protocol::FastCgiScan fastcgi;
+        static_cast<void>(decode(connection, scan, fastcgi));
     }
     decoded_ = nullptr;
-    if (head_.is_chunked) protocol::set_content_length(head_, connection.body->size());
+    if (head_.is_chunked) {
+        const std::uint64_t size = connection.body ? connection.body->size() : connection.inline_body;
+        if (connection.body || size > 0) protocol::set_content_length(head_, size);
+    }
     lock_.take();
     const std::string_view bytes = connection.input.bytes();
     const app::Request request{.params = head_.params.all(),
@@ -57,11 +61,15 @@ Conversation::Next Conversation::serve(Connection& connection) {
                                                        connection.inline_body}};
     if (request.body.size > 0) meter_.received_body(request.body.size);
     const bool may_keep = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0;
-    sink_.begin(connection, {.is_http = connection.is_http,
+    const bool is_http = connection.protocol == common::net::Protocol::http;
+    const bool is_fastcgi = connection.protocol == common::net::Protocol::fastcgi;
+    sink_.begin(connection, {.is_http = is_http,
+                             .is_cgi = is_fastcgi || connection.protocol == common::net::Protocol::scgi,
+                             .is_framed = is_fastcgi,
                              .is_http11 = head_.is_http11,
                              .is_head = head_.method == "HEAD",
                              .keep_alive = may_keep && !shared_.gate.is_draining(),
-                             .date = connection.is_http ? date() : std::string_view()});
+                             .date = is_http ? date() : std::string_view()});
     const std::int64_t began = now_us();
     meter_.begin_request(head_.method, head_.uri, began);
     shared_.application.serve(request, sink_);
@@ -72,9 +80,10 @@ Conversation::Next Conversation::serve(Connection& connection) {
 }
 
 Conversation::Next Conversation::after_serve(Connection& connection, const ResponseSink::Outcome& outcome) {
-    connection.input.consume(connection.head_size + connection.inline_body);
+    connection.input.consume(connection.head_size + connection.inline_body + connection.body_tail);
     connection.body.reset();
     connection.scan = {};
+    if (connection.protocol == common::net::Protocol::fastcgi) forget_request(connection);
     connection.phase_deadline_us = 0;
     if (outcome.is_gone) return Next::close;
     connection.keep_alive = outcome.keep_alive;
@@ -118,8 +127,19 @@ Conversation::Next Conversation::write(Connection& connection) {
 Conversation::Next Conversation::refuse(Connection& connection, int status) {
     if (status == 507) note("a request body found no room for its temporary file (TMPDIR)");
     meter_.count_response(status);
-    protocol::write_status_reply(status, connection.is_http, false, date(), text_);
+    // A FastCGI client that has begun no request gets plain text: it is none, and a person may read it.
+    const std::uint16_t request = connection.fastcgi.id;
+    protocol::write_status_reply(status,
+                                 {.is_http = connection.protocol == common::net::Protocol::http,
+                                  .is_cgi = request != 0 || connection.protocol == common::net::Protocol::scgi,
+                                  .date = date()},
+                                 text_);
     connection.is_unread = true;
+    if (request != 0) {
+        protocol::TextBuffer framed;
+        protocol::fastcgi::append_answer(request, text_.view(), framed);
+        return reply(connection, framed.view());
+    }
     return reply(connection, text_.view());
 }
 

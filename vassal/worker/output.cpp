@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "vassal/protocol/fastcgi.h"
+
 namespace vassal::worker {
 namespace {
 
@@ -74,6 +76,13 @@ bool Output::append_file(int fd, std::uint64_t offset, std::uint64_t count) {
     return static_cast<bool>(file_);
 }
 
+bool Output::append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id, bool with_end) {
+    request_ = id;
+    has_end_ = with_end;
+    slice_ = 0;
+    return append_file(fd, offset, count);
+}
+
 SendResult Output::flush_bytes(int fd) noexcept {
     iovec part{bytes_.data() + at_, left()};
     const SendResult result = send_parts(fd, {&part, 1}, count_ > 0);
@@ -88,11 +97,37 @@ SendResult Output::flush_bytes(int fd) noexcept {
     return result;
 }
 
-SendResult Output::flush(int fd) noexcept {
+// Full records need no padding, and the last one may do without. bytes_ is empty, or ends with the header of the slice.
+SendResult Output::flush_framed_file(int fd) {
+    namespace fastcgi = protocol::fastcgi;
+    SendResult total;
+    while (total.state == SendState::done && count_ > 0) {
+        if (slice_ == 0) {
+            slice_ = std::min<std::uint64_t>(count_, fastcgi::max_content);
+            char header[fastcgi::header_size];
+            fastcgi::write_stdout_header(header, request_, slice_, 0);
+            append({header, sizeof header});
+        }
+        SendResult part = flush_bytes(fd);
+        total = {part.state, total.sent + part.sent};
+        if (total.state != SendState::done) break;
+        part = send_file(fd, file_.get(), offset_, slice_);
+        count_ -= part.sent;
+        total = {part.state, total.sent + part.sent};
+    }
+    if (count_ > 0 || !has_end_) return total;
+    const auto end = fastcgi::end_of_request(request_);
+    append({end.data(), end.size()});
+    has_end_ = false;
+    const SendResult last = flush_bytes(fd);
+    return {last.state, total.sent + last.sent};
+}
+
+SendResult Output::flush(int fd) {
     SendResult total;
     if (left() > 0) total = flush_bytes(fd);
     if (total.state == SendState::done && count_ > 0) {
-        const SendResult part = send_file(fd, file_.get(), offset_, count_);
+        const SendResult part = request_ != 0 ? flush_framed_file(fd) : send_file(fd, file_.get(), offset_, count_);
         total = {part.state, total.sent + part.sent};
     }
     if (total.state == SendState::done && !tail_.empty()) {
@@ -111,6 +146,9 @@ void Output::clear() noexcept {
     file_.reset();
     count_ = 0;
     tail_ = {};
+    request_ = 0;
+    slice_ = 0;
+    has_end_ = false;
 }
 
 }  // namespace vassal::worker

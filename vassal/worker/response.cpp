@@ -27,6 +27,7 @@ void ResponseSink::begin(Connection& connection, const protocol::ResponseContext
     context_ = context;
     head_.reset();
     part_count_ = 0;
+    record_count_ = record_size_ = 0;
     body_left_ = 0;
     is_head_sent_ = is_finished_ = is_gone_ = is_incomplete_ = false;
 }
@@ -69,8 +70,9 @@ std::uint64_t ResponseSink::admit(std::uint64_t size) noexcept {
 
 void ResponseSink::push(std::string_view part) {
     if (part.empty()) return;
+    if (context_.is_framed) return push_framed(part);
     if (part_count_ == parts_.size()) flush_parts(true);
-    parts_[part_count_++] = {const_cast<char*>(part.data()), part.size()};
+    push_raw(part);
 }
 
 // One chunk line lives at a time: it is pushed at most once between two flushes.
@@ -98,8 +100,10 @@ bool ResponseSink::flush_output() noexcept {
 }
 
 void ResponseSink::flush_parts(bool more_follows) {
+    if (record_size_ > 0) end_record();
     const std::span<iovec> parts(parts_.data(), part_count_);
     part_count_ = 0;
+    record_count_ = 0;
     const bool may_send = flush_output();
     if (is_gone_) return;
     if (may_send) take(send_parts(connection_->fd, parts, more_follows));
@@ -160,8 +164,9 @@ void ResponseSink::finish(std::span<const std::string_view> chunks) {
         push(part);
     }
     if (is_chunked) push(total > 0 ? chunk_end_and_last : last_chunk);
-    flush_parts(false);
     is_incomplete_ = head_.framing() == protocol::BodyFraming::length && body_left_ > 0;
+    if (context_.is_framed && !is_incomplete_) push_end_of_request();
+    flush_parts(false);
 }
 
 void ResponseSink::finish_file(int fd, std::uint64_t offset, std::uint64_t count) {
@@ -173,6 +178,7 @@ void ResponseSink::finish_file(int fd, std::uint64_t offset, std::uint64_t count
     const bool is_chunked = head_.framing() == protocol::BodyFraming::chunked;
     count = admit(count);
     is_incomplete_ = head_.framing() == protocol::BodyFraming::length && body_left_ > 0;
+    if (context_.is_framed) return finish_framed_file(fd, offset, count);
     if (is_chunked && count > 0) push_chunk_begin(count);
     flush_parts(count > 0);
     if (!is_gone_ && count > 0 && connection_->output.is_empty()) {

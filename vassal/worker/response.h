@@ -49,6 +49,12 @@ private:
     // Cuts `size` to what Content-Length leaves.
     [[nodiscard]] std::uint64_t admit(std::uint64_t size) noexcept;
     void push(std::string_view part);
+    void push_raw(std::string_view part) { parts_[part_count_++] = {const_cast<char*>(part.data()), part.size()}; }
+    // FastCGI: the same in STDOUT records.
+    void push_framed(std::string_view part);
+    void begin_record();
+    void end_record();
+    void push_end_of_request();
     void push_chunk_begin(std::uint64_t size);
     void flush_parts(bool more_follows);
     void take(const SendResult& result) noexcept;
@@ -56,6 +62,7 @@ private:
     bool flush_output() noexcept;
     // Waits without the interpreter lock until no more than `most` bytes are unsent.
     void wait_until_unsent_is_at_most(std::size_t most);
+    void finish_framed_file(int fd, std::uint64_t offset, std::uint64_t count);
     void refuse_unanswered();
 
     app::Application& application_;
@@ -67,6 +74,10 @@ private:
     std::array<iovec, 64> parts_{};
     std::size_t part_count_ = 0;
     std::array<char, 24> chunk_line_{};
+    std::array<std::array<char, protocol::fastcgi::header_size>, 22> record_headers_{};  // since the last flush
+    std::array<char, protocol::fastcgi::end_size> end_of_request_{};
+    std::size_t record_count_ = 0;
+    std::size_t record_size_ = 0;  // of the record that is open; 0: none is
     std::uint64_t body_left_ = 0;  // of Content-Length
     bool is_head_sent_ = false, is_finished_ = false, is_gone_ = false, is_incomplete_ = false,
          has_noted_excess_ = false;

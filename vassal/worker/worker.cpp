@@ -136,7 +136,10 @@ Shared::Shared(const WorkerOptions& worker_options, app::Application& the_applic
       config(*worker_options.config),
       application(the_application),
       trusted(std::move(proxies)),
-      limits{.header_size = config.limits.header_size, .headers = config.limits.headers, .body = config.limits.body},
+      limits{.header_size = config.limits.header_size,
+             .headers = config.limits.headers,
+             .body = config.limits.body,
+             .connections = config.limits.connections},
       threads(std::clamp(config.threads, 1, common::scoreboard::max_threads)),
       gate(reactor, descriptors(worker_options), config.limits.connections, config.timeouts.drain.count() * 1000,
            config.timeouts.keepalive.count() * 1000) {}
@@ -149,12 +152,6 @@ Shared::~Shared() {
 
 int run_worker(const WorkerOptions& options, app::Application& application) {
     std::signal(SIGPIPE, SIG_IGN);  // sendfile() cannot be told
-    for (const WorkerListener& listener : options.listeners) {
-        if (!protocol::is_supported(listener.protocol)) {
-            const std::string name(common::net::name_of(listener.protocol));
-            return fail(options.link, "listen", name + " is not available in this version");
-        }
-    }
     auto trusted = protocol::TrustedProxies::parse(options.config->trusted_proxies);
     if (trusted.has_error()) return fail(options.link, "listen", trusted.error().message());
     auto run = std::make_unique<Run>(options, application, std::move(*trusted));

@@ -30,7 +30,6 @@ CASES = {
     "bad mode": bad(HEAD + "socket: {mode: '0999'}\n", "2:16", "socket.mode"),
     "bad listen address": bad(HEAD + "listen: [ftp:/tmp/x.sock]\n", "2:10", "listen", "ftp"),
     "relative socket path": bad(HEAD + "listen: uwsgi:x.sock\n", "2:9", "listen"),
-    "protocol of a later version": bad(HEAD + "listen: fastcgi:/tmp/x.sock\n", "2:", "fastcgi"),
     "duplicate key": bad(HEAD + "workers: 1\nworkers: 2\n", "3:1", "duplicate key", "workers"),
     "two documents": bad(HEAD + "---\n" + HEAD, "2:1", "second document"),
     "alias bomb": bad("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

@@ -21,6 +21,7 @@ http {{
     client_body_temp_path {prefix}/body; proxy_temp_path {prefix}/proxy; fastcgi_temp_path {prefix}/fastcgi;
     uwsgi_temp_path {prefix}/uwsgi; scgi_temp_path {prefix}/scgi;
     client_max_body_size 64m;
+{upstreams}
     server {{
         listen 127.0.0.1:{port};
         include /etc/nginx/uwsgi_params;
@@ -38,14 +39,15 @@ def free_port():
 class Nginx:
     """`locations`: location prefix -> directive, e.g. {"/": "uwsgi_pass unix:/…/blog.sock;"}."""
 
-    def __init__(self, directory, locations):
+    def __init__(self, directory, locations, upstreams=None):
         self.prefix = pathlib.Path(directory) / "nginx"
         self.prefix.mkdir()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         lines = "\n".join(f"        location {where} {{ {what} }}" for where, what in locations.items())
+        groups = "\n".join(f"    upstream {name} {{ {what} }}" for name, what in (upstreams or {}).items())
         configuration = self.prefix / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(prefix=self.prefix, port=self.port, locations=lines))
+        configuration.write_text(CONFIGURATION.format(prefix=self.prefix, port=self.port, locations=lines, upstreams=groups))
         become = []
         if os.geteuid() == 0:
             account = pwd.getpwnam("www-data")

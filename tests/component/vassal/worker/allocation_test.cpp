@@ -63,5 +63,22 @@ TEST_F(WorkerTest, a_kept_alive_http_request_allocates_nothing_in_the_steady_sta
     EXPECT_EQ(seen.back() - seen[50], 0u);
 }
 
+TEST_F(WorkerTest, a_kept_fastcgi_request_allocates_nothing_in_the_steady_state) {
+    std::vector<std::uint64_t> seen;
+    seen.reserve(200);
+    app.routes["/count"] = [&](const app::Request&, app::Response& response) {
+        seen.push_back(allocations);
+        FakeApplication::answer(response, "counted");
+    };
+    start();
+    Client client = connect(2);
+    const std::string end = record(3, 1, std::string(8, '\0'));
+    for (int i = 0; i < 200; ++i) {
+        client.send(fastcgi("/count", i % 2 == 0 ? "" : "a small body", true));
+        ASSERT_TRUE(client.read_until(end).ends_with(end));
+    }
+    EXPECT_EQ(seen.back() - seen[50], 0u);
+}
+
 }  // namespace
 }  // namespace vassal::worker

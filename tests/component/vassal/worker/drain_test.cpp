@@ -154,20 +154,6 @@ TEST_F(WorkerTest, a_poke_makes_the_worker_accept) {
     EXPECT_TRUE(connect(0).ask(uwsgi("/")).ends_with("hello"));
 }
 
-TEST_F(WorkerTest, a_protocol_of_a_later_version_is_refused_in_words) {
-    listen(common::net::Protocol::fastcgi);
-    auto ends = common::link::make_channel().value();
-    WorkerOptions options{.config = &config,
-                          .listeners = {{0, common::net::Protocol::fastcgi, "", ""}},
-                          .slot = slot.get(),
-                          .link = ends.second.get()};
-    EXPECT_EQ(run_worker(options, app), 1);
-    master = std::move(ends.first);
-    const auto message = next_message();
-    ASSERT_TRUE(std::holds_alternative<link::Failed>(message));
-    EXPECT_EQ(std::get<link::Failed>(message).reason, "fastcgi is not available in this version");
-}
-
 TEST_F(WorkerTest, a_child_that_the_application_forks_holds_no_connection) {
     std::atomic<pid_t> child{0};
     int pipe_fds[2];

@@ -144,6 +144,43 @@ protected:
         return std::string{'\0', static_cast<char>(block.size() & 0xff), static_cast<char>(block.size() >> 8), '\0'} +
                block + body;
     }
+    static std::string record(int type, int id, const std::string& content = {}) {
+        const auto byte = [](std::size_t value) { return static_cast<char>(value & 0xff); };
+        return std::string{1,
+                           static_cast<char>(type),
+                           0,
+                           static_cast<char>(id),
+                           byte(content.size() >> 8),
+                           byte(content.size()),
+                           0,
+                           0} +
+               content;
+    }
+    static std::string begin_record(int id, bool keep) {
+        return record(1, id, {0, 1, static_cast<char>(keep), 0, 0, 0, 0, 0});
+    }
+    // Without STDIN.
+    static std::string fastcgi_head(std::string_view path, std::string_view length, bool keep, int id = 1) {
+        const std::vector<std::pair<std::string, std::string>> pairs{
+            {"REQUEST_METHOD", "POST"}, {"PATH_INFO", std::string(path)}, {"CONTENT_LENGTH", std::string(length)}};
+        std::string block;
+        for (const auto& [key, value] : pairs) {
+            block += {static_cast<char>(key.size()), static_cast<char>(value.size())};
+            block += key + value;
+        }
+        return begin_record(id, keep) + record(4, id, block) + record(4, id);
+    }
+    static std::string fastcgi(std::string_view path, const std::string& body = {}, bool keep = false, int id = 1) {
+        std::string text = fastcgi_head(path, std::to_string(body.size()), keep, id);
+        for (std::size_t at = 0; at < body.size(); at += 60'000) text += record(5, id, body.substr(at, 60'000));
+        return text + record(5, id);
+    }
+    static std::string scgi(std::string_view path, const std::string& body = {}) {
+        using namespace std::string_literals;
+        const std::string block = "CONTENT_LENGTH\0"s + std::to_string(body.size()) +
+                                  "\0SCGI\0001\0REQUEST_METHOD\0POST\0PATH_INFO\0"s + std::string(path) + "\0"s;
+        return std::to_string(block.size()) + ":" + block + "," + body;
+    }
     static std::string http(std::string_view path, std::string_view fields = {}) {
         return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n";
     }
@@ -159,10 +196,12 @@ protected:
         options_.listeners.push_back({fd.get(), protocol, "localhost", "80"});
         listeners_.push_back(std::move(fd));
     }
-    // Listener 0 speaks uwsgi, 1 HTTP.
+    // Listener 0 speaks uwsgi, 1 HTTP, 2 FastCGI, 3 SCGI.
     void start(bool promote = true) {
         listen(common::net::Protocol::uwsgi);
         listen(common::net::Protocol::http);
+        listen(common::net::Protocol::fastcgi);
+        listen(common::net::Protocol::scgi);
         auto ends = common::link::make_channel().value();
         master = std::move(ends.first);
         worker_end_ = std::move(ends.second);

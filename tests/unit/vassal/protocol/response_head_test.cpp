@@ -121,12 +121,12 @@ TEST(HttpDate, is_written_as_rfc_9110_says) {
 
 TEST(StatusReply, names_the_status_and_closes) {
     TextBuffer out;
-    write_status_reply(413, true, false, date, out);
+    write_status_reply(413, {.is_http = true, .date = date}, out);
     EXPECT_EQ(out.view(),
               "HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
               "Content-Length: 22\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: emperor\r\n"
               "Connection: close\r\n\r\n413 Content Too Large\n");
-    write_status_reply(400, false, false, {}, out);
+    write_status_reply(400, {}, out);
     EXPECT_EQ(out.view().find("Connection"), std::string_view::npos);
 }
 

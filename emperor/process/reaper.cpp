@@ -33,8 +33,8 @@ bool Reaper::become_subreaper() noexcept { return ::prctl(PR_SET_CHILD_SUBREAPER
 void Reaper::cancel() { signals_.cancel(); }
 
 void Reaper::wait() {
-    signals_.async_wait([this](const boost::system::error_code& error, int) {
-        if (error) return;
+    signals_.async_wait([this, is_alive = is_alive_](const boost::system::error_code& error, int) {
+        if (error || !*is_alive) return;
         reap();
         wait();
     });

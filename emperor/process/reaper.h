@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <functional>
+#include <memory>
 
 namespace emperor::process {
 
@@ -20,6 +21,10 @@ public:
     // Makes this process the one that orphaned descendants fall to.
     static bool become_subreaper() noexcept;
 
+    ~Reaper() { *is_alive_ = false; }
+    Reaper(const Reaper&) = delete;
+    Reaper& operator=(const Reaper&) = delete;
+
     void cancel();
 
 private:
@@ -29,6 +34,8 @@ private:
     boost::asio::signal_set signals_;
     std::function<bool(pid_t)> is_known_;
     std::function<void(pid_t)> on_orphan_;
+    // Second owner: the handler, which may be queued with a signal when this object ends.
+    std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace emperor::process

@@ -18,7 +18,7 @@
 namespace common::scoreboard {
 
 inline constexpr std::uint32_t magic = 0x45'4d'50'31;  // "EMP1"
-inline constexpr std::uint32_t layout_version = 1;
+inline constexpr std::uint32_t layout_version = 2;
 inline constexpr int max_workers = 256;
 inline constexpr int max_threads = 64;
 inline constexpr int banks = 2;
@@ -43,6 +43,8 @@ struct alignas(64) ThreadSlot {
     std::atomic<std::uint64_t> request_started_us; // CLOCK_MONOTONIC microseconds; 0: no request
     std::atomic<std::uint64_t> request_sequence;   // counts up at each begin: tells two equal requests apart
     std::atomic<std::uint32_t> request_line_length;
+    std::atomic<std::int32_t> thread_id;           // the kernel's, of this process's thread
+    std::atomic<std::uint32_t> lock_wait;          // odd while it waits for the interpreter lock to accept somebody
     std::array<char, request_line_size> request_line;  // "GET /path?query", cut; torn reads are possible and harmless
 };
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -55,7 +56,10 @@ void read_peer(const sockaddr_storage& from, Peer& peer) noexcept {
 ServingThread::ServingThread(Shared& shared, std::size_t index)
     : shared_(shared),
       lock_(shared.application, true),
-      conversation_(shared, lock_, shared.options.slot->thread[index]) {}
+      slot_(shared.options.slot->thread[index]),
+      conversation_(shared, lock_, slot_) {
+    slot_.thread_id.store(::gettid(), std::memory_order_relaxed);
+}
 
 void ServingThread::run() {
     std::array<epoll_event, 64> events;

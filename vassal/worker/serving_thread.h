@@ -31,6 +31,7 @@ private:
 
     Shared& shared_;
     InterpreterLock lock_;
+    common::scoreboard::ThreadSlot& slot_;
     Conversation conversation_;
     bool is_bursting_ = false;  // the last try to accept without an event found somebody
     unsigned accept_events_ = 0;

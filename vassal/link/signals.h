@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signals that the master sends to single threads of its workers. Beside worker_messages.h because a thread that hangs
+// in the app reads no messages.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+
+namespace vassal::link {
+
+// The request that this thread sits in is over its time. Sent with rt_tgsigqueueinfo to ThreadSlot::thread_id; its
+// value is timeout_value() of the request that was judged, so that a later request of the same thread is spared.
+// Real-time, because it carries a value and queues; an app hardly uses it (glibc keeps the first two for itself).
+[[nodiscard]] inline int request_timeout_signal() noexcept { return SIGRTMIN + 2; }
+
+// The low 31 bits of ThreadSlot::request_sequence: an int that is never negative.
+[[nodiscard]] constexpr int timeout_value(std::uint64_t request_sequence) noexcept {
+    return static_cast<int>(request_sequence & 0x7fff'ffff);
+}
+
+}  // namespace vassal::link

@@ -26,6 +26,7 @@ void ResponseSink::begin(Connection& connection, const protocol::ResponseContext
     connection_ = &connection;
     context_ = context;
     head_.reset();
+    fields_.clear();
     part_count_ = 0;
     record_count_ = record_size_ = 0;
     body_left_ = 0;

@@ -14,6 +14,7 @@
 #include "vassal/app/application.h"
 #include "vassal/protocol/protocol.h"
 #include "vassal/protocol/response_head.h"
+#include "vassal/worker/access_fields.h"
 #include "vassal/worker/connection.h"
 #include "vassal/worker/meter.h"
 
@@ -43,6 +44,10 @@ public:
     void finish_file(int fd, std::uint64_t offset, std::uint64_t count) override;
     void abort() override;
     void note_exception() noexcept override { meter_.exception(); }
+    void log_field(std::string_view name, std::string_view value) noexcept override { fields_.add(name, value); }
+
+    // What the app said for the access log since begin(); turned on by whoever writes that log.
+    [[nodiscard]] AccessFields& fields() noexcept { return fields_; }
 
 private:
     void finish_head(std::optional<std::uint64_t> total);
@@ -71,6 +76,7 @@ private:
     Connection* connection_ = nullptr;
     protocol::ResponseContext context_;
     protocol::ResponseHead head_;
+    AccessFields fields_;
     std::array<iovec, 64> parts_{};
     std::size_t part_count_ = 0;
     std::array<char, 24> chunk_line_{};

@@ -171,6 +171,7 @@ public:
     void finish_file(int, std::uint64_t, std::uint64_t) override {}
     void abort() override { text += " aborted"; }
     void note_exception() noexcept override { text += " exception"; }
+    void log_field(std::string_view, std::string_view) noexcept override {}
 
     std::string text;
 };

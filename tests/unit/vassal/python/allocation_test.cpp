@@ -41,6 +41,7 @@ public:
     void finish_file(int, std::uint64_t, std::uint64_t) override {}
     void abort() override { ++failures; }
     void note_exception() noexcept override { ++failures; }
+    void log_field(std::string_view, std::string_view) noexcept override {}
 
     std::size_t bytes = 0;
     int failures = 0;

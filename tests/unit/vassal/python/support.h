@@ -33,11 +33,14 @@ public:
     void finish_file(int fd, std::uint64_t offset, std::uint64_t count) override;
     void abort() override { log += "abort "; }
     void note_exception() noexcept override { ++exceptions; }
+    void log_field(std::string_view name, std::string_view value) noexcept override {
+        log_fields.emplace_back(name, value);
+    }
 
     [[nodiscard]] std::string header_value(std::string_view name) const;
 
     std::string status, body;
-    std::vector<std::pair<std::string, std::string>> headers;
+    std::vector<std::pair<std::string, std::string>> headers, log_fields;
     std::string log;  // "start write finish(1) " …
     int exceptions = 0;
     int gone_after_writes = 1 << 30;  // the client disconnects then

@@ -38,6 +38,8 @@ void make_absolute(Layer& layer, const Assembly& assembly) {
             value = absolute_path(base, value.get<std::string>());
     for (const std::string_view path : {"env_file", "python_path"})
         for (nlohmann::json& element : value_of(layer, path)) element = absolute_path(base, element.get<std::string>());
+    for (nlohmann::json& directory : value_of(layer, "static"))
+        directory = absolute_path(base, directory.get<std::string>());
 }
 
 void set_default_listen(Layer& layer, const Assembly& assembly, const DecodeOptions& options, Decoded& decoded) {

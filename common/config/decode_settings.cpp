@@ -17,7 +17,9 @@ namespace {
 bool takes_raw_text(const Key& key, std::string_view value) {
     switch (key.kind) {
         case ValueKind::text:
-        case ValueKind::path: return true;
+        case ValueKind::path:
+        case ValueKind::percent:
+        case ValueKind::choice: return true;
         case ValueKind::text_list:
         case ValueKind::listen_list: return !value.starts_with('[');
         case ValueKind::boolean:
@@ -26,7 +28,8 @@ bool takes_raw_text(const Key& key, std::string_view value) {
         case ValueKind::size:
         case ValueKind::mode:
         case ValueKind::workers:
-        case ValueKind::text_map: break;
+        case ValueKind::text_map:
+        case ValueKind::path_map: break;
     }
     return false;
 }

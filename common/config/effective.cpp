@@ -82,6 +82,33 @@ public:
         if (out.empty()) fail(path, "is empty");
     }
 
+    void read(std::string_view path, AccessLog& out) {
+        std::string word;
+        read(path, word);
+        if (word == "off")
+            out = AccessLog::off;
+        else if (word == "text")
+            out = AccessLog::text;
+        else if (word == "json")
+            out = AccessLog::json;
+        else
+            fail(path, "is not one of its words");
+    }
+    void read_workers(int& min, int& max) {
+        const auto& value = at_path(values_, "workers");
+        const Key& key = *find_key("workers");
+        const auto is_good = [&](const nlohmann::json& number) {
+            return number.is_number_integer() && number >= key.minimum && number <= key.maximum;
+        };
+        const bool is_range = value.is_object() && value.size() == 2 && value.contains("min") && value.contains("max");
+        const nlohmann::json& low = is_range ? value["min"] : value;
+        const nlohmann::json& high = is_range ? value["max"] : value;
+        if (!is_good(low) || !is_good(high) || low > high)
+            return fail("workers", "is not an integer or a range that is allowed");
+        min = low.get<int>();
+        max = high.get<int>();
+    }
+
     void fail(std::string_view path, const std::string& why) {
         if (!error_) error_ = failure("configuration: " + std::string(path) + " " + why);
     }
@@ -122,13 +149,17 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("mount", config.mount);
     reader.read("before_start", config.before_start);
     reader.read("enabled", config.enabled);
-    reader.read("workers", config.workers);
+    reader.read_workers(config.workers_min, config.workers);
     reader.read("threads", config.threads);
     reader.read("preload", config.preload);
     reader.read("user", config.user);
     reader.read("group", config.group);
     reader.read("umask", config.umask);
+    reader.read("stream_body", config.stream_body);
+    reader.read("static", config.static_files);
     reader.read("log.file", config.log.file);
+    reader.read("log.access", config.log.access);
+    reader.read("log.access_format", config.log.access_format);
 }
 
 void read_network(Reader& reader, VassalConfig& config) {
@@ -152,6 +183,10 @@ void read_bounds(Reader& reader, VassalConfig& config) {
     reader.read("restart.initial", config.restart.initial);
     reader.read("restart.max", config.restart.max);
     reader.read("restart.stable", config.restart.stable);
+    reader.read("recycle.max_requests", config.recycle.max_requests);
+    reader.read("recycle.jitter", config.recycle.jitter);
+    reader.read("recycle.max_rss", config.recycle.max_rss);
+    reader.read("recycle.max_age", config.recycle.max_age);
     reader.read("limits.header_size", config.limits.header_size);
     reader.read("limits.headers", config.limits.headers);
     reader.read("limits.body", config.limits.body);

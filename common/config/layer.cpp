@@ -60,7 +60,7 @@ Layer built_in_layer() {
     Layer layer;
     for (const Key& key : keys()) {
         nlohmann::json value;
-        if (key.kind == ValueKind::text_map) {
+        if (key.kind == ValueKind::text_map || key.kind == ValueKind::path_map) {
             value = nlohmann::json::object();
         } else if (key.kind == ValueKind::text_list || key.kind == ValueKind::listen_list) {
             value = nlohmann::json::array();
@@ -119,7 +119,8 @@ void LayerDecoder::decode_value(const Key& key, const Node& place, const Node& v
     if (value.kind == Node::Kind::null)
         return error(place, std::string(key.path) + " has no value (remove the key to leave it unset)");
     switch (key.kind) {
-        case ValueKind::text_map: return decode_map(key, place, value);
+        case ValueKind::text_map:
+        case ValueKind::path_map: return decode_map(key, place, value);
         case ValueKind::text_list:
         case ValueKind::listen_list: return decode_list(key, value);
         case ValueKind::boolean:
@@ -129,12 +130,11 @@ void LayerDecoder::decode_value(const Key& key, const Node& place, const Node& v
         case ValueKind::duration:
         case ValueKind::size:
         case ValueKind::mode:
+        case ValueKind::percent:
+        case ValueKind::choice:
         case ValueKind::workers: break;
     }
-    const bool is_range = key.kind == ValueKind::workers && value.kind == Node::Kind::map;
-    if (is_range)
-        return error(value, std::string(key.path) +
-                                ": a range of workers is not available in this version (write a number or auto)");
+    if (key.kind == ValueKind::workers && value.kind == Node::Kind::map) return decode_range(key, value);
     if (value.kind != Node::Kind::scalar)
         return error(
             value, std::string(key.path) + ": expected " + expectation(key) + ", got " + std::string(kind_text(value)));
@@ -191,10 +191,54 @@ void LayerDecoder::decode_map(const Key& key, const Node& place, const Node& val
     Setting setting{&key, nlohmann::json::object(), {}};
     setting.origins.emplace(key.path, origin_of(place));
     layer_.settings.insert_or_assign(std::string(key.path), std::move(setting));
-    for (std::size_t i = 0; i < value.keys.size(); ++i) decode_env_entry(value.keys[i], value.items[i]);
+    for (std::size_t i = 0; i < value.keys.size(); ++i) {
+        if (key.kind == ValueKind::path_map)
+            decode_path_entry(key, value.keys[i], value.items[i]);
+        else
+            decode_env_entry(value.keys[i], value.items[i]);
+    }
 }
 
-// `env` is the only map of the table.
+// {min: 1, max: 8}: both, and in that order of size.
+void LayerDecoder::decode_range(const Key& key, const Node& value) {
+    const std::string label = std::string(key.path) + ": ";
+    nlohmann::json range = nlohmann::json::object();
+    for (std::size_t i = 0; i < value.keys.size(); ++i) {
+        const Node &name = value.keys[i], &item = value.items[i];
+        if (name.text != "min" && name.text != "max")
+            return error(name, label + "unknown key " + in_quotes(name.text) + " (a range is {min: 1, max: 8})");
+        if (item.kind != Node::Kind::scalar)
+            return error(item, label + name.text + ": expected " + expectation(key));
+        const auto text = expanded(item);
+        if (!text) return;
+        auto decoded = decode_scalar(key, {text->text, text->is_word});
+        if (!decoded) return error(item, label + name.text + ": " + decoded.error().message());
+        range[name.text] = std::move(*decoded);
+    }
+    if (range.size() != 2) return error(value, label + "a range has both ends, such as {min: 1, max: 8}");
+    if (range["min"] > range["max"]) return error(value, label + "min must not be more than max");
+    store(key, std::move(range), value);
+}
+
+void LayerDecoder::decode_path_entry(const Key& key, const Node& name, const Node& value) {
+    const std::string label = std::string(key.path) + ": ";
+    if (auto problem = check_url_prefix(name.text)) return error(name, label + *problem);
+    if (value.kind != Node::Kind::scalar)
+        return error(value.kind == Node::Kind::null ? name : value,
+                     label + in_quotes(name.text) + " needs the path of a directory, got " +
+                         std::string(kind_text(value)));
+    const auto text = expanded(value);
+    if (!text) return;
+    if (text->text.empty()) return error(value, label + in_quotes(name.text) + " needs the path of a directory");
+    if (auto problem = check_text(key, text->text)) return error(value, label + *problem);
+    const std::string prefix = name.text.ends_with('/') ? name.text.substr(0, name.text.size() - 1) : name.text;
+    Setting& setting = layer_.settings.find(key.path)->second;
+    if (setting.value.contains(prefix)) return error(name, label + in_quotes(prefix) + " is there twice");
+    setting.value[prefix] = text->text;
+    setting.origins.insert_or_assign(std::string(key.path) + "." + prefix, origin_of(value));
+}
+
+// Of `env`, the map whose values are no paths.
 void LayerDecoder::decode_env_entry(const Node& name, const Node& value) {
     static const Key& key = *find_key("env");
     layer_.mentioned.emplace(key.path);

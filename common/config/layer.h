@@ -28,7 +28,7 @@ struct Layer {
     std::map<std::string, Setting, std::less<>> settings;  // by dotted path
     std::set<std::string, std::less<>> mentioned;          // also those whose value was an error
 
-    // Maps are merged key by key, everything else is replaced whole.
+    // Groups and `env` are merged key by key, everything else is replaced whole.
     void lay_over(Layer upper);
     [[nodiscard]] const Origin* origin(std::string_view path) const;
 };
@@ -57,6 +57,8 @@ private:
     void walk(const Node& map, const std::string& prefix);
     void decode_list(const Key& key, const Node& value);
     void decode_map(const Key& key, const Node& place, const Node& value);
+    void decode_path_entry(const Key& key, const Node& name, const Node& value);
+    void decode_range(const Key& key, const Node& value);
     void decode_element(const Key& key, const Node& node, Setting& setting);
     [[nodiscard]] std::optional<Text> expanded(const Node& node);
 

@@ -141,9 +141,17 @@ std::optional<std::string> check_text(const Key& key, std::string_view text) {
         return check_account(text);
     if (key.path == "trusted_proxies") return check_network(text);
     if (key.kind == ValueKind::text_list && text.empty()) return "is empty";
-    const bool is_path = key.kind == ValueKind::path || key.path == "env_file" || key.path == "python_path";
+    const bool is_path = key.kind == ValueKind::path || key.kind == ValueKind::path_map || key.path == "env_file" || key.path == "python_path";
     if (is_path && text.starts_with('~')) return "'~' is not expanded (write the whole path or ${HOME})";
     if (is_path && text.size() >= PATH_MAX) return "is longer than a path can be";
+    return std::nullopt;
+}
+
+std::optional<std::string> check_url_prefix(std::string_view text) {
+    if (has_control_character(text, "")) return "contains a control character";
+    if (text == "/") return "'/' would hide the whole application; name a prefix such as /static";
+    if (auto problem = check_mount(text.ends_with('/') ? text.substr(0, text.size() - 1) : text)) return problem;
+    if (text.empty()) return "expected a prefix such as /static, got ''";
     return std::nullopt;
 }
 

@@ -15,6 +15,8 @@ namespace common::config {
 // Scalars of kind text and path, and the elements of text lists.
 [[nodiscard]] std::optional<std::string> check_text(const Key& key, std::string_view text);
 
+// A URL prefix of `static`: "/static", with or without a slash at its end.
+[[nodiscard]] std::optional<std::string> check_url_prefix(std::string_view text);
 [[nodiscard]] std::optional<std::string> check_env_name(std::string_view name);
 
 // The canonical spelling of a listen address ("uwsgi:/run/x.sock").

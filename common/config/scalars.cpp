@@ -143,6 +143,24 @@ Result<nlohmann::json> decode_text(const Key& key, Scalar scalar) {
     return scalar.text.empty() ? nlohmann::json() : nlohmann::json(scalar.text);
 }
 
+Result<nlohmann::json> decode_percent(const Key& key, Scalar scalar) {
+    if (!scalar.text.ends_with('%')) {
+        const bool is_number = whole_number(scalar.text).has_value();
+        return unexpected(key, scalar.text, is_number ? "add the unit: " + std::string(scalar.text) + "%" : "");
+    }
+    const auto value = whole_number(scalar.text.substr(0, scalar.text.size() - 1));
+    if (!value || !is_in_range(key, *value)) return unexpected(key, scalar.text);
+    return nlohmann::json(*value);
+}
+
+// 'off' is a word here, a boolean to YAML.
+Result<nlohmann::json> decode_choice(const Key& key, Scalar scalar) {
+    const std::string_view text = scalar.is_word && equals_ignoring_case(scalar.text, "false") ? "off" : scalar.text;
+    for (const std::string_view choice : choices_of(key))
+        if (text == choice) return nlohmann::json(text);
+    return unexpected(key, scalar.text);
+}
+
 }  // namespace
 
 bool is_boolean_word(std::string_view text) noexcept {
@@ -163,10 +181,13 @@ Result<nlohmann::json> decode_scalar(const Key& key, Scalar scalar) {
         case ValueKind::duration: return decode_duration(key, scalar);
         case ValueKind::size: return decode_size(key, scalar);
         case ValueKind::mode: return decode_mode(key, scalar);
+        case ValueKind::percent: return decode_percent(key, scalar);
+        case ValueKind::choice: return decode_choice(key, scalar);
         case ValueKind::text:
         case ValueKind::path: return decode_text(key, scalar);
         case ValueKind::text_list:
         case ValueKind::text_map:
+        case ValueKind::path_map:
         case ValueKind::listen_list: break;
     }
     return failure("is not a single value");
@@ -196,17 +217,21 @@ std::string bound_text(const Key& key, std::int64_t value) {
     if (key.kind == ValueKind::duration) return duration_text(value);
     if (key.kind == ValueKind::size) return size_text(value);
     if (key.kind == ValueKind::mode) return mode_text(value);
+    if (key.kind == ValueKind::percent) return std::to_string(value) + "%";
     return std::to_string(value);
 }
 
 std::string expectation(const Key& key) {
     const bool has_range = key.kind == ValueKind::integer || key.kind == ValueKind::workers ||
                            key.kind == ValueKind::duration || key.kind == ValueKind::size ||
-                           key.kind == ValueKind::mode;
+                           key.kind == ValueKind::mode || key.kind == ValueKind::percent;
     std::string text(name_of(key.kind));
     if (has_range && key.maximum != 0)
         text += " from " + bound_text(key, key.minimum) + " to " + bound_text(key, key.maximum);
     if (key.kind == ValueKind::workers) text += " or 'auto'";
+    const std::vector<std::string_view> choices = choices_of(key);
+    for (std::size_t i = 0; i < choices.size(); ++i)
+        text += (i == 0 ? " " : i + 1 == choices.size() ? " or " : ", ") + in_quotes(choices[i]);
     if (key.allows_off) text += " or 'off'";
     return text;
 }

@@ -41,6 +41,15 @@ std::vector<std::string_view> groups() {
     return names;
 }
 
+std::vector<std::string_view> choices_of(const Key& key) {
+    std::vector<std::string_view> choices;
+    for (std::string_view rest = key.choices; !rest.empty();) {
+        choices.push_back(rest.substr(0, rest.find('|')));
+        rest.remove_prefix(std::min(rest.size(), choices.back().size() + 1));
+    }
+    return choices;
+}
+
 std::string_view name_of(ReloadClass reload) noexcept {
     switch (reload) {
         case ReloadClass::none: return "none";

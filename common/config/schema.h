@@ -17,10 +17,13 @@ enum class ReloadClass { none, live, recycle, rollout, listeners };
 
 enum class ValueKind {
     boolean, integer, text, path, duration, size, mode,
+    percent,      // "10%", stored as 10
+    choice,       // one of `choices`
     text_list,    // a list of scalars, or one scalar
     text_map,     // string to string
+    path_map,     // URL prefix to path
     listen_list,  // a list of PROTO:ADDRESS, or one
-    workers,      // an integer or "auto"
+    workers,      // an integer, "auto", or {min, max}, which is stored as such
 };
 
 struct Key {
@@ -31,10 +34,11 @@ struct Key {
     std::string_view summary;        // one sentence
     std::string_view detail;         // more sentences for `explain`; may be empty
     std::string_view example;        // one YAML line or block
-    std::int64_t minimum = 0;        // integer, duration (milliseconds) and size (bytes) kinds
+    std::int64_t minimum = 0;        // integer, percent, duration (milliseconds) and size (bytes) kinds
     std::int64_t maximum = 0;        // 0: no bound
     bool allows_off = false;         // "off" is stored as 0
     bool required = false;
+    std::string_view choices = {};   // "off|text|json"
 };
 
 [[nodiscard]] std::span<const Key> keys() noexcept;

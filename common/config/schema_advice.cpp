@@ -14,11 +14,14 @@ constexpr std::string_view always_on = "not needed, it is always so here";
 constexpr std::string_view not_needed = "not needed under the emperor, remove it";
 constexpr std::string_view by_proxy = "leave this to nginx or HAProxy in front";
 constexpr std::string_view not_here = "there is no counterpart, run a separate service for it";
-constexpr std::string_view recycling = "recycling of workers is not available in this version";
-constexpr std::string_view static_files = "serve static files with nginx; 'static' is not available in this version";
-constexpr std::string_view log_later = "the format of logs is not available as a key in this version";
+constexpr std::string_view recycle_requests = "use recycle.max_requests";
+constexpr std::string_view recycle_age = "use recycle.max_age";
+constexpr std::string_view recycle_rss = "use recycle.max_rss";
+constexpr std::string_view static_files = "use static: {/prefix: directory}, or serve the files with nginx";
+constexpr std::string_view log_later = "the format of the application's log is not available as a key in this version";
+constexpr std::string_view access_format = "use log.access and log.access_format";
 constexpr std::string_view rotation = "use log.file with logrotate and 'emperorctl reopen-logs'";
-constexpr std::string_view scaling = "scaling by load is not available in this version, use workers";
+constexpr std::string_view scaling = "use a range, workers: {min: 1, max: 8}";
 constexpr std::string_view cgroups = "use limits of systemd; limits by cgroup are not available in this version";
 constexpr std::string_view daemons = "run it as a service of systemd; 'daemons' is not available in this version";
 constexpr std::string_view cron_later = "use cron or a systemd timer; 'cron' is not available in this version";
@@ -50,8 +53,8 @@ constexpr std::array advice = std::to_array<Advice>({
     {"gid", "group", "use group"},
     {"buffer-size", "limits.header_size", "use limits.header_size (64KiB already)"},
     {"harakiri", "timeouts.request", "use timeouts.request"},
-    {"max-requests", "", recycling},
-    {"max-requests-delta", "", recycling},
+    {"max-requests", "recycle.max_requests", recycle_requests},
+    {"max-requests-delta", "recycle.max_requests", recycle_requests},
     {"chmod-socket", "socket.mode", "use socket.mode"},
     {"chmod", "socket.mode", "use socket.mode"},
     {"die-on-term", "", "not needed, SIGTERM always stops"},
@@ -63,24 +66,24 @@ constexpr std::array advice = std::to_array<Advice>({
     {"post-buffering", "limits.body_memory", "use limits.body_memory"},
     {"post-buffering-bufsize", "limits.body_memory", "use limits.body_memory"},
     // 5 to 20 percent.
-    {"static-map", "", static_files},
-    {"static-map2", "", static_files},
-    {"check-static", "", static_files},
-    {"static-index", "", static_files},
-    {"static-safe", "", static_files},
-    {"static-expires", "", static_files},
-    {"static-expires-uri", "", static_files},
-    {"static-gzip", "", static_files},
-    {"static-gzip-all", "", static_files},
-    {"static-skip-ext", "", static_files},
-    {"static-cache-paths", "", static_files},
-    {"check-cache", "", static_files},
+    {"static-map", "static", static_files},
+    {"static-map2", "static", static_files},
+    {"check-static", "static", static_files},
+    {"static-index", "static", static_files},
+    {"static-safe", "static", static_files},
+    {"static-expires", "static", static_files},
+    {"static-expires-uri", "static", static_files},
+    {"static-gzip", "static", static_files},
+    {"static-gzip-all", "static", static_files},
+    {"static-skip-ext", "static", static_files},
+    {"static-cache-paths", "static", static_files},
+    {"check-cache", "static", static_files},
     {"logto", "log.file", "use log.file"},
     {"logto2", "log.file", "use log.file"},
     {"single-interpreter", "", always_on},
-    {"log-format", "", log_later},
-    {"logformat", "", log_later},
-    {"log-format-strftime", "", log_later},
+    {"log-format", "log.access_format", access_format},
+    {"logformat", "log.access_format", access_format},
+    {"log-format-strftime", "log.access_format", access_format},
     {"stats", "", "not needed, every vassal has a stats socket (stats/NAME.sock in the runtime directory)"},
     {"stats-server", "", "not needed, every vassal has a stats socket (stats/NAME.sock in the runtime directory)"},
     {"stats-http", "", "not needed, the stats socket answers HTTP as well"},
@@ -88,12 +91,12 @@ constexpr std::array advice = std::to_array<Advice>({
     {"stats-minified", "", not_needed},
     {"stats-no-cores", "", not_needed},
     {"memory-report", "", "not needed, the stats always hold the memory of each worker"},
-    {"disable-logging", "", "not needed, requests are not logged in this version"},
-    {"log-4xx", "", log_later},
-    {"log-5xx", "", log_later},
+    {"disable-logging", "log.access", "not needed, requests are logged only with log.access"},
+    {"log-4xx", "log.access_format", access_format},
+    {"log-5xx", "log.access_format", access_format},
     {"log-slow", "", "'log.slow' is not available in this version"},
-    {"log-zero", "", log_later},
-    {"log-big", "", log_later},
+    {"log-zero", "log.access_format", access_format},
+    {"log-big", "log.access_format", access_format},
     {"log-x-forwarded-for", "trusted_proxies", "use trusted_proxies"},
     {"socket-timeout", "timeouts.body", "use timeouts.body and timeouts.write"},
     {"http-timeout", "timeouts.body", "use timeouts.body and timeouts.write"},
@@ -132,9 +135,9 @@ constexpr std::array advice = std::to_array<Advice>({
     {"log-truncate", "", rotation},
     {"log-master", "", always_on},
     {"logger", "", "use log.file, or the emperor's log"},
-    {"req-logger", "", "requests are not logged in this version"},
+    {"req-logger", "log.access", "use log.access, and log.file"},
     {"log-encoder", "", log_later},
-    {"log-req-encoder", "", log_later},
+    {"log-req-encoder", "log.access_format", access_format},
     {"log-route", "", log_later},
     {"log-buffering", "", not_needed},
     {"cheaper", "workers", scaling},
@@ -151,15 +154,15 @@ constexpr std::array advice = std::to_array<Advice>({
     {"http-harakiri", "timeouts.request", "use timeouts.request"},
     {"no-orphans", "", "not needed, workers end with their master"},
     {"offload-threads", "", "not needed, bodies are sent by the event loop"},
-    {"max-worker-lifetime", "", recycling},
-    {"max-worker-lifetime-delta", "", recycling},
-    {"min-worker-lifetime", "", recycling},
-    {"reload-on-rss", "", recycling},
-    {"reload-on-as", "", recycling},
-    {"reload-on-uss", "", recycling},
-    {"reload-on-pss", "", recycling},
-    {"evil-reload-on-rss", "", recycling},
-    {"evil-reload-on-as", "", recycling},
+    {"max-worker-lifetime", "recycle.max_age", recycle_age},
+    {"max-worker-lifetime-delta", "recycle.max_age", recycle_age},
+    {"min-worker-lifetime", "recycle.max_age", recycle_age},
+    {"reload-on-rss", "recycle.max_rss", recycle_rss},
+    {"reload-on-as", "recycle.max_rss", recycle_rss},
+    {"reload-on-uss", "recycle.max_rss", recycle_rss},
+    {"reload-on-pss", "recycle.max_rss", recycle_rss},
+    {"evil-reload-on-rss", "recycle.max_rss", recycle_rss},
+    {"evil-reload-on-as", "recycle.max_rss", recycle_rss},
     {"worker-reload-mercy", "timeouts.drain", "use timeouts.drain"},
     {"reload-mercy", "timeouts.drain", "use timeouts.drain"},
     {"mule-reload-mercy", "timeouts.drain", "use timeouts.drain"},
@@ -297,9 +300,8 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "on_demand",     "static",        "watch",           "autoreload",       "rollout",
-    "health",        "recycle",       "hosts",           "stream_body",      "sandbox",
-    "cron",          "daemons",       "preload_modules", "log.access",       "log.access_format",
+    "on_demand",     "watch",         "autoreload",      "rollout",          "health",
+    "hosts",         "sandbox",       "cron",            "daemons",          "preload_modules",
     "log.slow",      "log.rotate",    "log.format",      "timeouts.idle",    "restart.hold",
     "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",
 });

@@ -19,6 +19,8 @@ namespace common::config {
 [[nodiscard]] std::string_view name_of(ReloadClass reload) noexcept;
 [[nodiscard]] std::string_view name_of(ValueKind kind) noexcept;  // "duration", "list of texts"…
 
+[[nodiscard]] std::vector<std::string_view> choices_of(const Key& key);  // empty for other kinds
+
 // An option of uWSGI: what to write here instead. `key` is set where exactly one key takes its place, so that a
 // misspelt option can be answered with that key.
 struct Advice {

@@ -33,7 +33,21 @@ json scalar_forms(const Key& key) {
         case ValueKind::workers:
             forms.push_back(bounded_integer(key));
             forms.push_back({{"const", "auto"}});
+            forms.push_back({{"type", "object"},
+                             {"properties", {{"min", bounded_integer(key)}, {"max", bounded_integer(key)}}},
+                             {"required", json::array({"min", "max"})},
+                             {"additionalProperties", false}});
             break;
+        case ValueKind::percent: forms.push_back(pattern("^[0-9]+%$")); break;
+        case ValueKind::choice: {
+            json words = json::array();
+            for (const std::string_view choice : choices_of(key)) {
+                words.push_back(choice);
+                if (choice == "off") words.push_back(false);  // a boolean to YAML 1.1
+            }
+            forms.push_back({{"enum", words}});
+            break;
+        }
         case ValueKind::duration: forms.push_back(pattern(R"(^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$)")); break;
         case ValueKind::size:
             forms.push_back(bounded_integer(key));
@@ -47,6 +61,7 @@ json scalar_forms(const Key& key) {
         case ValueKind::path:
         case ValueKind::text_list:
         case ValueKind::text_map:
+        case ValueKind::path_map:
         case ValueKind::listen_list: break;
     }
     if (key.allows_off) forms.push_back({{"enum", {"off", false}}});
@@ -81,11 +96,17 @@ json value_schema(const Key& key) {
             return {{"type", "object"},
                     {"propertyNames", {{"pattern", "^[A-Za-z_][A-Za-z0-9_]*$"}}},
                     {"additionalProperties", {{"type", json::array({"string", "number", "boolean"})}}}};
+        case ValueKind::path_map:
+            return {{"type", "object"},
+                    {"propertyNames", {{"pattern", "^(/[^/?#%\\s]+)+/?$"}}},
+                    {"additionalProperties", pattern("^[^~]")}};
         case ValueKind::boolean:
         case ValueKind::integer:
         case ValueKind::duration:
         case ValueKind::size:
         case ValueKind::mode:
+        case ValueKind::percent:
+        case ValueKind::choice:
         case ValueKind::workers: break;
     }
     json forms = scalar_forms(key);

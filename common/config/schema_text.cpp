@@ -142,8 +142,11 @@ std::string_view name_of(ValueKind kind) noexcept {
         case ValueKind::duration: return "a duration";
         case ValueKind::size: return "a size";
         case ValueKind::mode: return "an octal mode";
+        case ValueKind::percent: return "a percentage";
+        case ValueKind::choice: return "one of";
         case ValueKind::text_list: return "a list of texts, or one";
         case ValueKind::text_map: return "a map of names to texts";
+        case ValueKind::path_map: return "a map of URL prefixes to directories";
         case ValueKind::listen_list: return "a list of PROTO:ADDRESS, or one";
         case ValueKind::workers: return "an integer";
     }
@@ -171,7 +174,6 @@ std::string reference_markdown() {
         text += std::string("| `") + std::string(advice.option) + "` | " + cell(std::string(advice.text)) + " |\n";
     text += "\n## Not available in this version\n\n";
     for (const std::string_view key : planned_keys()) text += std::string("- `") + std::string(key) + "`\n";
-    text += "- `workers: {min: …, max: …}`\n";
     return text;
 }
 

@@ -57,10 +57,24 @@ struct LimitsConfig {
     friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
+enum class AccessLog { off, text, json };
+
 struct LogConfig {
     std::string file;  // also write the app's lines here; empty: only to the emperor
+    AccessLog access = AccessLog::off;
+    std::string access_format;  // empty: the default of `access`
 
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
+};
+
+// When a worker is replaced although nothing is wrong with it; zero: never for this reason.
+struct RecycleConfig {
+    std::uint64_t max_requests = 0;
+    int jitter = 10;           // percent: each process draws its own bounds, up to so much lower
+    std::uint64_t max_rss = 0;  // bytes
+    Milliseconds max_age{0};
+
+    friend bool operator==(const RecycleConfig&, const RecycleConfig&) = default;
 };
 
 struct VassalConfig {
@@ -72,18 +86,22 @@ struct VassalConfig {
     std::vector<std::string> env_file;
     std::vector<std::string> python_path;
     std::vector<net::ListenAddress> listen;  // never empty after decoding
-    int workers = 1;                         // "auto" is resolved to the number of usable processors
+    int workers = 1;      // the most processes; "auto" is resolved to the number of usable processors
+    int workers_min = 1;  // the fewest; as many as `workers` unless a range was written
     int threads = 1;
     bool preload = false;
     bool enabled = true;
+    bool stream_body = false;  // call the app before the body of the request has come in
     std::string before_start;  // a shell command, run once per generation before the app is imported
     std::string user;          // name or number; empty: the emperor's user, or the owner of the file (law 11)
     std::string group;         // empty: the user's primary group
     std::optional<std::uint32_t> umask;
+    std::map<std::string, std::string> static_files;  // URL prefix, "/static" → directory
     std::vector<std::string> trusted_proxies;  // addresses or CIDR blocks whose X-Forwarded-* is believed
     SocketConfig socket;
     TimeoutsConfig timeouts;
     RestartConfig restart;
+    RecycleConfig recycle;
     LimitsConfig limits;
     LogConfig log;
 

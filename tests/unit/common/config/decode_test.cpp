@@ -65,6 +65,22 @@ TEST(Decode, the_canonical_document_has_every_key) {
     EXPECT_EQ((*effective.values)["listen"], json::array({"uwsgi:/run/emperor/sockets/shop.sock"}));
 }
 
+TEST(Decode, a_range_of_workers_has_both_ends_and_a_number_is_a_range_of_one) {
+    const VassalConfig range = good("app: x\nworkers: {min: 2, max: 8}\n").config;
+    EXPECT_EQ(range.workers_min, 2);
+    EXPECT_EQ(range.workers, 8);
+    const VassalConfig fixed = good("app: x\nworkers: 3\n").config;
+    EXPECT_EQ(fixed.workers_min, 3);
+    EXPECT_EQ(fixed.workers, 3);
+    EXPECT_EQ(good("app: x\nworkers: {min: 1, max: auto}\n").config.workers, good("app: x\nworkers: auto\n").config.workers);
+}
+
+TEST(Decode, static_directories_count_from_chdir_and_a_slash_behind_the_prefix_means_nothing) {
+    const VassalConfig config = good("app: x\nchdir: /srv/x\nstatic: {/a/: assets, /b/c: /srv/c}\n").config;
+    const std::map<std::string, std::string> expected = {{"/a", "/srv/x/assets"}, {"/b/c", "/srv/c"}};
+    EXPECT_EQ(config.static_files, expected);
+}
+
 TEST(Decode, auto_workers_are_as_many_as_usable_processors) {
     const int workers = good("app: x\nworkers: auto\n").config.workers;
     EXPECT_GE(workers, 1);
@@ -189,6 +205,9 @@ TEST(ConfigFromJson, refuses_documents_that_the_table_does_not_describe) {
     EXPECT_TRUE(refused("/workers", 0));
     EXPECT_TRUE(refused("/workers", "4"));
     EXPECT_TRUE(refused("/workers", 1.5));
+    EXPECT_TRUE(refused("/workers", {{"min", 3}, {"max", 2}}));
+    EXPECT_TRUE(refused("/workers", {{"min", 3}}));
+    EXPECT_TRUE(refused("/log/access", "yaml"));
     EXPECT_TRUE(refused("/workers", nullptr));
     EXPECT_TRUE(refused("/limits/body", 18446744073709551615ull));
     EXPECT_TRUE(refused("/timeouts", 5));

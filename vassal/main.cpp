@@ -38,6 +38,7 @@ vassal::mold::Shop shop_of(const vassal::master::Generation& generation, const v
     for (const auto& listener : generation.listeners) shop.listeners.push_back(worker_listener(listener));
     shop.board = &generation.scoreboard.board();
     shop.bank = generation.bank;
+    shop.activity = generation.activity ? &*generation.activity : nullptr;
     shop.set_title = [&title, name = generation.name](std::string_view role) {
         title.set(std::string("vassal: ").append(name).append(" ").append(role));
     };

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "common/config/verify.h"
 #include "common/net/address.h"
 #include "common/scoreboard/scoreboard.h"
+#include "vassal/link/activity.h"
 
 namespace vassal::master {
 
@@ -33,6 +35,7 @@ struct Generation {
     common::UniqueFd scoreboard_fd;
     common::scoreboard::Mapping scoreboard;
     bool is_standalone = false;
+    std::optional<link::Activity> activity;  // where something needs it; made before the first fork
 
     // Filled in by prepare().
     std::vector<std::string> environment;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vassal/link/worker_messages.h"
+#include "vassal/master/activity_watch.h"
 #include "vassal/master/app_log.h"
 #include "vassal/master/channel_end.h"
 #include "vassal/master/log_pipe.h"
@@ -75,6 +76,7 @@ private:
     void run_before_start();
     void on_command_exit(const ExitStatus& status);
     void begin_pool();
+    common::Result<void> watch_activity();
     void fail(StartFailure failure);
 
     // master_workers.cpp
@@ -104,6 +106,9 @@ private:
     void look_at_requests_now();
     void poke_workers();
     void report_draining();
+    // Every link::Activity::tick while workers are active. True: look again even without news.
+    bool tick();
+    [[nodiscard]] bool is_in_request();
     void log_detail(int worker, std::string_view detail);
     bool tell(int slot, const link::MasterOrder& order);
     [[nodiscard]] common::scoreboard::WorkerSlot& board_slot(int slot);
@@ -161,6 +166,7 @@ private:
     std::vector<Seat> seats_;
     boost::asio::steady_timer pool_timer_;
     boost::asio::steady_timer watch_timer_;
+    std::optional<ActivityWatch> activity_watch_;
 
     enum class MoldState { absent, starting, ready };
     Process mold_;

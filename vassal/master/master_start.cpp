@@ -18,6 +18,13 @@ constexpr std::size_t kept_command_lines = 20;
 // We give up a little before the emperor's own deadline does: our answer says at which step, its SIGKILL cannot.
 Duration start_margin(Duration start) { return std::min<Duration>(std::chrono::milliseconds(250), start / 10); }
 
+// Everything else is told by messages, timers and exits.
+bool needs_activity(const common::config::VassalConfig& config) {
+    const bool may_wait_for_lock = config.threads > 1 && config.workers > 1;
+    return may_wait_for_lock || config.workers_min < config.workers || config.recycle.max_requests > 0 ||
+           config.recycle.max_rss > 0 || config.log.access != common::config::AccessLog::off;
+}
+
 }  // namespace
 
 void Master::Impl::begin(Generation generation) {
@@ -88,8 +95,18 @@ void Master::Impl::begin_pool() {
     options.jitter_seed = std::random_device{}();
     seats_.reserve(static_cast<std::size_t>(options.workers));
     for (int slot = 1; slot <= options.workers; ++slot) seats_.emplace_back(io_);
+    if (const auto watched = watch_activity(); !watched) return fail({"environment", watched.error().message(), ""});
     pool_.emplace(options);
     post(Begin{start_deadline_});
+}
+
+common::Result<void> Master::Impl::watch_activity() {
+    if (!needs_activity(generation_->config)) return {};
+    auto activity = link::Activity::create();
+    if (!activity) return activity.error();
+    generation_->activity = std::move(*activity);
+    activity_watch_.emplace(io_, *generation_->activity, [this] { return tick(); });
+    return {};
 }
 
 // Before there is a pool; afterwards the pool fails its start itself.

@@ -286,6 +286,19 @@ void Master::Impl::watch_requests(std::uint64_t at_us) {
     });
 }
 
+// The beginning of a request is announced, its end is not.
+bool Master::Impl::is_in_request() {
+    for (int slot = 1; slot <= pool_->workers(); ++slot) {
+        const auto& board = board_slot(slot);
+        const auto threads = std::min<std::size_t>(board.threads.load(), common::scoreboard::max_threads);
+        for (std::size_t i = 0; i < threads; ++i)
+            if (board.thread[i].request_started_us.load(std::memory_order_relaxed) != 0) return true;
+    }
+    return false;
+}
+
+bool Master::Impl::tick() { return pool_ && is_in_request(); }
+
 void Master::Impl::poke_workers() {
     for (int slot = 1; slot <= pool_->workers(); ++slot)
         if (pool_->slot_state(slot) == SlotState::serving) tell(slot, link::Poke{});

@@ -11,6 +11,7 @@
 
 #include "common/config/vassal_config.h"
 #include "common/scoreboard/layout.h"
+#include "vassal/link/activity.h"
 #include "vassal/python/interpreter.h"
 #include "vassal/worker/worker.h"
 
@@ -25,6 +26,7 @@ struct Shop {
     std::vector<worker::WorkerListener> listeners;
     common::scoreboard::Board* board = nullptr;
     int bank = 0;
+    const link::Activity* activity = nullptr;  // null: nobody listens
 
     std::function<void(std::string_view role)> set_title;  // "worker 2", "mold"
     std::function<std::unique_ptr<python::Interpreter>(const python::InterpreterOptions&, python::LoadFailure&)>

@@ -72,6 +72,7 @@ Conversation::Next Conversation::serve(Connection& connection) {
                              .date = is_http ? date() : std::string_view()});
     const std::int64_t began = now_us();
     meter_.begin_request(head_.method, head_.uri, began);
+    if (shared_.options.activity != nullptr) shared_.options.activity->note();
     shared_.application.serve(request, sink_);
     if (shared_.is_forked_child.load(std::memory_order_relaxed)) ::_exit(0);  // the app forked and came back here
     const ResponseSink::Outcome outcome = sink_.end();

@@ -11,6 +11,7 @@
 #include "common/net/address.h"
 #include "common/scoreboard/layout.h"
 #include "vassal/app/application.h"
+#include "vassal/link/activity.h"
 
 namespace vassal::worker {
 
@@ -26,6 +27,7 @@ struct WorkerOptions {
     std::vector<WorkerListener> listeners;
     common::scoreboard::WorkerSlot* slot = nullptr;  // this worker's; never null
     int link = -1;                                   // channel to the master (vassal/link/worker_messages.h)
+    const link::Activity* activity = nullptr;        // null: the master wants to hear nothing; outlives the run
 };
 
 // Sends Ready, waits for Promote, serves until Drain + all done, Stop, or the end of the link (drains then, bounded by

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vassal/master/activity_watch.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace vassal::master {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ActivityWatchTest : public ::testing::Test {
+protected:
+    // False: it did not come about within ten seconds.
+    template <class Condition>
+    bool run_until(Condition holds) {
+        const auto deadline = std::chrono::steady_clock::now() + 10s;
+        while (!holds() && std::chrono::steady_clock::now() < deadline) io_.run_one_for(100ms);
+        return holds();
+    }
+
+    boost::asio::io_context io_{1};
+    link::Activity activity_ = link::Activity::create().value();
+    int ticks_ = 0;
+    bool is_busy_ = false;
+    ActivityWatch watch_{io_, activity_, [this] {
+                             ++ticks_;
+                             return is_busy_;
+                         }};
+};
+
+TEST_F(ActivityWatchTest, sleeps_until_somebody_has_something_to_tell) {
+    EXPECT_EQ(io_.run_for(200ms), 0u);
+    activity_.note();
+    EXPECT_TRUE(run_until([&] { return ticks_ > 0; }));
+}
+
+TEST_F(ActivityWatchTest, looks_for_an_idle_second_and_sleeps_again) {
+    activity_.note();
+    EXPECT_TRUE(run_until([&] { return ticks_ == 21; })) << ticks_;
+    while (io_.run_one_for(200ms) > 0) {
+    }
+    EXPECT_EQ(ticks_, 21) << "the one with the news, then 20 without";
+    activity_.note();
+    EXPECT_TRUE(run_until([&] { return ticks_ > 21; })) << "and can be woken again";
+}
+
+TEST_F(ActivityWatchTest, does_not_sleep_while_its_owner_has_work_under_way) {
+    is_busy_ = true;
+    activity_.note();
+    EXPECT_TRUE(run_until([&] { return ticks_ == 25; }));
+    is_busy_ = false;
+    EXPECT_TRUE(run_until([&] { return ticks_ == 45; }));
+    while (io_.run_one_for(200ms) > 0) {
+    }
+    EXPECT_EQ(ticks_, 45);
+}
+
+}  // namespace
+}  // namespace vassal::master

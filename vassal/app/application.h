@@ -10,6 +10,8 @@
 
 namespace vassal::app {
 
+class Host;  // vassal/app/host.h
+
 // One CGI variable: REQUEST_METHOD, HTTP_HOST… Keys are in CGI form whatever the protocol, each key once.
 struct Param {
     std::string_view key;
@@ -29,6 +31,7 @@ struct Request {
     std::string_view method;
     std::string_view url_scheme;    // "http" or "https"
     int listener = 0;               // index in config.listen
+    std::string_view request_id;    // [A-Za-z0-9._-]{1,64}: a trusted front end's X-Request-ID, else 16 hex digits
     Body body;
 };
 
@@ -75,6 +78,10 @@ public:
     // The interpreter lock around every wait.
     virtual void release() noexcept = 0;
     virtual void acquire() noexcept = 0;
+
+    // What the app may ask of its worker from now on; null: nothing any more. Called with the lock held, first when the
+    // worker is about to say that it is ready.
+    virtual void attach(Host* /*host*/) noexcept {}
 
     // Runs the app for one request. Every path ends in finish, finish_file or abort. Never throws.
     virtual void serve(const Request& request, Response& response) noexcept = 0;

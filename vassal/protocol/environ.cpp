@@ -64,6 +64,7 @@ void believe_proxy(Head& head, const TrustedProxies& trusted) {
     if (proto == "https" || proto == "http") head.url_scheme = proto == "https" ? "https" : "http";
     const std::string_view client = trusted.client_of(params.value(Known::http_x_forwarded_for));
     if (!client.empty()) params.replace("REMOTE_ADDR", client, Known::remote_addr);
+    take_request_id(head);
 }
 
 }  // namespace
@@ -81,6 +82,18 @@ int complete_environ(Head& head, const Facts& facts) {
     complete_server(head, facts);
     complete_path(params, facts.mount);
     return 0;
+}
+
+void take_request_id(Head& head) noexcept {
+    constexpr std::size_t max_size = 64;
+    const app::Param* const given = head.params.find(Known::http_x_request_id);
+    if (given == nullptr || given->value.empty() || given->value.size() > max_size) return;
+    // It goes into logs and a header: nothing that could mean something there.
+    for (const char c : given->value) {
+        const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-') return;
+    }
+    head.request_id = given->value;
 }
 
 void set_content_length(Head& head, std::uint64_t size) {

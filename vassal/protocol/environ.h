@@ -13,6 +13,10 @@ namespace vassal::protocol {
 // 0, or the status to refuse the request with.
 [[nodiscard]] int complete_environ(Head& head, const Facts& facts);
 
+// Takes X-Request-ID over where it is [A-Za-z0-9._-]{1,64}. For peers that are trusted: front ends that speak uwsgi,
+// FastCGI or SCGI; over HTTP only proxies of the operator's.
+void take_request_id(Head& head) noexcept;
+
 // A chunked body that was collected: its size, for apps that read CONTENT_LENGTH bytes (all of them).
 void set_content_length(Head& head, std::uint64_t size);
 

@@ -24,6 +24,7 @@ int read_framing(Head& head) {
 int complete_gateway_head(Head& head, const Limits& limits, const Facts& facts) {
     if (const int status = complete_environ(head, facts); status != 0) return status;
     if (const int status = read_framing(head); status != 0) return status;
+    take_request_id(head);
     return head.content_length > limits.body ? 413 : 0;
 }
 

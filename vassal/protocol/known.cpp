@@ -55,7 +55,9 @@ Known classify(std::string_view key) noexcept {
             if (key == "CONTENT_LENGTH") return Known::content_length;
             return either(key, "REQUEST_SCHEME", Known::request_scheme);
         case 15: return either(key, "SERVER_PROTOCOL", Known::server_protocol);
-        case 17: return either(key, "HTTP_CONTENT_TYPE", Known::dropped);
+        case 17:
+            if (key == "HTTP_X_REQUEST_ID") return Known::http_x_request_id;
+            return either(key, "HTTP_CONTENT_TYPE", Known::dropped);
         case 19: return either(key, "HTTP_CONTENT_LENGTH", Known::dropped);
         case 20: return either(key, "HTTP_X_FORWARDED_FOR", Known::http_x_forwarded_for);
         case 22:

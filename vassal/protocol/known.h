@@ -30,6 +30,7 @@ enum class Known : std::uint8_t {
     http_transfer_encoding,
     http_x_forwarded_proto,
     http_x_forwarded_for,
+    http_x_request_id,
     count
 };
 

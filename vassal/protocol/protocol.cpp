@@ -8,6 +8,7 @@ void Head::clear() noexcept {
     method = {};
     uri = {};
     url_scheme = {};
+    request_id = {};
     content_length = 0;
     is_chunked = false;
     is_http11 = false;

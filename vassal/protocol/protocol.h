@@ -36,6 +36,7 @@ struct Head {
     std::string_view method;
     std::string_view uri;         // as the client wrote it, for request lines
     std::string_view url_scheme;  // "http" or "https"
+    std::string_view request_id;  // X-Request-ID of a front end that is trusted; empty: none that is usable
     std::uint64_t content_length = 0;
     bool is_chunked = false;  // the size of the body is known when it has ended
     bool is_http11 = false;

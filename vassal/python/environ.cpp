@@ -2,6 +2,7 @@
 #include "vassal/python/environ.h"
 
 #include <charconv>
+#include <cstring>
 #include <stdexcept>
 
 namespace vassal::python {
@@ -17,8 +18,10 @@ EnvironBuilder::EnvironBuilder(PyObject* base)
     : base_(PyDict_Copy(base)),
       content_length_(PyUnicode_InternFromString("CONTENT_LENGTH")),
       url_scheme_(PyUnicode_InternFromString("wsgi.url_scheme")),
-      https_(PyUnicode_InternFromString("https")) {
-    if (!base_ || !content_length_ || !url_scheme_ || !https_) throw std::runtime_error("no memory for environ");
+      https_(PyUnicode_InternFromString("https")),
+      request_id_(PyUnicode_InternFromString("emperor.request_id")) {
+    if (!base_ || !content_length_ || !url_scheme_ || !https_ || !request_id_)
+        throw std::runtime_error("no memory for environ");
     unremembered_.reserve(max_shape_size);
     for (Shape& shape : shapes_) shape.slots.reserve(32);
 }
@@ -117,7 +120,21 @@ void EnvironBuilder::learn(std::span<const app::Param> params) noexcept {
     next_seen_ = (next_seen_ + 1) % seen_once_.size();
 }
 
+// A str that nobody has kept since the last request is written anew: it is changed before anybody can see it again.
+bool EnvironBuilder::renew_id(std::string_view id) noexcept {
+    PyObject* const text = id_.get();
+    if (text != nullptr && Py_REFCNT(text) == 1 && !PyUnicode_CHECK_INTERNED(text) && bytes_of(text).size() == id.size()) {
+        std::memcpy(PyUnicode_DATA(text), id.data(), id.size());
+        reinterpret_cast<PyASCIIObject*>(text)->hash = -1;
+        return true;
+    }
+    id_.reset(new_text(id));
+    return id_.get() != nullptr;
+}
+
 bool EnvironBuilder::add_request_facts(PyObject* environ, const app::Request& request) noexcept {
+    if (!renew_id(request.request_id)) return false;
+    if (PyDict_SetItem(environ, request_id_.get(), id_.get()) < 0) return false;
     if (request.url_scheme == "https" && PyDict_SetItem(environ, url_scheme_.get(), https_.get()) < 0) return false;
     if (request.body.size == 0) return true;
     // A body that came in chunks has a known length by now, and frameworks read nothing without one.

@@ -45,13 +45,15 @@ private:
     [[nodiscard]] PyObject* from_shape(Shape& shape, std::span<const app::Param> params) noexcept;
     [[nodiscard]] PyObject* one_by_one(std::span<const app::Param> params) noexcept;
     void learn(std::span<const app::Param> params) noexcept;
+    [[nodiscard]] bool renew_id(std::string_view id) noexcept;
     [[nodiscard]] bool add_request_facts(PyObject* environ, const app::Request& request) noexcept;
 
     static constexpr std::size_t max_shapes = 8;
 
     KeyCache keys_;
     PyRef base_;
-    PyRef content_length_, url_scheme_, https_;
+    PyRef content_length_, url_scheme_, https_, request_id_;
+    PyRef id_;  // the str of the newest request's id
     std::array<Shape, max_shapes> shapes_;
     std::array<std::uint64_t, max_shapes> seen_once_{};  // sequences that make a shape when they come again
     std::size_t last_shape_ = 0, next_shape_ = 0, next_seen_ = 0;

@@ -2,12 +2,9 @@
 #include "vassal/python/request_failure.h"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <cstdint>
 
 #include "vassal/python/exception_text.h"
 #include "vassal/python/py_ref.h"
@@ -49,24 +46,9 @@ std::string path_of(const app::Request& request) {
 
 }  // namespace
 
-std::string new_request_id() {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::uint64_t bits = 0;
-    if (::getrandom(&bits, sizeof bits, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof bits)) {
-        bits = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) ^
-               (static_cast<std::uint64_t>(::getpid()) << 40U);
-    }
-    std::string id(16, '0');
-    for (char& digit : id) {
-        digit = digits[bits & 15U];
-        bits >>= 4U;
-    }
-    return id;
-}
-
-void log_failure(std::string_view id, const app::Request& request, std::string_view what, std::string_view traceback) {
+void log_failure(const app::Request& request, std::string_view what, std::string_view traceback) {
     std::string text = "request ";
-    text.append(id).append(" ").append(one_line(request.method)).append(" ").append(path_of(request));
+    text.append(request.request_id).append(" ").append(one_line(request.method)).append(" ").append(path_of(request));
     text.append(": ").append(what).append("\n").append(traceback);
     write_to_stderr(text);
 }

@@ -10,12 +10,9 @@
 
 namespace vassal::python {
 
-// Sixteen hexadecimal digits, unpredictable.
-[[nodiscard]] std::string new_request_id();
-
 // "request ID METHOD /path: WHAT" and then the traceback, in one write to stderr. The interpreter lock is held, and
 // given up meanwhile.
-void log_failure(std::string_view id, const app::Request& request, std::string_view what, std::string_view traceback);
+void log_failure(const app::Request& request, std::string_view what, std::string_view traceback);
 
 // A whole response: "Internal Server Error" and the id. Nothing was sent before.
 void answer_internal_error(std::string_view id, app::Response& response);

@@ -20,13 +20,15 @@ std::string_view bytes_in(PyObject* block) noexcept {
 PyRef base_environ(PyObject* input, PyObject* file_wrapper, const ApplicationOptions& options) {
     PyObject* errors = PySys_GetObject("stderr");
     const auto flag = [](bool value) { return value ? Py_True : Py_False; };
-    PyRef base(Py_BuildValue("{s:(ii),s:s,s:O,s:O,s:O,s:O,s:O,s:O,s:O}", "wsgi.version", 1, 0, "wsgi.url_scheme",
+    PyRef base(Py_BuildValue("{s:(ii),s:s,s:O,s:O,s:O,s:O,s:O,s:O,s:O,s:s}", "wsgi.version", 1, 0, "wsgi.url_scheme",
                              "http", "wsgi.input", input, "wsgi.errors", errors != nullptr ? errors : Py_None,
                              "wsgi.multithread", flag(options.is_multithread), "wsgi.multiprocess",
                              flag(options.is_multiprocess), "wsgi.run_once", Py_False, "wsgi.file_wrapper",
                              file_wrapper,
                              // The input ends where the body ends, also without a Content-Length.
-                             "wsgi.input_terminated", Py_True));
+                             "wsgi.input_terminated", Py_True,
+                             // A place for the request's own, so that the copy never has to grow.
+                             "emperor.request_id", ""));
     PyRef interned(PyDict_New());
     PyObject* key = nullptr;
     PyObject* value = nullptr;
@@ -203,18 +205,17 @@ void ServingThread::conclude(Outcome outcome, const app::Request& request, app::
         exchange.is_finished = true;
         return response.abort();
     }
-    const std::string id = new_request_id();
     response.note_exception();
     if (outcome == Outcome::raised) {
         const ExceptionText text = take_exception();
-        log_failure(id, request, text.summary, text.traceback);
+        log_failure(request, text.summary, text.traceback);
     } else {
-        log_failure(id, request, broken_rule_, {});
+        log_failure(request, broken_rule_, {});
     }
     if (exchange.is_finished) return;
     exchange.is_finished = true;
     if (exchange.is_client_gone || response.head_was_sent()) return response.abort();
-    answer_internal_error(id, response);
+    answer_internal_error(request.request_id, response);
 }
 
 void ServingThread::close(PyObject* result, const app::Request& request, app::Response& response) {
@@ -224,7 +225,7 @@ void ServingThread::close(PyObject* result, const app::Request& request, app::Re
     if (PyRef done(owner ? PyObject_CallNoArgs(method) : nullptr); done) return;
     const ExceptionText text = take_exception();
     response.note_exception();
-    log_failure(new_request_id(), request, "in close(): " + text.summary, text.traceback);
+    log_failure(request, "in close(): " + text.summary, text.traceback);
 }
 
 void ServingThread::forget_request() {

@@ -11,6 +11,7 @@
 #include "vassal/worker/connection_pool.h"
 #include "vassal/worker/interpreter_lock.h"
 #include "vassal/worker/meter.h"
+#include "vassal/worker/request_ids.h"
 #include "vassal/worker/response.h"
 #include "vassal/worker/shared.h"
 
@@ -82,6 +83,7 @@ private:
     ConnectionCache slots_;
     BlockPool blocks_;
     ResponseSink sink_;
+    RequestIds request_ids_;
     protocol::Head head_;
     const Connection* decoded_ = nullptr;  // whose head head_ holds, since the last wait
     protocol::HttpDate date_;

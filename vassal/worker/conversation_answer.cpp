@@ -55,6 +55,7 @@ Conversation::Next Conversation::serve(Connection& connection) {
                                .method = head_.method,
                                .url_scheme = head_.url_scheme,
                                .listener = connection.listener,
+                               .request_id = head_.request_id.empty() ? request_ids_.next() : head_.request_id,
                                .body = connection.body
                                            ? connection.body->body()
                                            : app::Body{bytes.substr(connection.head_size, connection.inline_body), -1,

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "vassal/protocol/http.h"
 #include "vassal/protocol/trusted_proxies.h"
 
 namespace vassal::protocol {
@@ -212,6 +213,48 @@ TEST_F(Uwsgi, the_scheme_comes_from_the_front_end_and_never_from_a_client) {
                       {"HTTP_X_FORWARDED_FOR", "1.2.3.4, 192.0.2.9, 10.1.1.1"}}),
               "https");
     EXPECT_EQ(value("REMOTE_ADDR"), "192.0.2.9");
+}
+
+TEST_F(Uwsgi, the_front_ends_request_id_is_taken_over_where_it_is_harmless) {
+    const auto id = [&](const std::string& given) {
+        EXPECT_EQ(decode({{"REQUEST_METHOD", "GET"}, {"HTTP_X_REQUEST_ID", given}}).outcome, Outcome::complete);
+        EXPECT_EQ(value("HTTP_X_REQUEST_ID"), given);
+        return std::string(head.request_id);
+    };
+    EXPECT_EQ(id("0af7651916cd43dd8448eb211c80319c"), "0af7651916cd43dd8448eb211c80319c");
+    EXPECT_EQ(id("a.B_9-z"), "a.B_9-z");
+    EXPECT_EQ(id(std::string(64, 'x')), std::string(64, 'x'));
+    for (const std::string& bad : {std::string(65, 'x'), std::string(), std::string("a b"), std::string("a\nb"),
+                                   std::string("\xe4"), std::string("a,b"), std::string("<b>")}) {
+        EXPECT_EQ(id(bad), "") << bad;
+    }
+    EXPECT_EQ(decode({{"REQUEST_METHOD", "GET"}, {"HTTP_X_REQUEST_ID", "a"}, {"HTTP_X_REQUEST_ID", "b"}}).outcome,
+              Outcome::complete);
+    EXPECT_EQ(head.request_id, "") << "two of them name nothing";
+    EXPECT_EQ(id("again"), "again");
+    EXPECT_EQ(decode({{"REQUEST_METHOD", "GET"}}).outcome, Outcome::complete);
+    EXPECT_EQ(head.request_id, "") << "the id of the request before";
+}
+
+TEST(Http, a_request_id_is_believed_from_trusted_proxies_only) {
+    const std::string request = "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: from-the-proxy\r\n\r\n";
+    const std::vector<std::string> blocks{"10.0.0.0/8"};
+    const TrustedProxies trusted = TrustedProxies::parse(blocks).value();
+    const auto id_from = [&](std::string_view peer) {
+        Head head;
+        HttpScan scan;
+        const Facts facts{.server_name = "a",
+                          .server_port = "80",
+                          .mount = "",
+                          .remote_addr = peer,
+                          .remote_port = "1",
+                          .trusted = &trusted};
+        EXPECT_EQ(decode_http(request, scan, {}, facts, head).outcome, Outcome::complete);
+        return std::string(head.request_id);
+    };
+    EXPECT_EQ(id_from("10.1.2.3"), "from-the-proxy");
+    EXPECT_EQ(id_from("11.1.2.3"), "");
+    EXPECT_EQ(id_from(""), "") << "a unix socket";
 }
 
 TEST_F(Uwsgi, a_mount_moves_its_prefix_into_script_name) {

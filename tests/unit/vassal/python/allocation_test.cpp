@@ -60,7 +60,8 @@ long allocations_of_a_request(const std::string& body) {
     long counted = 0;
     for (int i = 0; i < 10; ++i) {
         path[1] = static_cast<char>('0' + i);
-        const app::Request request{.params = params, .method = "GET", .url_scheme = "http", .body = {}};
+        const app::Request request{
+            .params = params, .method = "GET", .url_scheme = "http", .request_id = "0123456789abcdef", .body = {}};
         const long before = allocations;
         app.application().serve(request, response);
         counted = allocations - before;

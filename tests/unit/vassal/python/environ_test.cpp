@@ -19,7 +19,7 @@ TEST(Environ, has_the_variables_of_the_request_and_those_of_pep_3333) {
     EXPECT_EQ(
         app.serve().response.body,
         "['HTTP_HOST', 'PATH_INFO', 'QUERY_STRING', 'REQUEST_METHOD', 'SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', "
-        "'SERVER_PROTOCOL', 'wsgi.errors', 'wsgi.file_wrapper', 'wsgi.input', 'wsgi.input_terminated', "
+        "'SERVER_PROTOCOL', 'emperor.request_id', 'wsgi.errors', 'wsgi.file_wrapper', 'wsgi.input', 'wsgi.input_terminated', "
         "'wsgi.multiprocess', 'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version']");
 }
 
@@ -39,6 +39,20 @@ TEST(Environ, the_url_scheme_is_the_requests) {
     App app(viewer("e['wsgi.url_scheme']"));
     for (const char* scheme : {"https", "http", "https", "http", "https", "http"}) {
         EXPECT_EQ(app.serve({.url_scheme = scheme}).response.body, std::string("'").append(scheme).append("'"));
+    }
+}
+
+TEST(Environ, each_request_has_its_own_id_also_when_the_app_keeps_the_former_ones) {
+    App app(viewer("(e['emperor.request_id'], {e['emperor.request_id']: 1}, kept.append(e['emperor.request_id']))"));
+    const auto serve = [&](const std::string& id) {
+        EXPECT_EQ(app.serve({.request_id = id}).response.body, "('" + id + "', {'" + id + "': 1}, None)");
+    };
+    for (const char* id : {"0000000000000001", "0000000000000002", "from-the-front-end", "0000000000000003"}) serve(id);
+    EXPECT_EQ(app.eval("kept"), "['0000000000000001', '0000000000000002', 'from-the-front-end', '0000000000000003']");
+    EXPECT_EQ(app.eval("kept.clear()"), "None");
+    for (const char* id : {"0000000000000004", "0000000000000005"}) {
+        serve(id);
+        EXPECT_EQ(app.eval("[hash(kept.pop()) == hash('" + std::string(id) + "')]"), "[True]");
     }
 }
 

@@ -97,7 +97,11 @@ void App::serve(const RequestSpec& spec, app::Response& response) {
     for (const auto& [key, value] : spec.more) params.push_back({key, value});
     app::Body body{
         .memory = spec.body, .file = spec.body_file, .size = spec.body_file < 0 ? spec.body.size() : spec.body_size};
-    application_->serve({.params = params, .method = spec.method, .url_scheme = spec.url_scheme, .body = body},
+    application_->serve({.params = params,
+                         .method = spec.method,
+                         .url_scheme = spec.url_scheme,
+                         .request_id = spec.request_id,
+                         .body = body},
                         response);
     EXPECT_EQ(PyErr_Occurred(), nullptr) << take_exception().traceback;
 }

@@ -65,6 +65,7 @@ struct RequestSpec {
     int body_file = -1;
     std::uint64_t body_size = 0;  // of the file
     std::string url_scheme = "http";
+    std::string request_id = "0123456789abcdef";
 };
 
 // A module made of source; the main thread holds the interpreter lock while it lives and is a serving thread.

@@ -79,13 +79,14 @@ Problem check_account(std::string_view text) {
 }
 
 Problem check_network(std::string_view text) {
+    if (text == "unix") return std::nullopt;
     const std::size_t slash = text.find('/');
     const std::string address(text.substr(0, slash));
     std::array<unsigned char, sizeof(in6_addr)> parsed{};
     const int bits = ::inet_pton(AF_INET, address.c_str(), parsed.data()) == 1    ? 32
                      : ::inet_pton(AF_INET6, address.c_str(), parsed.data()) == 1 ? 128
                                                                                   : 0;
-    if (bits == 0) return "expected an address or a network such as 10.0.0.0/8, got " + in_quotes(text);
+    if (bits == 0) return "expected an address, a network such as 10.0.0.0/8, or unix, got " + in_quotes(text);
     if (slash == std::string_view::npos) return std::nullopt;
     const std::string_view prefix = text.substr(slash + 1);
     int length = -1;

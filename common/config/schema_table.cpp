@@ -133,8 +133,10 @@ constexpr std::array table = {
         .kind = ValueKind::text_list,
         .reload = recycle,
         .default_text = "[]",
-        .summary = "Addresses or networks whose X-Forwarded-* headers are believed on http listeners.",
-        .detail = "",
+        .summary = "Addresses or networks whose X-Forwarded-* headers and PROXY protocol are believed.",
+        .detail = "'unix' stands for peers on a unix socket. An http listener takes a PROXY header (version 1 or 2) from "
+                  "these peers where they send one, and refuses it from others; the client it names then counts as the "
+                  "peer, also for X-Forwarded-*. The other protocols carry the client in their variables.",
         .example = "trusted_proxies: [127.0.0.1, 10.0.0.0/8]"},
     // ---- processes
     Key{.path = "workers",

@@ -101,6 +101,7 @@ void add_server_facts(ParamSet& params, const Facts& facts) {
     params.add("SERVER_PORT", facts.server_port, Known::server_port);
     params.add("REMOTE_ADDR", facts.remote_addr, Known::remote_addr);
     if (!facts.remote_port.empty()) params.add("REMOTE_PORT", facts.remote_port, Known::remote_port);
+    if (facts.is_https) params.add("HTTPS", "on", Known::https);
 }
 
 int fill(HeadParser& parser, const Limits& limits, const Facts& facts, Head& head) {

@@ -29,6 +29,7 @@ struct Facts {
     std::string_view remote_addr;  // HTTP: the peer; empty on a unix socket
     std::string_view remote_port;
     const TrustedProxies* trusted = nullptr;  // null: nobody
+    bool is_https = false;                    // HTTP: the client's connection to the proxy is encrypted
 };
 
 struct Head {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `trusted_proxies`: the addresses and blocks whose X-Forwarded-* headers are believed. The word "unix" stands for
-// peers on a unix socket. Immutable after parse(); shared by all threads.
+// `trusted_proxies`: the addresses and blocks whose X-Forwarded-* headers and PROXY protocol are believed. The word
+// "unix" stands for peers on a unix socket. Immutable after parse(); shared by all threads.
 #pragma once
 
 #include <array>

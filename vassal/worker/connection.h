@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "common/net/address.h"
+#include "vassal/protocol/endpoint.h"
 #include "vassal/protocol/fastcgi.h"
 #include "vassal/protocol/http.h"
 #include "vassal/worker/body_collector.h"
@@ -23,6 +24,7 @@
 namespace vassal::worker {
 
 enum class Phase : std::uint8_t {
+    proxy,      // HTTP from a trusted proxy: a PROXY header may come first
     head,       // a request has begun, or the connection is new
     idle,       // kept alive, nothing received of the next request
     body,       // the head is there, the body is not
@@ -31,13 +33,6 @@ enum class Phase : std::uint8_t {
 };
 
 enum class Owner : std::uint8_t { free, owned, arming, fired, armed };
-
-struct Peer {
-    char address[46] = {};  // text; empty on unix sockets
-    char port[6] = {};
-    std::uint8_t address_size = 0;
-    std::uint8_t port_size = 0;
-};
 
 struct Connection {
     std::atomic<Owner> owner{Owner::free};
@@ -58,7 +53,9 @@ struct Connection {
     InputBuffer input;
     std::unique_ptr<BodyCollector> body;  // set when the body does not fit beside its head
     Output output;
-    Peer peer;
+    protocol::Endpoint peer;
+    protocol::Endpoint local;  // what a PROXY header says the client connected to; empty: the listener
+    bool is_https = false;     // a PROXY header said so
     Connection* next = nullptr;  // free list
 };
 

@@ -2,34 +2,19 @@
 // Hot path.
 #include "vassal/worker/conversation.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "vassal/protocol/scgi.h"
 #include "vassal/protocol/uwsgi.h"
+#include "vassal/worker/receive.h"
 
 namespace vassal::worker {
-namespace {
-
-// One upload does not hold the thread: after so many reads the others have a turn.
-constexpr int max_reads_in_a_row = 16;
-
-ssize_t receive(int fd, char* to, std::size_t size) noexcept {
-    for (;;) {
-        const ssize_t count = ::recv(fd, to, size, 0);
-        if (count >= 0 || errno != EINTR) return count;
-    }
-}
-
-bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
-
-}  // namespace
 
 Conversation::Conversation(Shared& shared, InterpreterLock& lock, common::scoreboard::ThreadSlot& slot)
     : shared_(shared),
+      expects_proxies_(!shared.trusted.empty()),
       lock_(lock),
       meter_(slot),
       slots_(shared.connections),
@@ -46,7 +31,9 @@ Connection* Conversation::take_slot(std::size_t listener) {
     connection->interest = 0;
     connection->phase_deadline_us = 0;
     connection->scan = {};
-    connection->peer.address_size = connection->peer.port_size = 0;
+    connection->peer.clear();
+    connection->local.clear();
+    connection->is_https = false;
     connection->owner.store(Owner::owned, std::memory_order_relaxed);
     return connection;
 }
@@ -81,6 +68,7 @@ void Conversation::go(Connection& connection, Next next) {
 
 Conversation::Next Conversation::step(Connection& connection) {
     switch (connection.phase) {
+        case Phase::proxy: return read_proxy_header(connection);
         case Phase::head:
         case Phase::idle: return read_head(connection);
         case Phase::body: return connection.body ? read_collected_body(connection) : read_inline_body(connection);
@@ -108,6 +96,7 @@ std::int64_t Conversation::deadline_of(Connection& connection) const noexcept {
     const auto& timeouts = shared_.config.timeouts;
     const std::int64_t now = now_us();
     switch (connection.phase) {
+        case Phase::proxy:
         case Phase::head:
             if (connection.phase_deadline_us == 0) connection.phase_deadline_us = Shared::after(now, timeouts.header);
             return connection.phase_deadline_us;
@@ -121,6 +110,7 @@ std::int64_t Conversation::deadline_of(Connection& connection) const noexcept {
 
 void Conversation::time_out(Connection& connection) {
     switch (connection.phase) {
+        case Phase::proxy:
         case Phase::head:
             if (connection.input.size() == 0) return go(connection, Next::close);
             [[fallthrough]];
@@ -135,14 +125,18 @@ void Conversation::time_out(Connection& connection) {
 protocol::Decoded Conversation::decode(Connection& connection, protocol::HttpScan& scan,
                                        protocol::FastCgiScan& fastcgi) {
     const WorkerListener& listener = shared_.options.listeners[connection.listener];
-    const Peer& peer = connection.peer;
-    const protocol::Facts facts{
+    protocol::Facts facts{
         .server_name = listener.server_name.empty() ? std::string_view("localhost") : listener.server_name,
         .server_port = listener.server_port,
         .mount = shared_.config.mount,
-        .remote_addr = {peer.address, peer.address_size},
-        .remote_port = {peer.port, peer.port_size},
-        .trusted = &shared_.trusted};
+        .remote_addr = connection.peer.address(),
+        .remote_port = connection.peer.port(),
+        .trusted = &shared_.trusted,
+        .is_https = connection.is_https};
+    if (const std::string_view address = connection.local.address(); !address.empty()) {
+        facts.server_name = address;
+        facts.server_port = connection.local.port();
+    }
     const std::string_view bytes = connection.input.bytes();
     switch (connection.protocol) {
         case common::net::Protocol::uwsgi: return protocol::decode_uwsgi(bytes, shared_.limits, facts, head_);
@@ -170,109 +164,29 @@ Conversation::Next Conversation::read_head(Connection& connection) {
                 case protocol::Outcome::need_more: wanted = decoded.wanted; break;
             }
         }
-        input.ensure(wanted, blocks_);
-        const ssize_t count = receive(connection.fd, input.free_begin(), input.free_size());
-        if (count > 0) {
-            input.commit(static_cast<std::size_t>(count));
-            connection.phase = Phase::head;
-            continue;
+        switch (receive_head(connection, wanted)) {
+            case Received::some: connection.phase = Phase::head; break;
+            case Received::nothing_yet: return Next::wait_to_read;
+            case Received::end: return Next::close;
         }
-        if (count < 0 && would_block()) {
-            input.release_if_empty(blocks_);
-            return Next::wait_to_read;
-        }
-        if (count < 0) meter_.read_error();
-        if (input.size() > 0) meter_.client_abort();
-        return Next::close;
     }
 }
 
-Conversation::Next Conversation::begin_request(Connection& connection, std::size_t head_size) {
-    connection.head_size = static_cast<std::uint32_t>(head_size);
-    connection.inline_body = head_.content_length;
-    decoded_ = &connection;
-    if (connection.protocol == common::net::Protocol::fastcgi) return begin_stdin(connection);
-    const std::size_t available = connection.input.size() - head_size;
-    if (!head_.is_chunked && available >= head_.content_length) return serve(connection);
-
-    connection.phase = Phase::body;
-    if (head_.expects_continue && available == 0) {
-        iovec part{const_cast<char*>(protocol::continue_reply.data()), protocol::continue_reply.size()};
-        // 25 bytes into an empty send buffer; a client that pipelines and does not read gets no interim reply.
-        meter_.sent(send_parts(connection.fd, {&part, 1}, false).sent);
-    }
-    if (!head_.is_chunked && head_size + head_.content_length <= block_size) {
-        connection.input.ensure(head_size + head_.content_length, blocks_);
-        decoded_ = nullptr;  // the views of head_ may point to where the bytes were before
-        return Next::again;
-    }
-    return begin_collecting(connection);
-}
-
-Conversation::Next Conversation::begin_collecting(Connection& connection) {
-    connection.body = std::make_unique<BodyCollector>(
-        head_.is_chunked ? BodyCollector::Framing::chunked : BodyCollector::Framing::length, head_.content_length,
-        BodyCollector::Limits{.memory = shared_.config.limits.body_memory, .body = shared_.limits.body});
-    return feed_first(connection);
-}
-
-// What came behind the head is the begin of the body.
-Conversation::Next Conversation::feed_first(Connection& connection) {
+Conversation::Received Conversation::receive_head(Connection& connection, std::size_t wanted) {
     InputBuffer& input = connection.input;
-    const std::size_t used = connection.body->feed(input.bytes().substr(connection.head_size));
-    if (const int status = connection.body->failure(); status != 0) return refuse(connection, status);
-    if (!send_body_replies(connection)) return Next::close;
-    if (connection.body->is_aborted())
-        return abort_request(connection, input.bytes().substr(connection.head_size + used));
-    if (connection.body->is_complete()) {
-        connection.inline_body = used;
-        return serve(connection);
-    }
-    input.truncate(connection.head_size);
-    connection.inline_body = 0;
-    return Next::again;
-}
-
-Conversation::Next Conversation::read_inline_body(Connection& connection) {
-    InputBuffer& input = connection.input;
-    const std::size_t whole = connection.head_size + connection.inline_body;
-    while (input.size() < whole) {
-        const ssize_t count = receive(connection.fd, input.free_begin(), input.free_size());
-        if (count < 0 && would_block()) return Next::wait_to_read;
-        if (count <= 0) {
-            count < 0 ? meter_.read_error() : meter_.client_abort();
-            return Next::close;
-        }
+    input.ensure(wanted, blocks_);
+    const ssize_t count = receive(connection.fd, input.free_begin(), input.free_size());
+    if (count > 0) {
         input.commit(static_cast<std::size_t>(count));
+        return Received::some;
     }
-    return serve(connection);
-}
-
-Conversation::Next Conversation::read_collected_body(Connection& connection) {
-    BodyCollector& body = *connection.body;
-    for (int i = 0; i < max_reads_in_a_row; ++i) {
-        std::size_t size = scratch_size;
-        if (body.missing() > 0) size = std::min<std::uint64_t>(size, body.missing());
-        const ssize_t count = receive(connection.fd, scratch(), size);
-        if (count < 0 && would_block()) return Next::wait_to_read;
-        if (count <= 0) {
-            count < 0 ? meter_.read_error() : meter_.client_abort();
-            return Next::close;
-        }
-        const std::string_view bytes(scratch(), static_cast<std::size_t>(count));
-        const std::size_t used = body.feed(bytes);
-        if (body.failure() != 0) return refuse(connection, body.failure());
-        if (!send_body_replies(connection)) return Next::close;
-        if (body.is_aborted()) return abort_request(connection, bytes.substr(used));
-        if (body.is_complete()) {
-            if (used < bytes.size()) {
-                connection.input.append(bytes.substr(used), blocks_);
-                decoded_ = nullptr;  // the head may have moved
-            }
-            return serve(connection);
-        }
+    if (count < 0 && would_block()) {
+        input.release_if_empty(blocks_);
+        return Received::nothing_yet;
     }
-    return Next::wait_to_read;
+    if (count < 0) meter_.read_error();
+    if (input.size() > 0) meter_.client_abort();
+    return Received::end;
 }
 
 }  // namespace vassal::worker

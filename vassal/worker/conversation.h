@@ -21,10 +21,14 @@ class Conversation {
 public:
     Conversation(Shared& shared, InterpreterLock& lock, common::scoreboard::ThreadSlot& slot);
 
-    // Null: no slot is left. Otherwise owned by the caller, who fills fd and peer.
+    // Null: no slot is left. Otherwise owned by the caller, who fills fd and peer, and open()s or drops it.
     [[nodiscard]] Connection* take_slot(std::size_t listener);
     void drop_slot(Connection& connection) noexcept { slots_.give(connection); }
 
+    void open(Connection& connection) {
+        if (expects_proxies_ && connection.protocol == common::net::Protocol::http) expect_proxy_header(connection);
+        drive(connection);
+    }
     void drive(Connection& connection) { go(connection, Next::again); }
     // The deadline of an armed connection passed and the caller claimed it.
     void time_out(Connection& connection);
@@ -39,15 +43,24 @@ private:
     [[nodiscard]] std::int64_t deadline_of(Connection& connection) const noexcept;
     void close(Connection& connection) noexcept;
 
-    // conversation.cpp: heads and bodies
+    // conversation.cpp: heads
+    enum class Received { some, nothing_yet, end };
+    // Into connection.input, which has room for at least one byte afterwards.
+    [[nodiscard]] Received receive_head(Connection& connection, std::size_t wanted);
     [[nodiscard]] Next read_head(Connection& connection);
     [[nodiscard]] protocol::Decoded decode(Connection& connection, protocol::HttpScan& scan,
                                            protocol::FastCgiScan& fastcgi);
+
+    // conversation_body.cpp: bodies
     [[nodiscard]] Next begin_request(Connection& connection, std::size_t head_size);
     [[nodiscard]] Next begin_collecting(Connection& connection);
     [[nodiscard]] Next feed_first(Connection& connection);
     [[nodiscard]] Next read_inline_body(Connection& connection);
     [[nodiscard]] Next read_collected_body(Connection& connection);
+
+    // conversation_proxy.cpp: what a trusted proxy says before the first head
+    void expect_proxy_header(Connection& connection) noexcept;
+    [[nodiscard]] Next read_proxy_header(Connection& connection);
 
     // conversation_fastcgi.cpp: what only FastCGI knows
     // Slots of other protocols never hold anything here.
@@ -78,6 +91,7 @@ private:
     static constexpr std::size_t scratch_size = 64 * 1024;
 
     Shared& shared_;
+    const bool expects_proxies_;
     InterpreterLock& lock_;
     Meter meter_;
     ConnectionCache slots_;

@@ -3,13 +3,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <ctime>
 
 #include "vassal/protocol/environ.h"
 #include "vassal/protocol/uwsgi.h"
 #include "vassal/worker/conversation.h"
 #include "vassal/worker/note.h"
+#include "vassal/worker/receive.h"
 
 namespace vassal::worker {
 namespace {
@@ -169,9 +169,8 @@ Conversation::Next Conversation::begin_lingering(Connection& connection) {
 
 Conversation::Next Conversation::linger(Connection& connection) {
     for (int i = 0; i < max_lingering_reads; ++i) {
-        const ssize_t count = ::recv(connection.fd, scratch(), scratch_size, 0);
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Next::wait_to_read;
-        if (count < 0 && errno == EINTR) continue;
+        const ssize_t count = receive(connection.fd, scratch(), scratch_size);
+        if (count < 0 && would_block()) return Next::wait_to_read;
         if (count <= 0) return Next::close;
     }
     return now_us() < connection.phase_deadline_us ? Next::wait_to_read : Next::close;

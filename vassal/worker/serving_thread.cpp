@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 
 #include "common/link/channel.h"
 #include "vassal/link/worker_messages.h"
@@ -24,31 +23,14 @@ constexpr unsigned events_between_tries = 8;  // at low load a second accept4 wo
 constexpr std::int64_t pause_us = 100'000;    // without descriptors
 constexpr std::int64_t shortest_sweep_us = 20'000;
 
-void read_peer(const sockaddr_storage& from, Peer& peer) noexcept {
-    in_port_t port = 0;
-    const void* address = nullptr;
-    in6_addr v6{};
-    int family = from.ss_family;
-    if (family == AF_INET) {
+void read_peer(const sockaddr_storage& from, protocol::Endpoint& peer) noexcept {
+    if (from.ss_family == AF_INET) {
         const auto& v4 = reinterpret_cast<const sockaddr_in&>(from);
-        port = v4.sin_port;
-        address = &v4.sin_addr;
-    } else if (family == AF_INET6) {
-        const auto& six = reinterpret_cast<const sockaddr_in6&>(from);
-        port = six.sin6_port;
-        v6 = six.sin6_addr;
-        address = &v6;
-        if (IN6_IS_ADDR_V4MAPPED(&v6)) {  // a dual-stack listener's IPv4 peer
-            family = AF_INET;
-            address = v6.s6_addr + 12;
-        }
-    } else {
-        return;
+        peer.set(AF_INET, &v4.sin_addr, ntohs(v4.sin_port));
+    } else if (from.ss_family == AF_INET6) {
+        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(from);
+        peer.set(AF_INET6, &v6.sin6_addr, ntohs(v6.sin6_port));
     }
-    if (::inet_ntop(family, address, peer.address, sizeof peer.address) == nullptr) return;
-    peer.address_size = static_cast<std::uint8_t>(std::char_traits<char>::length(peer.address));
-    const auto [end, error] = std::to_chars(peer.port, peer.port + sizeof peer.port, ntohs(port));
-    peer.port_size = static_cast<std::uint8_t>(end - peer.port);
 }
 
 }  // namespace
@@ -128,7 +110,7 @@ bool ServingThread::accept_reserved(std::size_t index) {
     }
     if (wants_peer) read_peer(from, connection->peer);
     connection->fd = fd;
-    conversation_.drive(*connection);
+    conversation_.open(*connection);
     return true;
 }
 

@@ -184,7 +184,7 @@ std::string serve_once(app::Application& application) {
                                  {"SERVER_PROTOCOL", "HTTP/1.1"}};
     NullResponse response;
     application.enter_thread();
-    application.serve({.params = params, .method = "GET", .url_scheme = "http", .body = {}}, response);
+    application.serve({.params = params, .method = "GET", .url_scheme = "http", .request_id = "1", .body = {}}, response);
     application.leave_thread();
     return response.text;
 }

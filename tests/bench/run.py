@@ -1,66 +1,72 @@
 #!/usr/bin/python3
-"""Measures hello world on a unix uwsgi socket: Emperor's vassal, Debian's uWSGI, and a bare C loop, in alternating
-rounds; prints medians and (ours - loop) / (uWSGI - loop) of the server CPU time per request, which is the bar.
-With --lifecycle also: new file to first request, and a reload with a 2 s import under load. With --instructions also:
-user instructions per request (callgrind, exact). Exit 0 when every bar is met, 1 when one is missed."""
+"""Measures what a request costs, in the vassal and in its peers on the same machine in the same run: alternating rounds, a
+first one to warm up, medians of the server CPU time per request of the whole process tree (schedstat), servers on one
+processor and the client on another. One row per case, judged against its bar.
+
+  tests/bench/run.py                          all rows, some minutes
+  tests/bench/run.py --quick                  a first look in a minute: few rounds, short ones
+  tests/bench/run.py --only uwsgi,http        some rows; --list names them
+  tests/bench/run.py --json all.json --markdown all.md
+
+A busy machine makes nonsense of CPU figures: where the bare C loop's own rounds differ too much, or the loop is no
+floor, the row says "too noisy" instead of a verdict. Instruction and system call counts hold on any machine.
+Exit: 0 every bar met · 1 one missed · 3 none missed, but some too noisy to tell · 2 usage."""
 import argparse
 import json
 import os
 import pathlib
 import platform
 import shutil
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
+import time
 
+import comparisons
+import concurrency
+import explain
 import instructions
 import lifecycle
-import request
+import memory
+import report
 import servers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def round_of(server, client, packet, count, connections, processors):
-    before = server.cpu_ns()
-    done = subprocess.run([client, server.socket, packet, str(count), str(connections)], stdout=subprocess.PIPE, text=True,
-                          preexec_fn=lambda: os.sched_setaffinity(0, processors))
-    if not done.stdout:
-        raise SystemExit(f"bench: the client failed against {server.name}\n{server.log.read_text()[-4000:]}")
-    figures = json.loads(done.stdout)
-    figures["cpu_us"] = (server.cpu_ns() - before) / 1000 / count
-    figures["rate"] = figures["requests"] / figures["seconds"]
-    return figures
+def groups_for(workshop, arguments):
+    """Name -> what yields its rows, in the order of the table."""
+    scale = 0.25 if arguments.quick else 1.0
+    rounds = arguments.rounds or (3 if arguments.quick else 7)
+    compare = comparisons.Comparisons(workshop, rounds, scale)
+
+    def one(measure):
+        return lambda: [measure()]
+
+    return {
+        "uwsgi": one(compare.uwsgi), "access-log": one(compare.uwsgi_access_log), "threads": one(compare.uwsgi_threads),
+        "http": compare.http, "instructions": lambda: instructions.rows(workshop), "calls": lambda: explain.rows(workshop),
+        "herd": one(compare.herd), "download": one(compare.download), "upload": one(compare.upload),
+        "upload-buffered": one(compare.upload_buffered), "flask": one(compare.flask), "django": one(compare.django),
+        "protocols": compare.protocols, "sleeping": lambda: concurrency.measure(workshop, scale),
+        "memory": one(lambda: memory.measure(workshop)), "lifecycle": lambda: lifecycle.rows(workshop),
+    }
 
 
-def measure_requests(arguments, directory, tools):
-    """server name -> medians over the rounds, with every round's CPU figure."""
-    processors = sorted(os.sched_getaffinity(0))
-    for_server, for_client = ({processors[0]}, {processors[-1]}) if len(processors) > 1 else (set(processors),) * 2
-    packet = directory / "request"
-    packet.write_bytes(request.packet())
-    running = []
-    try:
-        for start in (lambda: servers.vassal(arguments.bin, directory, for_server),
-                      lambda: servers.uwsgi(directory, for_server),
-                      lambda: servers.loop(tools, directory, for_server)):
-            running.append(start())
-        rounds = {server.name: [] for server in running}
-        for number in range(-1, arguments.rounds):  # the first one only warms up
-            for server in running:
-                figures = round_of(server, tools / "client", packet, arguments.requests, arguments.connections, for_client)
-                if number >= 0:
-                    rounds[server.name].append(figures)
-    finally:
-        for server in running:
-            server.stop()
-    result = {}
-    for name, figures in rounds.items():
-        result[name] = {key: statistics.median(one[key] for one in figures) for key in figures[0]}
-        result[name]["failed"] = sum(one["failed"] for one in figures)
-        result[name]["cpu_us_rounds"] = [round(one["cpu_us"], 2) for one in figures]
-    return result
+def measure_all(workshop, groups, show):
+    """Every group's rows; a group whose servers cannot run is a missed row that says why."""
+    rows = []
+    for name, measure in groups.items():
+        try:
+            for row in measure():
+                rows.append(row)
+                show(report.as_text(row, report.WIDTHS))
+        except servers.Missing as problem:
+            rows.append(report.Row(name, name, problem=str(problem)))
+            show(report.as_text(rows[-1], report.WIDTHS))
+        finally:
+            workshop.stop_all()
+    return rows
 
 
 def machine():
@@ -68,63 +74,76 @@ def machine():
     return f"{len(os.sched_getaffinity(0))} × {model}, Linux {platform.release()}, Python {platform.python_version()}"
 
 
-def print_requests(result):
-    print(f"{'server':<10} {'CPU/request':>12} {'requests/s':>11} {'p50':>9} {'p90':>9} {'p99':>9} {'failed':>7}")
-    for name, row in result.items():
-        print(f"{name:<10} {row['cpu_us']:>9.2f} µs {row['rate']:>11.0f} {row['p50_us']:>6.0f} µs {row['p90_us']:>6.0f} µs "
-              f"{row['p99_us']:>6.0f} µs {row['failed']:>7}")
-
-
-def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path(os.environ.get("EMPEROR_BIN", ROOT / "build/release/bin")),
                         help="directory of the binaries (default: build/release/bin)")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=20000, help="per server and round (default: 20000)")
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--bar", type=float, default=0.8, help="highest passing ratio (default: 0.8)")
-    parser.add_argument("--lifecycle", action="store_true", help="new file to first request; reload under load")
-    parser.add_argument("--instructions", action="store_true", help="user instructions per request, by callgrind")
+    parser.add_argument("--only", metavar="ROW,…", help="only these groups of rows (see --list)")
+    parser.add_argument("--list", action="store_true", help="the groups' names")
+    parser.add_argument("--quick", action="store_true", help="3 short rounds: for a look, not for a verdict")
+    parser.add_argument("--rounds", type=int, help="(default: 7)")
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON too; '-' is standard output, alone")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table as markdown too; '-' is standard output, alone")
     arguments = parser.parse_args()
-    arguments.bin = arguments.bin.resolve()
-    show = (lambda *_: None) if arguments.json == "-" else print
+    if arguments.json == "-" == arguments.markdown:
+        parser.error("only one of --json and --markdown can have standard output")
+    return parser, arguments
 
-    tools = ROOT / "build/bench"
-    servers.compile_tools(tools)
+
+def choose(parser, groups, only):
+    wanted = only.split(",") if only else list(groups)
+    for name in wanted:
+        if name not in groups:
+            parser.error(f"no rows {name!r}; there are: {', '.join(groups)}")
+    return {name: groups[name] for name in groups if name in wanted}
+
+
+def write(target, text):
+    if target == "-":
+        sys.stdout.write(text)
+    elif target:
+        pathlib.Path(target).write_text(text)
+
+
+def closing_words(rows):
+    missed = [row for row in rows if row.verdict == report.MISSED]
+    noisy = [row for row in rows if row.verdict == report.NOISY]
+    for row in missed:
+        print(f"bench: missed: {row.what}: {row.problem or row.shown_value() + ', bar ' + row.shown_bar()}", file=sys.stderr)
+    for row in noisy:
+        print(f"bench: too noisy to tell: {row.what}: {row.shown_value()}, bar {row.shown_bar()}", file=sys.stderr)
+    return 1 if missed else 3 if noisy else 0
+
+
+def main():
+    parser, arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped and removed
+    processors = sorted(os.sched_getaffinity(0))
     directory = pathlib.Path(tempfile.mkdtemp(prefix="emperor-bench-"))
-    report, missed = {"machine": machine()}, []
+    tools = ROOT / "build/bench"
+    workshop = servers.Workshop(arguments.bin.resolve(), tools, directory, {processors[0]}, {processors[-1]})
+    show = (lambda *_: None) if "-" in (arguments.json, arguments.markdown) else lambda text: print(text, flush=True)
     try:
-        show(f"hello world, uwsgi protocol, unix socket, 21 variables, 1 worker, {arguments.connections} connections; "
-             f"medians of {arguments.rounds} × {arguments.requests} requests\n{report['machine']}\n")
-        result = report["requests"] = measure_requests(arguments, directory, tools)
-        if arguments.json != "-":
-            print_requests(result)
-        ours, theirs, floor = (result[name]["cpu_us"] for name in ("emperor", "uwsgi", "loop"))
-        ratio = report["ratio"] = round((ours - floor) / (theirs - floor), 3)
-        show(f"\n(ours - loop) / (uWSGI - loop) = {ratio:.2f}   (bar: at most {arguments.bar})")
-        if floor >= min(ours, theirs):
-            missed.append("the bare loop is not the floor of this run: the machine is too busy to measure on")
-        elif ratio > arguments.bar:
-            missed.append(f"ratio {ratio} > {arguments.bar}")
-        if any(row["failed"] for row in result.values()):
-            missed.append("failed requests")
-        if arguments.instructions:
-            report["instructions"] = instructions.per_request(arguments.bin, directory, tools)
-            show(f"user instructions per request: {report['instructions']}")
-        if arguments.lifecycle:
-            report["lifecycle"] = lifecycle.measure(arguments.bin, directory, show)
-            missed += lifecycle.missed(report["lifecycle"])
+        groups = choose(parser, groups_for(workshop, arguments), arguments.only)
+        if arguments.list:
+            print("\n".join(groups))
+            return 0
+        servers.compile_tools(tools)
+        began, about = time.monotonic(), {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "versions": servers.versions(workshop.binaries)}
+        title = f"{about['machine']}; " + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+        show(f"{title}\nCPU time per request, medians of alternating rounds; spread: of the middle half of the rounds\n\n{report.heading()}")
+        rows = measure_all(workshop, groups, show)
+        show(f"\n{time.monotonic() - began:.0f} s")
+    except KeyboardInterrupt:
+        return 130
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # a second one does not interrupt the clearing up
+        workshop.stop_all()
         shutil.rmtree(directory, ignore_errors=True)
-    report["missed"] = missed
-    if arguments.json == "-":
-        print(json.dumps(report, indent=2))
-    elif arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(report, indent=2) + "\n")
-    for line in missed:
-        print(f"bench: missed: {line}", file=sys.stderr)
-    return 1 if missed else 0
+    write(arguments.json, json.dumps({**about, "rows": [row.as_json() for row in rows]}, indent=2, ensure_ascii=False) + "\n")
+    write(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}"))
+    return closing_words(rows)
 
 
 if __name__ == "__main__":

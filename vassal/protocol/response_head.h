@@ -30,6 +30,8 @@ class ResponseHead {
 public:
     void start(const ResponseContext& context, std::string_view status);
     void header(std::string_view name, std::string_view value);
+    // Whatever was promised so far: the connection ends with this answer.
+    void close_afterwards() noexcept { keep_alive_ = false; }
     // Ends the head. `total`: size of the whole body where it is known.
     void finish(std::optional<std::uint64_t> total);
 

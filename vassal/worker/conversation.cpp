@@ -18,7 +18,8 @@ Conversation::Conversation(Shared& shared, InterpreterLock& lock, common::scoreb
       lock_(lock),
       meter_(slot),
       slots_(shared.connections),
-      sink_(shared.application, meter_, shared.config.timeouts.write.count()) {}
+      sink_(shared.application, meter_, shared.config.timeouts.write.count(),
+            DrainOrder(shared.gate, shared.options.link)) {}
 
 Connection* Conversation::take_slot(std::size_t listener) {
     Connection* const connection = slots_.take();

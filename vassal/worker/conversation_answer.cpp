@@ -61,17 +61,17 @@ Conversation::Next Conversation::serve(Connection& connection) {
                                            : app::Body{bytes.substr(connection.head_size, connection.inline_body), -1,
                                                        connection.inline_body}};
     if (request.body.size > 0) meter_.received_body(request.body.size);
-    const bool may_keep = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0;
     const bool is_http = connection.protocol == common::net::Protocol::http;
     const bool is_fastcgi = connection.protocol == common::net::Protocol::fastcgi;
+    const std::int64_t began = now_us();
     sink_.begin(connection, {.is_http = is_http,
                              .is_cgi = is_fastcgi || connection.protocol == common::net::Protocol::scgi,
                              .is_framed = is_fastcgi,
                              .is_http11 = head_.is_http11,
                              .is_head = head_.method == "HEAD",
-                             .keep_alive = may_keep && !shared_.gate.is_draining(),
-                             .date = is_http ? date() : std::string_view()});
-    const std::int64_t began = now_us();
+                             .keep_alive = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0,
+                             .date = is_http ? date() : std::string_view()},
+                began);
     meter_.begin_request(head_.method, head_.uri, began);
     if (shared_.options.activity != nullptr) shared_.options.activity->note();
     shared_.application.serve(request, sink_);

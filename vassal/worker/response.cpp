@@ -22,8 +22,10 @@ constexpr std::string_view chunk_end_and_last = "\r\n0\r\n\r\n";
 
 }  // namespace
 
-void ResponseSink::begin(Connection& connection, const protocol::ResponseContext& context) noexcept {
+void ResponseSink::begin(Connection& connection, const protocol::ResponseContext& context,
+                         std::int64_t now_us) noexcept {
     connection_ = &connection;
+    began_us_ = now_us;
     context_ = context;
     head_.reset();
     fields_.clear();
@@ -35,6 +37,7 @@ void ResponseSink::begin(Connection& connection, const protocol::ResponseContext
 
 ResponseSink::Outcome ResponseSink::end() {
     if (!is_finished_) abort();
+    if (context_.is_framed) close_if_draining();
     return {.status = head_.is_started() ? head_.status() : 500,
             .is_gone = is_gone_,
             .keep_alive = head_.keep_alive() && !is_gone_ && !is_incomplete_,
@@ -51,6 +54,7 @@ void ResponseSink::header(std::string_view name, std::string_view value) {
 
 void ResponseSink::finish_head(std::optional<std::uint64_t> total) {
     if (is_head_sent_) return;
+    if (context_.is_http) close_if_draining();
     head_.finish(total);
     body_left_ = head_.length();
     is_head_sent_ = true;

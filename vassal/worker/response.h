@@ -16,6 +16,7 @@
 #include "vassal/protocol/response_head.h"
 #include "vassal/worker/access_fields.h"
 #include "vassal/worker/connection.h"
+#include "vassal/worker/drain_order.h"
 #include "vassal/worker/meter.h"
 
 namespace vassal::worker {
@@ -29,10 +30,11 @@ public:
         bool is_incomplete = false;  // the client must be able to see that something is missing
     };
 
-    ResponseSink(app::Application& application, Meter& meter, std::int64_t write_timeout_ms) noexcept
-        : application_(application), meter_(meter), write_timeout_ms_(write_timeout_ms) {}
+    ResponseSink(app::Application& application, Meter& meter, std::int64_t write_timeout_ms,
+                 DrainOrder drain_order) noexcept
+        : application_(application), meter_(meter), write_timeout_ms_(write_timeout_ms), drain_order_(drain_order) {}
 
-    void begin(Connection& connection, const protocol::ResponseContext& context) noexcept;
+    void begin(Connection& connection, const protocol::ResponseContext& context, std::int64_t now_us) noexcept;
     [[nodiscard]] Outcome end();
 
     void start(std::string_view status) override;
@@ -51,6 +53,10 @@ public:
 
 private:
     void finish_head(std::optional<std::uint64_t> total);
+    // As late as the protocol allows: with the head, which says so in HTTP; with the last record in FastCGI.
+    void close_if_draining() noexcept {
+        if (head_.keep_alive() && drain_order_.is_given(began_us_)) head_.close_afterwards();
+    }
     // Cuts `size` to what Content-Length leaves.
     [[nodiscard]] std::uint64_t admit(std::uint64_t size) noexcept;
     void push(std::string_view part);
@@ -73,6 +79,8 @@ private:
     app::Application& application_;
     Meter& meter_;
     std::int64_t write_timeout_ms_;
+    DrainOrder drain_order_;
+    std::int64_t began_us_ = 0;
     Connection* connection_ = nullptr;
     protocol::ResponseContext context_;
     protocol::ResponseHead head_;

@@ -91,6 +91,61 @@ TEST_F(WorkerTest, a_kept_alive_connection_is_answered_with_close_while_draining
     EXPECT_EQ(join(), 0);
 }
 
+// The request came before the drain, its head is written during it.
+TEST_F(WorkerTest, requests_in_flight_when_the_drain_begins_are_the_last_of_their_connections) {
+    config.threads = 3;
+    config.timeouts.keepalive = 60s;
+    Held held;
+    app.routes["/held"] = held.handler(app);
+    start();
+    Client web = connect(1);
+    web.send(http("/held"));
+    Client gateway = connect(2);
+    gateway.send(fastcgi("/held", {}, true));
+    ASSERT_TRUE(held.entered.try_acquire_for(10s) && held.entered.try_acquire_for(10s));
+    order(link::Drain{});
+    ASSERT_TRUE(std::holds_alternative<link::Draining>(next_message()));
+    held.may_answer.release(2);
+    const std::string answer = web.read_all();
+    EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+    EXPECT_TRUE(answer.ends_with("held"));
+    EXPECT_NE(gateway.read_all().find("held"), std::string::npos);
+    web.disconnect(), gateway.disconnect();
+    EXPECT_EQ(join(), 0);
+}
+
+// Nobody reads the order while the only thread is in the application.
+TEST_F(WorkerTest, the_only_thread_finds_out_about_a_drain_before_it_answers) {
+    config.timeouts.keepalive = 60s;
+    Held held;
+    app.routes["/held"] = held.handler(app);
+    start();
+    Client web = connect(1);
+    web.send(http("/held"));
+    ASSERT_TRUE(held.entered.try_acquire_for(10s));
+    order(link::Drain{});
+    ::poll(nullptr, 0, 20);  // shorter requests do not look
+    held.may_answer.release();
+    EXPECT_NE(web.read_all().find("Connection: close\r\n"), std::string::npos);
+    web.disconnect();
+    EXPECT_EQ(join(), 0);
+}
+
+TEST_F(WorkerTest, a_poke_during_a_request_closes_nothing) {
+    Held held;
+    app.routes["/held"] = held.handler(app);
+    start();
+    Client web = connect(1);
+    web.send(http("/held"));
+    ASSERT_TRUE(held.entered.try_acquire_for(10s));
+    order(link::Poke{});
+    ::poll(nullptr, 0, 20);
+    held.may_answer.release();
+    EXPECT_EQ(web.read_until("held").find("Connection: close"), std::string::npos);
+    web.send(http("/"));
+    EXPECT_TRUE(web.read_until("hello").ends_with("hello"));
+}
+
 TEST_F(WorkerTest, idle_connections_end_after_keepalive_while_draining) {
     config.timeouts.keepalive = 200ms;
     start();

@@ -28,7 +28,7 @@ common::UniqueFd open_temporary() {
 
 BodyCollector::BodyCollector(Framing framing, std::uint64_t length, const Limits& limits,
                              std::optional<protocol::StdinDecoder> records)
-    : limits_(limits), length_(length), records_(records), framing_(framing) {
+    : limits_(limits), length_(length), chunks_(limits.trailer), records_(records), framing_(framing) {
     if (framing == Framing::chunked) return;
     if (length > limits.memory) {
         open_file();
@@ -94,7 +94,7 @@ std::size_t BodyCollector::feed_chunks(std::string_view bytes) {
         const auto step = chunks_.next(bytes.substr(used));
         used += step.consumed;
         store(step.data);
-        if (chunks_.is_bad()) failure_ = 400;
+        if (chunks_.is_bad()) failure_ = chunks_.failure();
     }
     is_complete_ = chunks_.is_done();
     return used;

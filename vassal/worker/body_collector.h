@@ -20,6 +20,7 @@ public:
     struct Limits {
         std::uint64_t memory = 0;  // more goes to the file
         std::uint64_t body = 0;    // more is 413
+        std::size_t trailer = 0;   // chunked: more is 431
     };
     enum class Framing : std::uint8_t { length, chunked, records, open_records };  // the last: without a length
     // `length` counts for length and records. `records` decodes the latter two.
@@ -35,7 +36,7 @@ public:
     // FastCGI: to be sent before anything else.
     [[nodiscard]] std::string_view replies() const noexcept { return replies_.view(); }
     void forget_replies() noexcept { replies_.clear(); }
-    // 0, or the status to refuse the request with: 400 bad framing, 413 too large, 507 no room for the temporary file.
+    // 0, or the status to refuse the request with: 400 bad framing, 413 and 431 too large, 507 no room for the temporary file.
     [[nodiscard]] int failure() const noexcept { return failure_; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
     // How many bytes recv() may ask for without taking from the next request; 0: any number.

@@ -54,6 +54,11 @@ private:
     // conversation_body.cpp: bodies
     [[nodiscard]] Next begin_request(Connection& connection, std::size_t head_size);
     [[nodiscard]] Next begin_collecting(Connection& connection);
+    [[nodiscard]] BodyCollector::Limits body_limits() const noexcept {
+        return {.memory = shared_.config.limits.body_memory,
+                .body = shared_.limits.body,
+                .trailer = shared_.limits.header_size};
+    }
     [[nodiscard]] Next feed_first(Connection& connection);
     [[nodiscard]] Next read_inline_body(Connection& connection);
     [[nodiscard]] Next read_collected_body(Connection& connection);

@@ -38,7 +38,7 @@ Conversation::Next Conversation::begin_request(Connection& connection, std::size
 Conversation::Next Conversation::begin_collecting(Connection& connection) {
     connection.body = std::make_unique<BodyCollector>(
         head_.is_chunked ? BodyCollector::Framing::chunked : BodyCollector::Framing::length, head_.content_length,
-        BodyCollector::Limits{.memory = shared_.config.limits.body_memory, .body = shared_.limits.body});
+        body_limits());
     return feed_first(connection);
 }
 

@@ -22,7 +22,7 @@ Conversation::Next Conversation::begin_stdin(Connection& connection) {
     connection.phase = Phase::body;
     connection.body = std::make_unique<BodyCollector>(
         head_.is_chunked ? BodyCollector::Framing::open_records : BodyCollector::Framing::records, head_.content_length,
-        BodyCollector::Limits{.memory = shared_.config.limits.body_memory, .body = shared_.limits.body},
+        body_limits(),
         protocol::StdinDecoder(id, shared_.limits.connections));
     return feed_first(connection);
 }

@@ -94,7 +94,7 @@ struct Reading {
             body += step.data;
             rest.remove_prefix(step.consumed);
         }
-        if (chunks.is_bad()) status = 400;
+        status = chunks.failure();
         has_body = chunks.is_done();
     }
 };

@@ -21,6 +21,7 @@ fleet::FleetOptions fleet_options(const Options& options, const RuntimeDir& runt
         out.directories.push_back(std::filesystem::absolute(directory).lexically_normal().string());
     out.runtime_directory = runtime_dir.path();
     out.vassal_program = vassal_program();
+    out.keeper_program = own_program();
     out.start_parallelism = options.start_parallelism;
     out.open_files = open_files;
     return out;
@@ -43,10 +44,14 @@ stats::Options stats_options(const Options& options, const RuntimeDir& runtime_d
 
 }  // namespace
 
+std::string own_program() {
+    std::error_code code;
+    return std::filesystem::read_symlink("/proc/self/exe", code).string();
+}
+
 std::string vassal_program() {
     if (const char* named = ::getenv("EMPEROR_VASSAL"); named && *named) return std::filesystem::absolute(named).string();
-    std::error_code code;
-    return (std::filesystem::read_symlink("/proc/self/exe", code).parent_path() / "vassal").string();
+    return (std::filesystem::path(own_program()).parent_path() / "vassal").string();
 }
 
 Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files)

@@ -43,6 +43,9 @@ private:
 // `emperor --check`: every finding about every file on standard output; 0, or 2 when there are errors.
 [[nodiscard]] int check(const Options& options);
 
+// The path of the program that runs.
+[[nodiscard]] std::string own_program();
+
 // The `vassal` program: $EMPEROR_VASSAL, else beside our own.
 [[nodiscard]] std::string vassal_program();
 

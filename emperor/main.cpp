@@ -10,6 +10,8 @@
 
 #include "common/log/log.h"
 #include "emperor/emperor.h"
+#include "emperor/keeper/keeper.h"
+#include "emperor/keeper/wire.h"
 
 namespace {
 
@@ -44,6 +46,9 @@ int run(const emperor::Options& options) {
 int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
     ::umask(022);
+    // Not an option: what the emperor starts beside itself (emperor/keeper).
+    if (argc == 3 && std::string_view(argv[1]) == "--keeper")
+        return emperor::keeper::run(argv[2], common::UniqueFd(emperor::keeper::link_fd));
     try {
         const auto parsed = emperor::parse_options(argc, argv);
         if (const int* code = std::get_if<int>(&parsed)) return *code;

@@ -15,7 +15,7 @@ using common::Clock;
 
 Fleet::Fleet(boost::asio::io_context& io, FleetOptions options)
     : io_(io), options_(std::move(options)), started_us_(epoch_us()), alive_(std::make_shared<bool>(true)),
-      scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
+      keepsakes_(io, options_), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
       builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
       orphans_(io, [this] {
           look_for_free_addresses();
@@ -29,6 +29,7 @@ Fleet::~Fleet() { *alive_ = false; }
 
 void Fleet::start() {
     if (!process::Reaper::become_subreaper()) log::warn("not a child subreaper", {{"reason", "orphans are left to init"}});
+    keepsakes_.start();
     auto left = find_adoptable(options_);
     for (const GoneMaster& gone : left.gone) orphans_.add(gone.pid, false, Clock::now() + gone.drain);
     for (auto& record : left.vassals) {
@@ -160,10 +161,12 @@ void Fleet::check_stopped() {
     const auto on_stopped = std::move(on_stopped_);
     on_stopped_ = nullptr;
     hosts_.clear();
+    keepsakes_.dismiss();
     on_stopped();
 }
 
 void Fleet::leave() {
+    keepsakes_.leave();
     for (const auto& [name, host] : hosts_) host->leave();
 }
 

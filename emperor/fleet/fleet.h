@@ -15,6 +15,7 @@
 #include "emperor/fleet/adoption.h"
 #include "emperor/fleet/desired.h"
 #include "emperor/fleet/fleet_api.h"
+#include "emperor/fleet/keepsakes.h"
 #include "emperor/fleet/options.h"
 #include "emperor/fleet/vassal_host.h"
 #include "emperor/plan/plan.h"
@@ -92,6 +93,7 @@ private:
     std::int64_t started_us_;
     std::shared_ptr<bool> alive_;  // second owner: posted handlers and log subscriptions, which may outlive us
 
+    Keepsakes keepsakes_;
     watch::Scanner scanner_;
     watch::Watcher watcher_;
     DesiredBuilder builder_;

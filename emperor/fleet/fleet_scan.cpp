@@ -19,6 +19,7 @@ void Fleet::scan_now() {
     has_listen_failures_ = false;
     for (const Action& action : plan::plan(desired, known())) apply(action);
     complete_adopted(desired);
+    keepsakes_.forget_rest();
     for (const auto& [name, host] : hosts_) host->restore_sockets();
     watcher_.watch_targets(scan.link_targets);
     if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);
@@ -68,7 +69,7 @@ plan::Known Fleet::known() const {
 
 VassalHost& Fleet::host_of(const std::string& name) {
     auto& host = hosts_[name];
-    if (!host) host = std::make_unique<VassalHost>(io_, *this, options_, name);
+    if (!host) host = std::make_unique<VassalHost>(io_, *this, options_, keepsakes_, name);
     return *host;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a host carries out what its machine decided.
 #include <algorithm>
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -120,9 +119,14 @@ common::Result<void> VassalHost::prepare(Launch& launch) {
     if (!created) return created.error();
     auto mapped = common::scoreboard::map(created->get());
     if (!mapped) return mapped.error();
-    scoreboard_ = std::move(*created);
-    board_ = std::move(*mapped);
+    use_scoreboard(std::move(*created), std::move(*mapped));
     return {};
+}
+
+void VassalHost::use_scoreboard(common::UniqueFd fd, common::scoreboard::Mapping board) {
+    scoreboard_ = std::move(fd);
+    board_ = std::move(board);
+    keepsakes_.keep_scoreboard(name_, scoreboard_.get());
 }
 
 // Where a socket file was removed, new listeners in its place; a running generation keeps the old ones to its end.

@@ -67,7 +67,9 @@ boost::system::result<ListenerSet, Diagnostic> ListenerPool::open(const Deployme
     ListenerSet set;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const process::ListenRequest request = request_for(deployment, i);
-        if (ListenerPtr known = find(addresses[i])) {
+        ListenerPtr known = find(addresses[i]);
+        if (!known) known = find_kept(request);
+        if (known) {
             if (const auto applied = process::update_listener(*known, request); !applied)
                 return at_address(deployment, i, applied.error().message());
             set.push_back(std::move(known));
@@ -75,17 +77,33 @@ boost::system::result<ListenerSet, Diagnostic> ListenerPool::open(const Deployme
         }
         auto opened = process::open_listener(request);
         if (!opened) return at_address(deployment, i, opened.error().message());
-        set.emplace_back(std::move(*opened));
-        known_.push_back(set.back());
+        set.push_back(own(std::move(*opened)));
     }
     return set;
 }
 
+ListenerPtr ListenerPool::find_kept(const process::ListenRequest& request) {
+    while (common::UniqueFd fd = keepsakes_.take_listener(name_, request.address)) {
+        auto listener = process::adopt_listener(request, std::move(fd));
+        if (listener->is_in_place()) return own(std::move(listener));
+        listener->leave_file();  // somebody else's by now
+    }
+    return nullptr;
+}
+
+ListenerPtr ListenerPool::own(std::unique_ptr<process::Listener> listener) {
+    keepsakes_.keep_listener(name_, *listener);
+    ListenerPtr shared(listener.release(), [name = name_, &keepsakes = keepsakes_](process::Listener* ended) {
+        keepsakes.drop_listener(name, *ended);
+        delete ended;
+    });
+    known_.push_back(shared);
+    return shared;
+}
+
 ListenerPtr ListenerPool::adopt(const Deployment& deployment, std::size_t index, common::UniqueFd fd) {
     if (ListenerPtr known = find(deployment.effective->config.listen[index])) return known;
-    ListenerPtr listener = process::adopt_listener(request_for(deployment, index), std::move(fd));
-    known_.push_back(listener);
-    return listener;
+    return own(process::adopt_listener(request_for(deployment, index), std::move(fd)));
 }
 
 ListenerSet ListenerPool::live() {

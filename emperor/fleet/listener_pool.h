@@ -11,6 +11,7 @@
 
 #include "common/base/result.h"
 #include "emperor/fleet/deployment.h"
+#include "emperor/fleet/keepsakes.h"
 #include "emperor/process/listeners.h"
 
 namespace emperor::fleet {
@@ -21,8 +22,9 @@ using ListenerSet = std::vector<ListenerPtr>;
 
 class ListenerPool {
 public:
-    ListenerPool(std::string name, std::string sockets_directory)
-        : own_path_(std::move(sockets_directory) + "/" + std::move(name) + ".sock") {}
+    // `keepsakes` is borrowed and outlives the pool and its listeners.
+    ListenerPool(std::string name, const std::string& sockets_directory, Keepsakes& keepsakes)
+        : own_path_(sockets_directory + "/" + name + ".sock"), name_(std::move(name)), keepsakes_(keepsakes) {}
 
     // All or nothing. A failure is a diagnostic at the position of the address in its file.
     [[nodiscard]] boost::system::result<ListenerSet, common::config::Diagnostic> open(const Deployment& deployment);
@@ -36,8 +38,14 @@ public:
 private:
     [[nodiscard]] process::ListenRequest request_for(const Deployment& deployment, std::size_t index) const;
     [[nodiscard]] ListenerPtr find(const common::net::ListenAddress& address);
+    // What the keeper holds of a former emperor, where clients still find it.
+    [[nodiscard]] ListenerPtr find_kept(const process::ListenRequest& request);
+    // From now on the keeper holds it too, as long as anybody here does.
+    ListenerPtr own(std::unique_ptr<process::Listener> listener);
 
     std::string own_path_;  // the one path that the emperor binds with its own rights
+    std::string name_;
+    Keepsakes& keepsakes_;
     std::vector<std::weak_ptr<process::Listener>> known_;
 };
 

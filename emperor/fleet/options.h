@@ -13,6 +13,7 @@ struct FleetOptions {
     std::vector<std::string> directories;
     std::string runtime_directory;
     std::string vassal_program;      // absolute path of the `vassal` binary
+    std::string keeper_program;      // of the emperor itself, which plays the keeper too; empty: no keeper
     std::size_t start_parallelism = 4;
     rlimit open_files{};             // the limit that the emperor was started with; children get it back
 

@@ -24,17 +24,25 @@ std::string lost_socket(const Launch& launch) {
 
 }  // namespace
 
-VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, std::string name)
-    : io_(io), context_(context), options_(options), name_(std::move(name)),
+VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options,
+                       Keepsakes& keepsakes, std::string name)
+    : io_(io), context_(context), options_(options), keepsakes_(keepsakes), name_(std::move(name)),
       // The name and the process seed the jitter: vassals that crash together do not come back together.
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
-      pool_(name_, options.sockets_directory()), timer_(io), handover_timer_(io), shown_since_us_(epoch_us()),
-      was_held_(is_held(options.directory_of(name_))) {}
+      pool_(name_, options.sockets_directory(), keepsakes), timer_(io), handover_timer_(io), shown_since_us_(epoch_us()),
+      was_held_(is_held(options.directory_of(name_))) {
+    // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
+    common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
+    if (!kept) return;
+    if (auto mapped = common::scoreboard::map(kept.get())) use_scoreboard(std::move(kept), std::move(*mapped));
+}
 
 VassalHost::~VassalHost() {
     answer_now();
-    if (!is_left_) remove_record(options_.directory_of(name_));
+    if (is_left_) return;
+    remove_record(options_.directory_of(name_));
+    keepsakes_.drop_scoreboard(name_);
 }
 
 // ---- events ---------------------------------------------------------------------------------------------------------
@@ -199,10 +207,7 @@ void VassalHost::leave() {
 
 void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board,
                        bool is_draining) {
-    if (!board_) {
-        scoreboard_ = std::move(scoreboard);
-        board_ = std::move(board);
-    }
+    if (!board_) use_scoreboard(std::move(scoreboard), std::move(board));
     const LaunchPtr launch = parts.launch;
     file_ = launch->deployment->file;
     if (!is_draining || !desired_) {

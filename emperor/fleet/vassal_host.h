@@ -43,7 +43,8 @@ class VassalHost final : public InstanceOwner {
 public:
     using Done = std::function<void(const Outcome&)>;
 
-    VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, std::string name);
+    VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, Keepsakes& keepsakes,
+               std::string name);
     ~VassalHost();
     VassalHost(const VassalHost&) = delete;
     VassalHost& operator=(const VassalHost&) = delete;
@@ -108,6 +109,7 @@ private:
     [[nodiscard]] LaunchPtr launch_of(std::uint64_t spec) const;
     [[nodiscard]] LaunchPtr with_sockets_in_place(LaunchPtr launch);
     [[nodiscard]] Instance* find(supervise::Generation generation) const;
+    void use_scoreboard(common::UniqueFd fd, common::scoreboard::Mapping board);
     void show_invalid(std::string file, common::config::Diagnostics diagnostics);
     void write_record() const;
     void write_held(bool is_held) const;
@@ -116,6 +118,7 @@ private:
     boost::asio::io_context& io_;
     HostContext& context_;
     const FleetOptions& options_;
+    Keepsakes& keepsakes_;
     std::string name_;
     std::string file_;
     supervise::VassalFsm machine_;

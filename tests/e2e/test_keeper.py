@@ -1,0 +1,110 @@
+"""The keeper: clients of apps without a master outlive the emperor in their queue, and so do the counters."""
+import os
+import signal
+
+import pytest
+
+from harness import processes, uwsgi
+from harness.waiting import wait_until
+
+CRASHING = "import os, probe\napplication = probe.application\nif os.path.exists('broken'): os._exit(13)\n"
+
+
+def keeper_of(emperor):
+    for pid in processes.children_of(emperor.process.pid):
+        if "--keeper" in processes.command_line(pid):
+            return pid
+    return None
+
+
+def serve_then_break(emperor, scratch):
+    """`shop` served 3 requests and is in backoff now, for long."""
+    (scratch / "main.py").write_text(CRASHING)
+    emperor.write("shop", "main:application", chdir=scratch, python_path=str(emperor.apps), restart_initial="60s", restart_max="60s")
+    emperor.wait_serving("shop")
+    for _ in range(2):
+        emperor.get("shop")
+    (scratch / "broken").touch()
+    os.kill(emperor.master_pid("shop"), signal.SIGKILL)
+    emperor.wait_state("shop", "backoff")
+
+
+def mend(emperor, scratch):
+    (scratch / "broken").unlink()
+    os.utime(emperor.path_of("shop"))
+
+
+def answer_of(client):
+    raw = b""
+    while piece := client.recv(65536):
+        raw += piece
+    return uwsgi.parse(raw)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
+def test_a_client_that_waits_for_an_app_in_backoff_is_answered_under_the_next_emperor(idle_emperor, scratch, number):
+    emperor = idle_emperor.start()
+    serve_then_break(emperor, scratch)
+    requests = emperor.ctl_json("show", "shop").get("requests")
+    with uwsgi.connect(emperor.socket("shop"), 60) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/pid")))
+        emperor.send(number)
+        emperor.wait(15)
+        emperor.start()
+        wait_until(lambda: emperor.state("shop") in ("backoff", "starting"), 15)
+        mend(emperor, scratch)
+        answer = answer_of(client)
+    assert answer.status == 200 and int(answer.text) == emperor.pid("shop")
+    assert requests is None or emperor.ctl_json("show", "shop")["requests"] > requests, "counters go on"
+
+
+def test_another_keeper_takes_over_from_one_that_was_killed(idle_emperor, scratch):
+    emperor = idle_emperor.start()
+    serve_then_break(emperor, scratch)
+    first = keeper_of(emperor)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: keeper_of(emperor) not in (None, first), 15, "another keeper")
+    with uwsgi.connect(emperor.socket("shop"), 60) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/pid")))
+        # It knows the listener when it has the descriptor: as many as the first one had.
+        wait_until(lambda: any("socket:" in os.readlink(f"/proc/{keeper_of(emperor)}/fd/{fd}")
+                               for fd in os.listdir(f"/proc/{keeper_of(emperor)}/fd") if int(fd) > 4), 10, "a kept socket")
+        emperor.send(signal.SIGKILL)
+        emperor.wait(15)
+        emperor.start()
+        mend(emperor, scratch)
+        assert answer_of(client).status == 200
+
+
+def test_a_file_that_went_while_no_emperor_was_there_ends_the_wait(idle_emperor, scratch):
+    emperor = idle_emperor.start()
+    serve_then_break(emperor, scratch)
+    with uwsgi.connect(emperor.socket("shop"), 30) as client:
+        emperor.send(signal.SIGKILL)
+        emperor.wait(15)
+        emperor.remove("shop")
+        emperor.start()
+        with pytest.raises(ConnectionError):
+            client.sendall(uwsgi.packet(uwsgi.variables_for("/pid")))
+            if client.recv(1) == b"":
+                raise ConnectionResetError
+
+
+def test_a_keeper_without_emperor_and_runtime_directory_ends_by_itself(idle_emperor, scratch):
+    emperor = idle_emperor.start()
+    serve_then_break(emperor, scratch)
+    keeper = keeper_of(emperor)
+    emperor.send(signal.SIGKILL)
+    emperor.wait(15)
+    assert processes.is_alive(keeper)
+    emperor.runtime.rename(scratch / "elsewhere")
+    processes.wait_gone(keeper)
+
+
+def test_a_stopped_emperor_takes_its_keeper_along(idle_emperor):
+    emperor = idle_emperor.start()
+    emperor.write("probe")
+    emperor.wait_serving("probe")
+    keeper = wait_until(lambda: keeper_of(emperor), 5)
+    assert emperor.stop() == 0
+    assert not processes.is_alive(keeper)

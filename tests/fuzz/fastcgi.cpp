@@ -19,6 +19,8 @@ const Facts facts{.server_name = "localhost", .server_port = "8000", .mount = {}
 // A connection that is served until something ends it. `log` says what happened, to compare two of them.
 class Conversation {
 public:
+    explicit Conversation(Head& head) : head_(head) {}
+
     // All bytes so far, as an input buffer holds them.
     void read(std::string_view bytes) {
         while (!has_ended_) {
@@ -108,7 +110,7 @@ private:
         return true;
     }
 
-    Head head_;
+    Head& head_;
     FastCgiScan scan_;
     TextBuffer replies_;
     std::optional<StdinDecoder> stream_;
@@ -150,7 +152,8 @@ void check_framed(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text = fuzz::text_of(data, size);
-    Conversation whole, halves;
+    static Head head;  // used again and again, as a thread's is
+    Conversation whole(head), halves(head);
     whole.read(text);
     fuzz::require(whole.used() <= size, "what was used is a part of the input");
     check_replies(whole.replies(), size);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the cases of tests/conformance/fastcgi and scgi: whole, and cut at every byte.
+// Runs the cases of tests/conformance/uwsgi, fastcgi and scgi: whole, and cut at every byte.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/unit/vassal/protocol/case_files.h"
 #include "vassal/protocol/fastcgi.h"
 #include "vassal/protocol/scgi.h"
+#include "vassal/protocol/uwsgi.h"
 
 namespace vassal::protocol {
 namespace {
@@ -17,24 +18,6 @@ namespace {
 using nlohmann::json;
 
 const Facts facts{.server_name = "localhost", .server_port = "", .mount = {}, .remote_addr = {}, .remote_port = {}};
-
-// The case files write bytes as latin-1 characters.
-std::string bytes_of(const std::string& utf8) {
-    std::string bytes;
-    for (std::size_t i = 0; i < utf8.size(); ++i) {
-        const auto c = static_cast<unsigned char>(utf8[i]);
-        if (c < 0x80) {
-            bytes += utf8[i];
-        } else {
-            bytes += static_cast<char>((c & 0x03) << 6 | (static_cast<unsigned char>(utf8[++i]) & 0x3f));
-        }
-    }
-    return bytes;
-}
-
-std::vector<json> cases(const std::string& file) {
-    return json::parse(std::ifstream(TEST_SOURCE_DIR "/tests/conformance/" + file)).get<std::vector<json>>();
-}
 
 std::string content_of(const json& content) {
     if (content.is_string()) return bytes_of(content);
@@ -72,6 +55,27 @@ std::string record_of(const json& record, std::size_t padding) {
            content + std::string(padding, '\0');
 }
 
+std::string sized(const std::string& text) {
+    return std::string{static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)} + text;
+}
+
+// `pairs` of a uwsgi case; {"repeat": [key, value], "times": n} stands for n pairs with the number in place of '%'.
+std::string uwsgi_packet(const json& pairs, int modifier) {
+    std::string block;
+    for (const json& pair : pairs) {
+        const int times = pair.is_array() ? 1 : pair["times"].get<int>();
+        for (int i = 0; i < times; ++i) {
+            for (std::string text : pair.is_array() ? pair : pair["repeat"]) {
+                if (const auto at = text.find('%'); !pair.is_array() && at != std::string::npos) {
+                    text.replace(at, 1, std::to_string(i));
+                }
+                block += sized(bytes_of(text));
+            }
+        }
+    }
+    return static_cast<char>(modifier) + sized(block).substr(0, 2) + '\0' + block;
+}
+
 struct Reading {
     Head head;
     Decoded decoded;
@@ -98,6 +102,12 @@ struct Reading {
         }
         EXPECT_TRUE(stream.is_done());
     }
+    void read_uwsgi(const std::string& raw, std::optional<std::size_t> cut) {
+        if (cut) decoded = decode_uwsgi(std::string(raw, 0, *cut), {}, facts, head);
+        if (decoded.outcome != Outcome::bad) decoded = decode_uwsgi(raw, {}, facts, head);
+        if (decoded.outcome == Outcome::ping) replies.append(ping_reply);
+        if (decoded.outcome == Outcome::complete) body = raw.substr(decoded.consumed, head.content_length);
+    }
     void read_scgi(const std::string& raw, std::optional<std::size_t> cut) {
         if (cut) decoded = decode_scgi(std::string(raw, 0, *cut), {}, facts, head);
         if (decoded.outcome != Outcome::bad) decoded = decode_scgi(raw, {}, facts, head);
@@ -112,6 +122,8 @@ void check(const json& one, const Reading& reading) {
     if (one.contains("refuse")) {
         EXPECT_EQ(reading.decoded.outcome, Outcome::bad);
         EXPECT_EQ(reading.decoded.status, one["refuse"].get<int>());
+    } else if (one.contains("ping")) {
+        EXPECT_EQ(reading.decoded.outcome, Outcome::ping);
     } else if (one.contains("skip")) {
         EXPECT_EQ(reading.decoded.outcome, Outcome::skip);
     } else if (one.contains("more")) {
@@ -146,7 +158,7 @@ void run_whole_and_cut(const json& one, const std::string& raw, Read read) {
 }
 
 TEST(FastCgiConformance, every_case_has_the_outcome_that_its_file_says_wherever_it_is_cut) {
-    const auto all = cases("fastcgi/records.json");
+    const auto all = cases_of("fastcgi");
     ASSERT_GT(all.size(), 20u);
     for (const json& one : all) {
         std::string raw = bytes_of(one.value("raw", ""));
@@ -157,7 +169,7 @@ TEST(FastCgiConformance, every_case_has_the_outcome_that_its_file_says_wherever_
 }
 
 TEST(ScgiConformance, every_case_has_the_outcome_that_its_file_says_wherever_it_is_cut) {
-    const auto all = cases("scgi/packets.json");
+    const auto all = cases_of("scgi");
     ASSERT_GT(all.size(), 15u);
     for (const json& one : all) {
         std::string raw = bytes_of(one.value("raw", ""));
@@ -166,6 +178,17 @@ TEST(ScgiConformance, every_case_has_the_outcome_that_its_file_says_wherever_it_
             raw = std::to_string(block.size()) + ":" + block + ",";
         }
         run_whole_and_cut(one, raw, [](Reading& r, const std::string& bytes, auto cut) { r.read_scgi(bytes, cut); });
+    }
+}
+
+TEST(UwsgiConformance, every_case_has_the_outcome_that_its_file_says_wherever_it_is_cut) {
+    const auto all = cases_of("uwsgi");
+    ASSERT_GT(all.size(), 20u);
+    for (const json& one : all) {
+        const std::string raw = one.contains("pairs") ? uwsgi_packet(one["pairs"], one.value("modifier", 0)) +
+                                                            bytes_of(one.value("tail", ""))
+                                                      : bytes_of(one["raw"]);
+        run_whole_and_cut(one, raw, [](Reading& r, const std::string& bytes, auto cut) { r.read_uwsgi(bytes, cut); });
     }
 }
 

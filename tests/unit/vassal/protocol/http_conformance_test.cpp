@@ -2,13 +2,12 @@
 // Runs tests/conformance/http/*.json through the HTTP codec: whole, and cut at every byte.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/unit/vassal/protocol/case_files.h"
 #include "vassal/protocol/chunked.h"
 #include "vassal/protocol/http.h"
 
@@ -16,20 +15,6 @@ namespace vassal::protocol {
 namespace {
 
 using nlohmann::json;
-
-// The case files write bytes as latin-1 characters.
-std::string bytes_of(const std::string& utf8) {
-    std::string bytes;
-    for (std::size_t i = 0; i < utf8.size(); ++i) {
-        const auto c = static_cast<unsigned char>(utf8[i]);
-        if (c < 0x80) {
-            bytes += utf8[i];
-        } else {
-            bytes += static_cast<char>((c & 0x03) << 6 | (static_cast<unsigned char>(utf8[++i]) & 0x3f));
-        }
-    }
-    return bytes;
-}
 
 std::string raw_of(const json& raw) {
     if (raw.is_string()) return bytes_of(raw);
@@ -39,17 +24,6 @@ std::string raw_of(const json& raw) {
             all += bytes_of(part);
         } else {
             for (int i = 0; i < part["times"].get<int>(); ++i) all += bytes_of(part["repeat"]);
-        }
-    }
-    return all;
-}
-
-std::vector<json> cases() {
-    std::vector<json> all;
-    for (const auto& entry : std::filesystem::directory_iterator(TEST_SOURCE_DIR "/tests/conformance/http")) {
-        if (entry.path().extension() != ".json") continue;
-        for (json& one : json::parse(std::ifstream(entry.path())).get<std::vector<json>>()) {
-            all.push_back(std::move(one));
         }
     }
     return all;
@@ -133,7 +107,7 @@ void check(const json& one, const Reading& reading) {
 }
 
 TEST(HttpConformance, every_case_has_the_outcome_that_its_file_says) {
-    const auto all = cases();
+    const auto all = cases_of("http");
     ASSERT_GT(all.size(), 90u);
     Reading reading;
     for (const json& one : all) {
@@ -146,7 +120,7 @@ TEST(HttpConformance, every_case_has_the_outcome_that_its_file_says) {
 }
 
 TEST(HttpConformance, a_cut_at_any_byte_changes_no_outcome) {
-    for (const json& one : cases()) {
+    for (const json& one : cases_of("http")) {
         const std::string raw = raw_of(one["raw"]);
         if (raw.size() > 2000) continue;
         for (std::size_t cut = 0; cut <= raw.size(); ++cut) {

@@ -36,6 +36,7 @@ vassal::mold::Shop shop_of(const vassal::master::Generation& generation, const v
     shop.venv = generation.venv;
     shop.python_path = generation.python_path;
     for (const auto& listener : generation.listeners) shop.listeners.push_back(worker_listener(listener));
+    if (!generation.site.is_empty()) shop.site = &generation.site;
     shop.board = &generation.scoreboard.board();
     shop.bank = generation.bank;
     shop.activity = generation.activity ? &*generation.activity : nullptr;

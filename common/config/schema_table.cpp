@@ -180,8 +180,11 @@ constexpr std::array table = {
         .reload = recycle,
         .default_text = "{}",
         .summary = "URL prefixes that are served from a directory, without entering Python.",
-        .detail = "The longest prefix wins. A file is opened with the rights of the vassal's user; nothing outside of "
-                  "the directory is served, also not through links. A relative path counts from chdir.",
+        .detail = "The longest prefix wins; prefixes are whole URL paths, also with 'mount'. What is not found is 404, "
+                  "the application is not asked. A file is opened with the rights of the vassal's user; nothing "
+                  "outside of the directory is served, also not through links, and no name that begins with a dot. "
+                  "A directory answers with its index.html, never with a list. A relative path counts from chdir; it "
+                  "is resolved once per generation.",
         .example = "static: {/static: /srv/mysite/static, /media: media}"},
     Key{.path = "user",
         .kind = ValueKind::text,

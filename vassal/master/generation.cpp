@@ -33,6 +33,9 @@ common::Result<void> prepare(Generation& generation) {
     generation.venv = resolved(config.venv);
     generation.python_path.clear();
     for (const std::string& path : config.python_path) generation.python_path.push_back(resolved(path));
+    auto site = files::Site::open(config.static_files);
+    if (!site) return site.error();
+    generation.site = std::move(*site);
     return {};
 }
 

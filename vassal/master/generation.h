@@ -16,6 +16,7 @@
 #include "common/net/address.h"
 #include "common/scoreboard/scoreboard.h"
 #include "vassal/link/activity.h"
+#include "vassal/files/site.h"
 
 namespace vassal::master {
 
@@ -41,6 +42,7 @@ struct Generation {
     std::vector<std::string> environment;
     std::string venv;                      // resolved
     std::vector<std::string> python_path;  // resolved
+    files::Site site;                      // the directories of `static`, open
 };
 
 // Builds the environment, enters the working directory, sets the umask and resolves the paths: all of it in this

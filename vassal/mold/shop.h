@@ -24,6 +24,7 @@ struct Shop {
     std::string venv;                                       // resolved
     std::vector<std::string> python_path;                   // resolved
     std::vector<worker::WorkerListener> listeners;
+    const files::Site* site = nullptr;  // null: no `static`
     common::scoreboard::Board* board = nullptr;
     int bank = 0;
     const link::Activity* activity = nullptr;  // null: nobody listens

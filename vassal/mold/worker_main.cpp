@@ -40,6 +40,7 @@ int serve(const Shop& shop, int worker, int link, python::Interpreter& interpret
     worker::WorkerOptions options;
     options.config = shop.config;
     options.listeners = shop.listeners;
+    options.site = shop.site;
     options.slot = &shop.board->worker[static_cast<std::size_t>(shop.bank)][static_cast<std::size_t>(worker) - 1];
     options.link = link;
     options.activity = shop.activity;

@@ -2,6 +2,7 @@
 // Hot path.
 #include "vassal/protocol/environ.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -35,14 +36,17 @@ void complete_server(Head& head, const Facts& facts) {
     add_missing(params, Known::server_protocol, "SERVER_PROTOCOL", "HTTP/1.0");
 }
 
-void complete_path(ParamSet& params, std::string_view mount) {
+void complete_path(Head& head, std::string_view mount) {
+    ParamSet& params = head.params;
     add_missing(params, Known::path_info, "PATH_INFO", "");
     add_missing(params, Known::query_string, "QUERY_STRING", "");
     add_missing(params, Known::script_name, "SCRIPT_NAME", "");
-    // A front end that names SCRIPT_NAME has split the path itself.
-    if (mount.empty() || !params.value(Known::script_name).empty()) return;
-    params.replace("SCRIPT_NAME", mount, Known::script_name);
     const std::string_view path = params.value(Known::path_info);
+    head.path = path;
+    head.has_script_name = !params.value(Known::script_name).empty();
+    // A front end that names SCRIPT_NAME has split the path itself.
+    if (mount.empty() || head.has_script_name) return;
+    params.replace("SCRIPT_NAME", mount, Known::script_name);
     if (path.starts_with(mount) && (path.size() == mount.size() || path[mount.size()] == '/')) {
         params.replace("PATH_INFO", path.substr(mount.size()), Known::path_info);
     }
@@ -80,7 +84,7 @@ int complete_environ(Head& head, const Facts& facts) {
     params.remove(Known::uwsgi_scheme);
     if (facts.trusted != nullptr && !facts.trusted->empty()) believe_proxy(head, *facts.trusted);
     complete_server(head, facts);
-    complete_path(params, facts.mount);
+    complete_path(head, facts.mount);
     return 0;
 }
 
@@ -94,6 +98,15 @@ void take_request_id(Head& head) noexcept {
         if (!is_letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-') return;
     }
     head.request_id = given->value;
+}
+
+std::string_view url_path(Head& head) noexcept {
+    if (!head.has_script_name) return head.path;
+    const std::string_view script = head.params.value(Known::script_name);
+    char* const begin = head.params.allocate(script.size() + head.path.size());
+    if (begin == nullptr) return head.path;
+    std::copy(head.path.begin(), head.path.end(), std::copy(script.begin(), script.end(), begin));
+    return {begin, script.size() + head.path.size()};
 }
 
 void set_content_length(Head& head, std::uint64_t size) {

@@ -17,6 +17,9 @@ namespace vassal::protocol {
 // FastCGI or SCGI; over HTTP only proxies of the operator's.
 void take_request_id(Head& head) noexcept;
 
+// The decoded path of the URL, whatever the front end or the mount made of it: SCRIPT_NAME and PATH_INFO.
+[[nodiscard]] std::string_view url_path(Head& head) noexcept;
+
 // A chunked body that was collected: its size, for apps that read CONTENT_LENGTH bytes (all of them).
 void set_content_length(Head& head, std::uint64_t size);
 

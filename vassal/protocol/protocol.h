@@ -38,6 +38,8 @@ struct Head {
     std::string_view uri;         // as the client wrote it, for request lines
     std::string_view url_scheme;  // "http" or "https"
     std::string_view request_id;  // X-Request-ID of a front end that is trusted; empty: none that is usable
+    std::string_view path;        // PATH_INFO as it came, with the mount in it
+    bool has_script_name = false;  // the front end has set SCRIPT_NAME: `path` is what is behind it
     std::uint64_t content_length = 0;
     bool is_chunked = false;  // the size of the body is known when it has ended
     bool is_http11 = false;

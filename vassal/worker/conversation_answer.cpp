@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <optional>
 
 #include "vassal/protocol/environ.h"
 #include "vassal/protocol/uwsgi.h"
@@ -49,7 +50,9 @@ Conversation::Next Conversation::serve(Connection& connection) {
         const std::uint64_t size = connection.body ? connection.body->size() : connection.inline_body;
         if (connection.body || size > 0) protocol::set_content_length(head_, size);
     }
-    lock_.take();
+    std::optional<files::Site::Place> file;
+    if (shared_.options.site != nullptr) file = shared_.options.site->find(protocol::url_path(head_));
+    file ? lock_.release() : lock_.take();
     const std::string_view bytes = connection.input.bytes();
     const app::Request request{.params = head_.params.all(),
                                .method = head_.method,
@@ -74,7 +77,7 @@ Conversation::Next Conversation::serve(Connection& connection) {
                 began);
     meter_.begin_request(head_.method, head_.uri, began);
     if (shared_.options.activity != nullptr) shared_.options.activity->note();
-    shared_.application.serve(request, sink_);
+    file ? shared_.options.site->serve(*file, request, sink_) : shared_.application.serve(request, sink_);
     if (shared_.is_forked_child.load(std::memory_order_relaxed)) ::_exit(0);  // the app forked and came back here
     const ResponseSink::Outcome outcome = sink_.end();
     meter_.end_request(outcome.status, now_us() - began);

@@ -12,6 +12,7 @@
 #include "common/scoreboard/layout.h"
 #include "vassal/app/application.h"
 #include "vassal/link/activity.h"
+#include "vassal/files/site.h"
 
 namespace vassal::worker {
 
@@ -25,6 +26,7 @@ struct WorkerListener {
 struct WorkerOptions {
     const common::config::VassalConfig* config = nullptr;  // outlives the run
     std::vector<WorkerListener> listeners;
+    const files::Site* site = nullptr;  // what is served without the app; null: nothing. Outlives the run
     common::scoreboard::WorkerSlot* slot = nullptr;  // this worker's; never null
     int link = -1;                                   // channel to the master (vassal/link/worker_messages.h)
     const link::Activity* activity = nullptr;        // null: the master wants to hear nothing; outlives the run

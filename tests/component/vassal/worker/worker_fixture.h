@@ -206,6 +206,7 @@ protected:
         master = std::move(ends.first);
         worker_end_ = std::move(ends.second);
         options_.config = &config;
+        if (site) options_.site = &*site;
         options_.slot = slot.get();
         options_.link = worker_end_.get();
         thread_ = std::thread([this] {
@@ -248,8 +249,11 @@ protected:
 
     common::config::VassalConfig config;
     FakeApplication app;
+    std::optional<files::Site> site;  // set before start()
     std::unique_ptr<common::scoreboard::WorkerSlot> slot = std::make_unique<common::scoreboard::WorkerSlot>();
     common::UniqueFd master;
+
+    const std::string& directory() const { return directory_; }
 
 private:
     std::string directory_;

@@ -27,6 +27,9 @@ fleet::FleetOptions fleet_options(const Options& options, const RuntimeDir& runt
     return out;
 }
 
+// The answer to whoever asked for the upgrade is on its way meanwhile.
+constexpr auto time_to_answer = std::chrono::milliseconds(100);
+
 control::Options control_options(const Options& options, const RuntimeDir& runtime_dir) {
     control::Options out;
     out.path = runtime_dir.path() + "/control.sock";
@@ -54,12 +57,13 @@ std::string vassal_program() {
     return (std::filesystem::path(own_program()).parent_path() / "vassal").string();
 }
 
-Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files)
+Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files, std::vector<std::string> arguments)
     : options_(options), runtime_dir_(std::move(runtime_dir)),
       fleet_(io_, fleet_options(options_, runtime_dir_, open_files)),
-      control_(std::in_place, io_, fleet_, control_options(options_, runtime_dir_)),
+      control_(std::in_place, io_, fleet_, control_options(options_, runtime_dir_),
+               [this](auto done) { upgrade(std::move(done)); }),
       stats_(std::in_place, io_, fleet_, stats_options(options_, runtime_dir_)),
-      signals_(io_, SIGTERM, SIGINT, SIGQUIT) {
+      signals_(io_, SIGTERM, SIGINT, SIGQUIT), upgrade_(io_, std::move(arguments), open_files), upgrade_timer_(io_) {
     signals_.add(SIGHUP);
     signals_.add(SIGUSR1);
 }
@@ -80,6 +84,10 @@ int Emperor::run() {
     io_.run();
     control_.reset();
     stats_.reset();
+    if (is_upgrading_) {
+        upgrade_.execute();
+        return 1;
+    }
     if (stop_requests_ > 0) {
         runtime_dir_.remove_dead_sockets();
         runtime_dir_.clean_up();
@@ -111,6 +119,20 @@ void Emperor::on_signal(int number) {
             return fleet_.reopen_logs();
         default: return;
     }
+}
+
+void Emperor::upgrade(std::function<void(const common::Result<void>&)> done) {
+    upgrade_.try_program([this, done = std::move(done)](const common::Result<void>& tried) {
+        done(tried);
+        if (!tried || stop_requests_ > 0) return;
+        upgrade_timer_.arm_after(time_to_answer, [this] {
+            if (stop_requests_ > 0) return;
+            log::info("upgrading: the vassals stay", {{"pid", ::getpid()}});
+            is_upgrading_ = true;
+            fleet_.leave();
+            io_.stop();
+        });
+    });
 }
 
 void Emperor::shut_down() {

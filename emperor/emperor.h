@@ -15,12 +15,14 @@
 #include "emperor/options.h"
 #include "emperor/runtime_dir.h"
 #include "emperor/stats/server.h"
+#include "emperor/upgrade.h"
 
 namespace emperor {
 
 class Emperor {
 public:
-    Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files);
+    // `open_files` is the limit that the process was started with, `arguments` its argv.
+    Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files, std::vector<std::string> arguments);
 
     // Until it is told to end; the exit code of the program.
     int run();
@@ -29,6 +31,7 @@ private:
     void wait_for_signal();
     void on_signal(int number);
     void shut_down();
+    void upgrade(std::function<void(const common::Result<void>&)> done);
 
     Options options_;
     RuntimeDir runtime_dir_;
@@ -37,7 +40,10 @@ private:
     std::optional<control::Server> control_;  // before the fleet in its end: it talks to it
     std::optional<stats::Server> stats_;
     boost::asio::signal_set signals_;
+    Upgrade upgrade_;
+    process::Timer upgrade_timer_;
     int stop_requests_ = 0;
+    bool is_upgrading_ = false;
 };
 
 // `emperor --check`: every finding about every file on standard output; 0, or 2 when there are errors.

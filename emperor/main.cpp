@@ -2,6 +2,7 @@
 // emperor: options, limits, runtime directory, then the event loop.
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -30,14 +31,23 @@ rlimit raise_open_files() {
     return before;
 }
 
-int run(const emperor::Options& options) {
+// 0: this program could take the place of the running emperor.
+int try_out() {
+    const std::string vassal = emperor::vassal_program();
+    if (::access(vassal.c_str(), X_OK) == 0) return 0;
+    common::log::error("cannot take over", {{"reason", common::system_error("execute " + vassal).message()}});
+    return 1;
+}
+
+int run(const emperor::Options& options, std::vector<std::string> arguments) {
     common::log::configure(options.log);
+    if (options.is_trial) return try_out();
     auto runtime_dir = emperor::RuntimeDir::open(options.runtime_dir);
     if (!runtime_dir) {
         common::log::error("cannot start", {{"reason", runtime_dir.error().message()}});
         return 1;
     }
-    emperor::Emperor emperor(options, std::move(*runtime_dir), raise_open_files());
+    emperor::Emperor emperor(options, std::move(*runtime_dir), raise_open_files(), std::move(arguments));
     return emperor.run();
 }
 
@@ -53,7 +63,7 @@ int main(int argc, char** argv) {
         const auto parsed = emperor::parse_options(argc, argv);
         if (const int* code = std::get_if<int>(&parsed)) return *code;
         const auto& options = std::get<emperor::Options>(parsed);
-        return options.is_check ? emperor::check(options) : run(options);
+        return options.is_check ? emperor::check(options) : run(options, {argv, argv + argc});
     } catch (const std::exception& error) {
         common::log::error("ended by a defect", {{"reason", error.what()}});
         return 1;

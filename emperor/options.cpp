@@ -49,6 +49,7 @@ void declare(CLI::App& app, CommandLine& line) {
     app.add_option("--log-level", line.log_level, "debug, info, warn or error")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     app.add_flag("--check", line.options.is_check, "print what is wrong with the files, start nothing; exit 0 or 2");
+    app.add_flag("--can-start", line.options.is_trial)->group("");
     // Words of the design whose time has not come: an answer of their own rather than "unknown option".
     app.add_option("--http", line.http)->group("");
     app.add_option("--agent", line.agent)->group("");

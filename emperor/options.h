@@ -29,6 +29,7 @@ struct Options {
     std::size_t start_parallelism = 4;
     common::log::Options log;
     bool is_check = false;
+    bool is_trial = false;    // --can-start: only say whether this program could take over (upgrade.h)
 };
 
 // The options, or the exit code where there is nothing more to do (help, version, usage error: printed already).

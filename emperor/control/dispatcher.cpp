@@ -62,6 +62,8 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
     if (request.command == Command::version || request.command == Command::rescan)
         return send(*conversation, request, read_emperor(request, peer));
 
+    if (request.command == Command::upgrade) return upgrade(request, peer, conversation);
+
     const Selection selection = select(request, peer);
     if (const auto* error = std::get_if<RequestError>(&selection)) return conversation->send(encode_error(*error));
     const auto& views = std::get<std::vector<fleet::VassalView>>(selection);
@@ -195,6 +197,24 @@ std::variant<Json, RequestError> Dispatcher::read_emperor(const Request& request
     if (!is_admin(peer, policy_)) return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "rescan"));
     fleet_.rescan();
     return Json{{"rescan", true}};
+}
+
+void Dispatcher::upgrade(const Request& request, const Peer& peer, const std::shared_ptr<Conversation>& conversation) {
+    const auto refuse = [&](ErrorCode code, std::string why) {
+        conversation->send(encode_error(error_of(request, code, std::move(why))));
+    };
+    if (!is_admin(peer, policy_)) return refuse(ErrorCode::not_permitted, refusal(peer, policy_, "upgrade"));
+    if (fleet_.self().is_shutting_down) return refuse(ErrorCode::busy, "the emperor is shutting down");
+    if (!conversation->has_room()) return refuse(ErrorCode::busy, "too many operations of this client are under way");
+    conversation->begin_operation();
+    upgrade_([request, before = emperor_facts(fleet_.self()),
+              weak = std::weak_ptr(conversation)](const common::Result<void>& tried) {
+        const auto client = weak.lock();
+        if (!client) return;
+        client->send(tried ? encode_result(request.id, before)
+                           : encode_error(error_of(request, ErrorCode::failed, tried.error().message())));
+        client->end_operation();
+    });
 }
 
 }  // namespace emperor::control

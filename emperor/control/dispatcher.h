@@ -12,6 +12,7 @@
 #include "emperor/control/authorization.h"
 #include "emperor/control/request.h"
 #include "emperor/control/views.h"
+#include "emperor/control/upgrader.h"
 #include "emperor/fleet/fleet_api.h"
 
 namespace emperor::control {
@@ -33,8 +34,12 @@ public:
 class Dispatcher {
 public:
     Dispatcher(fleet::FleetApi& fleet, Policy policy, std::function<Lookups()> lookups,
-               std::function<std::string(uid_t)> user_name)
-        : fleet_(fleet), policy_(std::move(policy)), lookups_(std::move(lookups)), user_name_(std::move(user_name)) {}
+               std::function<std::string(uid_t)> user_name, Upgrader upgrade)
+        : fleet_(fleet),
+          policy_(std::move(policy)),
+          lookups_(std::move(lookups)),
+          user_name_(std::move(user_name)),
+          upgrade_(std::move(upgrade)) {}
 
     // Every line gets exactly one answer with "ok"; `logs` with follow sends lines after it. The conversation is
     // shared because an outcome may arrive when the client is already gone: then it is dropped.
@@ -52,11 +57,13 @@ private:
     [[nodiscard]] std::variant<Json, RequestError> read(const Request& request,
                                                         const std::vector<fleet::VassalView>& views) const;
     [[nodiscard]] std::variant<Json, RequestError> read_emperor(const Request& request, const Peer& peer);
+    void upgrade(const Request& request, const Peer& peer, const std::shared_ptr<Conversation>& conversation);
 
     fleet::FleetApi& fleet_;
     Policy policy_;
     std::function<Lookups()> lookups_;
     std::function<std::string(uid_t)> user_name_;
+    Upgrader upgrade_;
 };
 
 }  // namespace emperor::control

@@ -39,6 +39,7 @@ constexpr Row rows[] = {
     {Command::exec_context, "exec_context", app_arguments, 1, 1},
     {Command::version, "version", {}, 0, 0},
     {Command::rescan, "rescan", {}, 0, 0},
+    {Command::upgrade, "upgrade", {}, 0, 0},
 };
 
 std::string to_line(const Json& answer) {

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 inline constexpr std::size_t max_line_size = 64 * 1024;
 
 enum class Command {
-    status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan
+    status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan, upgrade
 };
 [[nodiscard]] std::string_view name_of(Command command) noexcept;
 

@@ -78,8 +78,8 @@ common::Result<std::optional<gid_t>> resolve_group(const std::string& name) {
 
 class Server::Impl {
 public:
-    Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options)
-        : io_(io), fleet_(fleet), options_(std::move(options)) {}
+    Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options, Upgrader upgrade)
+        : io_(io), fleet_(fleet), options_(std::move(options)), upgrade_(std::move(upgrade)) {}
     ~Impl() {
         acceptors_.clear();
         while (!sessions_.empty()) (*sessions_.begin())->close();
@@ -97,6 +97,7 @@ private:
     asio::io_context& io_;
     fleet::FleetApi& fleet_;
     Options options_;
+    Upgrader upgrade_;
     Policy policy_;
     stats::QueueProbe queues_;
     std::unique_ptr<Dispatcher> dispatcher_;
@@ -110,7 +111,7 @@ common::Result<void> Server::Impl::start() {
     if (!group) return group.error();
     policy_ = {::geteuid(), *group, options_.admin_group};
     dispatcher_ = std::make_unique<Dispatcher>(
-        fleet_, policy_, [this] { return lookups(); }, user_name);
+        fleet_, policy_, [this] { return lookups(); }, user_name, upgrade_);
     if (options_.extra && options_.extra->kind == Address::Kind::tcp)
         return common::failure("--control takes a unix address: " + options_.extra->text() +
                                " could not tell who its clients are");
@@ -172,8 +173,8 @@ Lookups Server::Impl::lookups() const {
             .environment = inherited_environment()};
 }
 
-Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options)
-    : impl_(std::make_unique<Impl>(io, fleet, std::move(options))) {}
+Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options, Upgrader upgrade)
+    : impl_(std::make_unique<Impl>(io, fleet, std::move(options), std::move(upgrade))) {}
 
 Server::~Server() = default;
 

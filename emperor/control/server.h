@@ -15,6 +15,7 @@
 
 #include "common/base/result.h"
 #include "common/net/address.h"
+#include "emperor/control/upgrader.h"
 #include "emperor/fleet/fleet_api.h"
 
 namespace boost::asio {
@@ -42,7 +43,7 @@ struct Options {
 
 class Server {
 public:
-    Server(boost::asio::io_context& io, fleet::FleetApi& fleet, Options options);
+    Server(boost::asio::io_context& io, fleet::FleetApi& fleet, Options options, Upgrader upgrade);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;

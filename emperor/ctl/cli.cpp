@@ -89,6 +89,10 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
     command->add_option("APP", choices.app, "The app")->required();
     command->add_option("COMMAND", choices.command, "The command, after --")->required();
     actions[command] = [&choices](const Context& context) { return exec(context, choices.app, choices.command); };
+
+    command = add(cli, "upgrade", "Execute the emperor's program anew, in place: the same pid, and no app is disturbed",
+                  "  emperorctl upgrade            (after the new version was installed)");
+    actions[command] = upgrade;
 }
 
 void add_offline(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {

@@ -23,6 +23,7 @@ int operate(const Context& context, const std::string& verb, const std::vector<s
 int logs(const Context& context, const LogsOptions& options);
 int config(const Context& context, const std::string& app);
 int version(const Context& context);
+int upgrade(const Context& context);
 
 // In the app's place: user, groups, umask, directory, environment. Returns only when it fails.
 int exec(const Context& context, const std::string& app, const std::vector<std::string>& command);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // start, stop, restart, reload: ask, wait for the outcome, and say why when it is not what was wanted.
+#include <thread>
+
 #include "emperor/ctl/commands.h"
 #include "emperor/ctl/render.h"
 #include "emperor/ctl/text.h"
@@ -7,6 +9,8 @@
 namespace emperor::ctl {
 
 namespace {
+
+constexpr std::chrono::seconds upgrade_timeout{60};
 
 std::string past_tense(const std::string& verb) {
     if (verb == "stop") return "stopped";
@@ -45,6 +49,28 @@ int operate(const Context& context, const std::string& verb, const std::vector<s
     if (error.code == ExitCode::timed_out)
         context.err << "the " << verb << " goes on; see `emperorctl status`\n";
     return code;
+}
+
+// Waits until the other program answers; it opens the control socket anew.
+int upgrade(const Context& context) {
+    const Deadline deadline = context.deadline(upgrade_timeout);
+    const Answer<Json> asked = ask(context, "upgrade", Json::object(), upgrade_timeout);
+    if (const auto* error = std::get_if<CallError>(&asked)) return report(context, *error);
+    const auto& before = std::get<Json>(asked);
+    while (std::chrono::steady_clock::now() < deadline) {
+        const Answer<Json> answer = ask(context, "version", Json::object(), std::chrono::seconds(1));
+        const auto* now = std::get_if<Json>(&answer);
+        if (now != nullptr && now->value("started_us", 0ll) != before.value("started_us", 0ll)) {
+            if (context.output == Output::json)
+                context.out << Json{{"before", before}, {"now", *now}}.dump(2) << "\n";
+            else
+                context.out << "emperor: upgraded from " << before.value("version", "?") << " to "
+                            << now->value("version", "?") << " (pid " << now->value("pid", 0) << ")\n";
+            return exit_with(ExitCode::done);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return report(context, {ExitCode::timed_out, "the new program does not answer yet; see the emperor's log", {}, {}});
 }
 
 }  // namespace emperor::ctl

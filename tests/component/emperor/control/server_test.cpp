@@ -32,7 +32,7 @@ struct ControlServer : ::testing::Test {
         Options options;
         options.path = path;
         options.limits = limits;
-        server = std::make_unique<Server>(io, fleet, options);
+        server = std::make_unique<Server>(io, fleet, options, [](auto) {});
         const auto started = server->start();
         ASSERT_TRUE(started) << started.error().message();
     }
@@ -160,7 +160,7 @@ TEST_F(ControlServer, a_stale_socket_is_replaced_and_a_living_one_is_not) {
     start();
     Options options;
     options.path = path;
-    Server second(io, fleet, options);
+    Server second(io, fleet, options, [](auto) {});
     const auto refused = second.start();
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message().find("control.sock"), std::string::npos);
@@ -171,7 +171,7 @@ TEST_F(ControlServer, an_admin_group_that_does_not_exist_is_an_error_at_the_star
     Options options;
     options.path = path;
     options.admin_group = "no-such-group-here";
-    Server broken(io, fleet, options);
+    Server broken(io, fleet, options, [](auto) {});
     EXPECT_FALSE(broken.start());
 }
 

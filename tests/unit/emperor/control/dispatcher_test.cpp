@@ -31,7 +31,9 @@ struct ControlDispatcher : ::testing::Test {
                               return Lookups{[](pid_t) { return stats::ProcessMemory{4096, 8192}; },
                                              [](int) { return stats::ListenQueue{}; }, 0, {{"LANG", "C"}}};
                           },
-                          [](uid_t uid) { return "uid" + std::to_string(uid); }};
+                          [](uid_t uid) { return "uid" + std::to_string(uid); },
+                          [this](auto done) { upgrades.push_back(std::move(done)); }};
+    std::vector<std::function<void(const common::Result<void>&)>> upgrades;
     std::shared_ptr<FakeConversation> client = std::make_shared<FakeConversation>();
     Peer root{0, 0, 1, {}};
 
@@ -201,6 +203,22 @@ TEST_F(ControlDispatcher, config_and_exec_context_of_an_app_without_a_valid_file
     const Json answer = ask(R"({"command":"config","args":{"app":"shop"}})");
     EXPECT_EQ(code(answer), "failed");
     EXPECT_NE(answer["error"]["message"].get<std::string>().find("missing key 'app'"), std::string::npos);
+}
+
+TEST_F(ControlDispatcher, an_upgrade_is_for_operators_and_is_answered_when_the_new_program_was_tried) {
+    EXPECT_EQ(code(ask(R"({"id":1,"command":"upgrade"})", Peer{1001, 1001, 1, {}})), "not_permitted");
+    EXPECT_TRUE(upgrades.empty());
+    EXPECT_TRUE(ask(R"({"id":2,"command":"upgrade"})").is_null()) << "not yet";
+    ASSERT_EQ(upgrades.size(), 1u);
+    EXPECT_EQ(client->operations, 1);
+    upgrades.front()(common::failure("it cannot start"));
+    EXPECT_EQ(client->lines.back()["error"]["message"], "it cannot start");
+    EXPECT_EQ(client->operations, 0);
+    client->lines.clear();
+    static_cast<void>(ask(R"({"id":3,"command":"upgrade"})"));
+    upgrades.back()({});
+    EXPECT_EQ(client->lines.back()["ok"], true);
+    EXPECT_TRUE(client->lines.back()["result"].contains("started_us"));
 }
 
 }  // namespace

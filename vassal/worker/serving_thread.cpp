@@ -21,6 +21,7 @@ namespace {
 constexpr int max_accepts_in_a_row = 16;      // then kept-alive connections have a turn
 constexpr unsigned events_between_tries = 8;  // at low load a second accept4 would find nobody
 constexpr std::int64_t pause_us = 100'000;    // without descriptors
+constexpr std::int64_t note_interval_us = 60'000'000;
 constexpr std::int64_t shortest_sweep_us = 20'000;
 
 void read_peer(const sockaddr_storage& from, protocol::Endpoint& peer) noexcept {
@@ -120,8 +121,10 @@ void ServingThread::accept_failed(int error) {
         case ENFILE:
         case ENOBUFS:
         case ENOMEM:
-            note("cannot accept: no file descriptor or no memory is left; trying again in 100 ms");
             shared_.gate.pause_until(now_us() + pause_us);
+            if (now_us() < next_accept_note_us_) return;
+            next_accept_note_us_ = now_us() + note_interval_us;
+            note("cannot accept: no file descriptor or no memory is left; trying again every 100 ms");
             return;
         default: return;  // EAGAIN: a sibling was quicker; ECONNABORTED: the client has left the queue
     }

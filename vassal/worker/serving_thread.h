@@ -35,6 +35,7 @@ private:
     Conversation conversation_;
     bool is_bursting_ = false;  // the last try to accept without an event found somebody
     unsigned accept_events_ = 0;
+    std::int64_t next_accept_note_us_ = 0;
 };
 
 }  // namespace vassal::worker

@@ -17,6 +17,7 @@
 #include "common/link/channel.h"
 #include "vassal/link/worker_messages.h"
 #include "vassal/worker/fork_guard.h"
+#include "vassal/worker/open_files.h"
 #include "vassal/worker/serving_thread.h"
 #include "vassal/worker/shared.h"
 
@@ -159,6 +160,7 @@ int run_worker(const WorkerOptions& options, app::Application& application) {
         return fail(options.link, "listen", opened.error().message());
     }
     send_without_delay(options);
+    allow_connections(options.config->limits.connections);
     application.enter_thread();
     const bool is_crew_complete = run->crew.start();
     if (!is_crew_complete) static_cast<void>(fail(options.link, "threads", "a thread could not be created"));

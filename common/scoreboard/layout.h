@@ -38,7 +38,8 @@ struct alignas(64) ThreadSlot {
     std::atomic<std::uint64_t> write_errors;
     std::atomic<std::uint64_t> read_errors;
     std::atomic<std::uint64_t> client_aborts;   // the client went away before the response was complete
-    // Now. request_started_us is written last with release order when a request begins, and set to 0 when it ends.
+    // Now. request_started_us is written last with release order when a request begins, and set to 0 when it ends. It lies
+    // in the far future while the app waits for its client, and is then moved on by what was waited.
     std::atomic<std::uint64_t> status_classes[5];  // 1xx..5xx, since the vassal began
     std::atomic<std::uint64_t> request_started_us; // CLOCK_MONOTONIC microseconds; 0: no request
     std::atomic<std::uint64_t> request_sequence;   // counts up at each begin: tells two equal requests apart

@@ -83,6 +83,12 @@ public:
     // worker is about to say that it is ready.
     virtual void attach(Host* /*host*/) noexcept {}
 
+    // For the signal handlers of the worker: in the interrupted thread, without lock, heap or stdio.
+    // Writes where the app's threads are to a descriptor.
+    virtual void dump_tracebacks(int fd) const noexcept = 0;
+    // Whether the calling thread holds the interpreter lock at this very moment, whatever the app did with it.
+    [[nodiscard]] virtual bool holds_lock() const noexcept = 0;
+
     // Runs the app for one request. Every path ends in finish, finish_file or abort. Never throws.
     virtual void serve(const Request& request, Response& response) noexcept = 0;
 };

@@ -42,6 +42,7 @@ int serve(const Shop& shop, int worker, int link, python::Interpreter& interpret
     options.listeners = shop.listeners;
     options.site = shop.site;
     options.slot = &shop.board->worker[static_cast<std::size_t>(shop.bank)][static_cast<std::size_t>(worker) - 1];
+    options.worker = worker;
     options.link = link;
     options.activity = shop.activity;
     const int code = shop.run_worker(options, interpreter.application());

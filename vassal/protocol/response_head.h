@@ -70,8 +70,9 @@ private:
     char text_[30] = {};
 };
 
-// What the server says by itself: a short text/plain page that names the status; then the connection closes.
-void write_status_reply(int status, const ResponseContext& context, TextBuffer& out);
+// What the server says by itself: a short text/plain page that names the status; then the connection closes. Without a
+// date in the context there is none in the reply. `more_fields` are whole lines, each with its CRLF.
+void write_status_reply(int status, const ResponseContext& context, TextBuffer& out, std::string_view more_fields = {});
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;
 
 }  // namespace vassal::protocol

@@ -66,7 +66,7 @@ std::string_view reason_phrase(int status) noexcept {
     }
 }
 
-void write_status_reply(int status, const ResponseContext& context, TextBuffer& out) {
+void write_status_reply(int status, const ResponseContext& context, TextBuffer& out, std::string_view more_fields) {
     const std::string_view reason = reason_phrase(status);
     out.clear();
     out.append(context.is_cgi ? "Status: " : "HTTP/1.1 ");
@@ -76,11 +76,15 @@ void write_status_reply(int status, const ResponseContext& context, TextBuffer& 
     out.append("\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ");
     out.append_number(reason.size() + 5);  // "400 ", reason, newline
     if (context.is_http) {
-        out.append("\r\nDate: ");
-        out.append(context.date);
+        if (!context.date.empty()) {
+            out.append("\r\nDate: ");
+            out.append(context.date);
+        }
         out.append("\r\nServer: emperor\r\nConnection: close");
     }
-    out.append("\r\n\r\n");
+    out.append("\r\n");
+    out.append(more_fields);
+    out.append("\r\n");
     if (context.is_head) return;
     out.append_number(static_cast<std::uint64_t>(status));
     out.append(" ");

@@ -7,6 +7,9 @@
 #include "vassal/python/serving_thread.h"
 #include "vassal/python/thread_lock.h"
 
+// Exported by libpython, declared in its internal headers only.
+extern "C" const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* interpreter, PyThreadState* current);
+
 namespace vassal::python {
 
 namespace {
@@ -34,6 +37,17 @@ void PythonApplication::leave_thread() {
 void PythonApplication::release() noexcept { drop_held_lock(); }
 
 void PythonApplication::acquire() noexcept { retake_lock(); }
+
+// What Python's faulthandler calls in its own handlers. Not by faulthandler.register(): its handler would have to be
+// raised as a second signal, it reports nothing more once a crash ended one of its dumps, and an app may unregister it.
+void PythonApplication::dump_tracebacks(int fd) const noexcept {
+    static_cast<void>(_Py_DumpTracebackThreads(fd, PyInterpreterState_Main(), PyGILState_GetThisThreadState()));
+}
+
+bool PythonApplication::holds_lock() const noexcept {
+    PyThreadState* const holder = _PyThreadState_UncheckedGet();
+    return holder != nullptr && holder == PyGILState_GetThisThreadState();
+}
 
 void PythonApplication::serve(const app::Request& request, app::Response& response) noexcept {
     serving->serve(request, response);

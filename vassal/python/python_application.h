@@ -24,6 +24,8 @@ public:
     void leave_thread() override;
     void release() noexcept override;
     void acquire() noexcept override;
+    void dump_tracebacks(int fd) const noexcept override;
+    [[nodiscard]] bool holds_lock() const noexcept override;
     void serve(const app::Request& request, app::Response& response) noexcept override;
 
 private:

@@ -19,7 +19,8 @@ Conversation::Conversation(Shared& shared, InterpreterLock& lock, common::scoreb
       meter_(slot),
       slots_(shared.connections),
       sink_(shared.application, meter_, shared.config.timeouts.write.count(),
-            DrainOrder(shared.gate, shared.options.link)) {}
+            DrainOrder(shared.gate, shared.options.link)),
+      expiry_(shared, slot, meter_, sink_) {}
 
 Connection* Conversation::take_slot(std::size_t listener) {
     Connection* const connection = slots_.take();

@@ -9,6 +9,7 @@
 #include "vassal/protocol/protocol.h"
 #include "vassal/protocol/response_head.h"
 #include "vassal/worker/connection_pool.h"
+#include "vassal/worker/expiry.h"
 #include "vassal/worker/interpreter_lock.h"
 #include "vassal/worker/meter.h"
 #include "vassal/worker/request_ids.h"
@@ -103,6 +104,7 @@ private:
     BlockPool blocks_;
     ResponseSink sink_;
     RequestIds request_ids_;
+    Expiry expiry_;
     protocol::Head head_;
     const Connection* decoded_ = nullptr;  // whose head head_ holds, since the last wait
     protocol::HttpDate date_;

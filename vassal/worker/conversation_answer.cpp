@@ -52,7 +52,6 @@ Conversation::Next Conversation::serve(Connection& connection) {
     }
     std::optional<files::Site::Place> file;
     if (shared_.options.site != nullptr) file = shared_.options.site->find(protocol::url_path(head_));
-    file ? lock_.release() : lock_.take();
     const std::string_view bytes = connection.input.bytes();
     const app::Request request{.params = head_.params.all(),
                                .method = head_.method,
@@ -67,20 +66,31 @@ Conversation::Next Conversation::serve(Connection& connection) {
     const bool is_http = connection.protocol == common::net::Protocol::http;
     const bool is_fastcgi = connection.protocol == common::net::Protocol::fastcgi;
     const std::int64_t began = now_us();
-    sink_.begin(connection, {.is_http = is_http,
-                             .is_cgi = is_fastcgi || connection.protocol == common::net::Protocol::scgi,
-                             .is_framed = is_fastcgi,
-                             .is_http11 = head_.is_http11,
-                             .is_head = head_.method == "HEAD",
-                             .keep_alive = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0,
-                             .date = is_http ? date() : std::string_view()},
-                began);
+    sink_.begin(connection,
+                {.is_http = is_http,
+                 .is_cgi = is_fastcgi || connection.protocol == common::net::Protocol::scgi,
+                 .is_framed = is_fastcgi,
+                 .is_http11 = head_.is_http11,
+                 .is_head = head_.method == "HEAD",
+                 .keep_alive = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0,
+                 .date = is_http ? date() : std::string_view()},
+                request.request_id, began);
     meter_.begin_request(head_.method, head_.uri, began);
     if (shared_.options.activity != nullptr) shared_.options.activity->note();
-    file ? shared_.options.site->serve(*file, request, sink_) : shared_.application.serve(request, sink_);
+    if (file) {
+        lock_.release();
+        shared_.options.site->serve(*file, request, sink_);
+    } else {
+        lock_.take();  // its time runs: who waits for a lock that is never let go is answered, too
+        shared_.application.serve(request, sink_);
+    }
     if (shared_.is_forked_child.load(std::memory_order_relaxed)) ::_exit(0);  // the app forked and came back here
     const ResponseSink::Outcome outcome = sink_.end();
-    meter_.end_request(outcome.status, now_us() - began);
+    if (outcome.is_expired) [[unlikely]] {
+        expiry_.come_back();
+    } else {
+        meter_.end_request(outcome.status, now_us() - began);
+    }
     return after_serve(connection, outcome);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/worker/gate.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -67,7 +69,13 @@ bool Gate::reserve() {
 void Gate::give_back() {
     const int left = open_.fetch_sub(1) - 1;
     if (is_paused_) reconsider();
-    if (left == 0 && is_draining_) finish();
+    if (left == 0 && is_draining_) return finish();
+    end_if_only_stuck_are_left();
+}
+
+// Exit handlers would wait for the thread that hangs. What the drain had to finish is finished.
+void Gate::end_if_only_stuck_are_left() noexcept {
+    if (is_draining_ && stuck_ > 0 && open_ <= stuck_) ::_exit(0);
 }
 
 void Gate::pause_until(std::int64_t time_us) {

@@ -3,6 +3,9 @@
 // listeners to the reactor on promotion, takes them out to drain and while limits.connections is reached, and ends the
 // worker when a drain has nothing left to finish.
 //
+// A thread that sits in a request over its time is stuck: its connection was answered (expiry.h) and counts as finished.
+// With such a thread the worker cannot end in the ordinary way; the process does, on the spot.
+//
 //     waiting ── promote → accepting ── drain → draining ── last connection closed → finished
 //        └── drain ─────────────────────────────────────────────────────────────→ finished
 #pragma once
@@ -31,6 +34,11 @@ public:
     [[nodiscard]] bool reserve();
     void reserve_last() { open_.fetch_add(1); }  // even while draining
     void give_back();  // a reservation that came to nothing, or a connection that was closed
+    // By signal handlers too.
+    void add_stuck() noexcept { stuck_.fetch_add(1); }
+    void remove_stuck() noexcept { stuck_.fetch_sub(1); }
+    [[nodiscard]] int stuck() const noexcept { return stuck_.load(); }
+    void end_if_only_stuck_are_left() noexcept;
     // No descriptors or memory for accept(): pause, resume() is due in a moment.
     void pause_until(std::int64_t time_us);
     void resume_if_due(std::int64_t now_us);
@@ -59,6 +67,7 @@ private:
     std::atomic<bool> is_draining_{false};
     std::atomic<bool> is_finished_{false};
     std::atomic<int> open_{0};
+    std::atomic<int> stuck_{0};  // at most open_
     std::atomic<std::int64_t> drain_deadline_us_{INT64_MAX};
     std::atomic<std::int64_t> idle_deadline_us_{INT64_MAX};
 };

@@ -12,6 +12,7 @@ public:
     InterpreterLock(app::Application& application, bool is_held) noexcept
         : application_(application), is_held_(is_held) {}
 
+    [[nodiscard]] bool is_held() const noexcept { return is_held_; }
     void take() noexcept {
         if (is_held_) return;
         application_.acquire();

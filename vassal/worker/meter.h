@@ -34,6 +34,16 @@ public:
         add(slot_.busy_us, static_cast<std::uint64_t>(std::max<std::int64_t>(busy_us, 0)));
         count_response(status);
     }
+    // Around every wait for the client in a request: no time of the app's.
+    void begin_wait() noexcept {
+        started_us_ = slot_.request_started_us.load(std::memory_order_relaxed);
+        slot_.request_started_us.store(INT64_MAX, std::memory_order_release);
+    }
+    void end_wait(std::int64_t waited_us) noexcept {
+        slot_.request_started_us.store(started_us_ + static_cast<std::uint64_t>(waited_us), std::memory_order_release);
+    }
+    // A request that was counted when its time was over.
+    void end_counted_request() noexcept { slot_.request_started_us.store(0, std::memory_order_release); }
     // Answered without the app (400, 413…) too.
     void count_response(int status) noexcept {
         add(slot_.requests, 1);
@@ -52,6 +62,7 @@ private:
     }
 
     common::scoreboard::ThreadSlot& slot_;
+    std::uint64_t started_us_ = 0;  // of the request that waits for its client
 };
 
 }  // namespace vassal::worker

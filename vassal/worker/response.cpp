@@ -23,7 +23,8 @@ constexpr std::string_view chunk_end_and_last = "\r\n0\r\n\r\n";
 }  // namespace
 
 void ResponseSink::begin(Connection& connection, const protocol::ResponseContext& context,
-                         std::int64_t now_us) noexcept {
+                         std::string_view request_id, std::int64_t now_us) noexcept {
+    request_id_ = request_id;
     connection_ = &connection;
     began_us_ = now_us;
     context_ = context;
@@ -33,15 +34,18 @@ void ResponseSink::begin(Connection& connection, const protocol::ResponseContext
     record_count_ = record_size_ = 0;
     body_left_ = 0;
     is_head_sent_ = is_finished_ = is_gone_ = is_incomplete_ = false;
+    is_expired_.store(false, std::memory_order_relaxed);
 }
 
 ResponseSink::Outcome ResponseSink::end() {
     if (!is_finished_) abort();
     if (context_.is_framed) close_if_draining();
+    const bool is_expired = is_expired_.load(std::memory_order_relaxed);
     return {.status = head_.is_started() ? head_.status() : 500,
-            .is_gone = is_gone_,
+            .is_gone = is_gone_ || is_expired,
             .keep_alive = head_.keep_alive() && !is_gone_ && !is_incomplete_,
-            .is_incomplete = is_incomplete_};
+            .is_incomplete = is_incomplete_,
+            .is_expired = is_expired};
 }
 
 void ResponseSink::start(std::string_view status) {
@@ -58,6 +62,7 @@ void ResponseSink::finish_head(std::optional<std::uint64_t> total) {
     head_.finish(total);
     body_left_ = head_.length();
     is_head_sent_ = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // before any byte is sent: expire() looks at it
     push(head_.bytes());
 }
 
@@ -92,7 +97,9 @@ void ResponseSink::take(const SendResult& result) noexcept {
     switch (result.state) {
         case SendState::done:
         case SendState::full: return;
-        case SendState::gone: meter_.client_abort(); break;
+        case SendState::gone:
+            if (!is_expired()) meter_.client_abort();
+            break;
         case SendState::failed: meter_.write_error(); break;
     }
     is_gone_ = true;
@@ -122,12 +129,15 @@ void ResponseSink::wait_until_unsent_is_at_most(std::size_t most) {
     while (!is_gone_ && connection_->output.left() > most) {
         pollfd writable{connection_->fd, POLLOUT, 0};
         application_.release();
-        const std::int64_t deadline = now_us() + write_timeout_ms_ * 1000;
+        const std::int64_t began = now_us();
+        const std::int64_t deadline = began + write_timeout_ms_ * 1000;
+        meter_.begin_wait();
         int ready = 0;
         do {
             const std::int64_t left_ms = write_timeout_ms_ > 0 ? (deadline - now_us()) / 1000 : -1;
             ready = left_ms < -1 ? 0 : ::poll(&writable, 1, static_cast<int>(left_ms));
         } while (ready < 0 && errno == EINTR);
+        meter_.end_wait(now_us() - began);
         application_.acquire();
         if (ready <= 0) {
             meter_.write_error();

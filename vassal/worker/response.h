@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -28,14 +29,27 @@ public:
         bool is_gone = false;  // the client closed, or a send failed: close at once
         bool keep_alive = false;
         bool is_incomplete = false;  // the client must be able to see that something is missing
+        bool is_expired = false;     // see expire()
     };
 
     ResponseSink(app::Application& application, Meter& meter, std::int64_t write_timeout_ms,
                  DrainOrder drain_order) noexcept
         : application_(application), meter_(meter), write_timeout_ms_(write_timeout_ms), drain_order_(drain_order) {}
 
-    void begin(Connection& connection, const protocol::ResponseContext& context, std::int64_t now_us) noexcept;
+    // `request_id` stays valid until end().
+    void begin(Connection& connection, const protocol::ResponseContext& context, std::string_view request_id,
+               std::int64_t now_us) noexcept;
     [[nodiscard]] Outcome end();
+
+    // Between begin() and end(), in a signal handler of the sink's own thread: answers 504 where nothing was sent, else
+    // cuts the response, and ends the connection for sending. What the application still says goes nowhere. Returns the
+    // status that the client has got. The buffers have room, so that nothing is allocated.
+    struct ExpiryText {
+        protocol::TextBuffer fields, reply, framed;
+    };
+    int expire(ExpiryText& text) noexcept;
+    [[nodiscard]] std::string_view request_id() const noexcept { return request_id_; }
+    [[nodiscard]] bool is_expired() const noexcept { return is_expired_; }
 
     void start(std::string_view status) override;
     void header(std::string_view name, std::string_view value) override;
@@ -83,6 +97,7 @@ private:
     std::int64_t began_us_ = 0;
     Connection* connection_ = nullptr;
     protocol::ResponseContext context_;
+    std::string_view request_id_;
     protocol::ResponseHead head_;
     AccessFields fields_;
     std::array<iovec, 64> parts_{};
@@ -95,6 +110,7 @@ private:
     std::uint64_t body_left_ = 0;  // of Content-Length
     bool is_head_sent_ = false, is_finished_ = false, is_gone_ = false, is_incomplete_ = false,
          has_noted_excess_ = false;
+    std::atomic<bool> is_expired_{false};
 };
 
 }  // namespace vassal::worker

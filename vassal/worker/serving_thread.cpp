@@ -41,6 +41,7 @@ ServingThread::ServingThread(Shared& shared, std::size_t index)
       lock_(shared.application, true),
       slot_(shared.options.slot->thread[index]),
       conversation_(shared, lock_, slot_) {
+    slot_.lock_wait.store(0, std::memory_order_relaxed);  // the former process may have died in the middle
     slot_.thread_id.store(::gettid(), std::memory_order_relaxed);
 }
 
@@ -89,7 +90,7 @@ bool ServingThread::accept_one(std::size_t index) {
 
 bool ServingThread::accept_reserved(std::size_t index) {
     const WorkerListener& listener = shared_.options.listeners[index];
-    lock_.take();
+    take_lock_to_accept();
     Connection* const connection = conversation_.take_slot(index);
     sockaddr_storage from{};
     socklen_t size = sizeof from;
@@ -113,6 +114,15 @@ bool ServingThread::accept_reserved(std::size_t index) {
     connection->fd = fd;
     conversation_.open(*connection);
     return true;
+}
+
+// The kernel has woken nobody else for the connection: the master looks whether this takes long.
+void ServingThread::take_lock_to_accept() {
+    if (lock_.is_held()) return;
+    const std::uint32_t waits = slot_.lock_wait.load(std::memory_order_relaxed);
+    slot_.lock_wait.store(waits + 1, std::memory_order_relaxed);
+    lock_.take();
+    slot_.lock_wait.store(waits + 2, std::memory_order_relaxed);
 }
 
 void ServingThread::accept_failed(int error) {

@@ -25,6 +25,7 @@ private:
     // The same with a place that is reserved already; it is given back when nobody waits.
     bool accept_reserved(std::size_t listener);
     void accept_failed(int error);
+    void take_lock_to_accept();
     void obey();
     void drain();
     void sweep();

@@ -37,6 +37,8 @@ struct Shared {
     Reactor reactor;
     ConnectionPool connections;
     Gate gate;
+    std::atomic<int> stuck_with_lock{0};         // of the stuck threads (gate.h): who held the interpreter lock
+    std::atomic<std::int64_t> last_dump_us{0};  // of all tracebacks
     std::atomic<bool> is_forked_child{false};  // set by fork_guard.h in a child that the app forked
 };
 

@@ -16,6 +16,7 @@
 
 #include "common/link/channel.h"
 #include "vassal/link/worker_messages.h"
+#include "vassal/worker/expiry.h"
 #include "vassal/worker/fork_guard.h"
 #include "vassal/worker/open_files.h"
 #include "vassal/worker/serving_thread.h"
@@ -110,6 +111,8 @@ struct Run {
 int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     Shared& shared = run->shared;
     const ForkGuard guard(shared);
+    const LastWords last_words(shared);
+    const ExpirySignal expiry;
     if (is_crew_complete) {
         tell(shared.options.link, link::Ready{});
         ServingThread(shared, 0).run();

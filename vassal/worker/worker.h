@@ -28,6 +28,7 @@ struct WorkerOptions {
     std::vector<WorkerListener> listeners;
     const files::Site* site = nullptr;  // what is served without the app; null: nothing. Outlives the run
     common::scoreboard::WorkerSlot* slot = nullptr;  // this worker's; never null
+    int worker = 0;                                  // 1..N, for people
     int link = -1;                                   // channel to the master (vassal/link/worker_messages.h)
     const link::Activity* activity = nullptr;        // null: the master wants to hear nothing; outlives the run
 };

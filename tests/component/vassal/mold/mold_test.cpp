@@ -31,6 +31,8 @@ public:
     void leave_thread() override {}
     void release() noexcept override {}
     void acquire() noexcept override {}
+    void dump_tracebacks(int) const noexcept override {}
+    [[nodiscard]] bool holds_lock() const noexcept override { return false; }
     void serve(const app::Request&, app::Response&) noexcept override {}
 };
 

@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -32,6 +36,19 @@
 
 namespace vassal::worker {
 
+// Memory that a forked worker shares with the test. Zeros are a fresh T.
+template <class T>
+struct Unmap {
+    void operator()(T* memory) const { ::munmap(memory, sizeof(T)); }
+};
+template <class T>
+using InSharedMemory = std::unique_ptr<T, Unmap<T>>;
+template <class T>
+InSharedMemory<T> share() {
+    return InSharedMemory<T>(
+        static_cast<T*>(::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)));
+}
+
 // Routes by PATH_INFO. The lock is real, so that a forgotten release() shows as a deadlock.
 class FakeApplication final : public app::Application {
 public:
@@ -40,6 +57,7 @@ public:
     std::map<std::string, Handler, std::less<>> routes;
     std::atomic<int> served{0};
     std::mutex lock;  // the interpreter lock
+    bool says_it_holds_lock = false;
 
     void enter_thread() override {
         if (std::this_thread::get_id() != main) lock.lock();
@@ -47,6 +65,8 @@ public:
     void leave_thread() override { lock.unlock(); }
     void release() noexcept override { lock.unlock(); }
     void acquire() noexcept override { lock.lock(); }
+    void dump_tracebacks(int fd) const noexcept override { static_cast<void>(!::write(fd, "where the app is\n", 17)); }
+    [[nodiscard]] bool holds_lock() const noexcept override { return says_it_holds_lock; }
     void serve(const app::Request& request, app::Response& response) noexcept override {
         ++served;
         const std::string_view path = value(request, "PATH_INFO");
@@ -126,6 +146,10 @@ protected:
     }
     ~WorkerTest() override {
         if (thread_.joinable()) static_cast<void>(stop());
+        if (process_ > 0) {
+            ::kill(process_, SIGKILL);
+            ::waitpid(process_, nullptr, 0);
+        }
         std::filesystem::remove_all(directory_);
     }
 
@@ -197,7 +221,7 @@ protected:
         listeners_.push_back(std::move(fd));
     }
     // Listener 0 speaks uwsgi, 1 HTTP, 2 FastCGI, 3 SCGI.
-    void start(bool promote = true) {
+    void listen_and_link() {
         listen(common::net::Protocol::uwsgi);
         listen(common::net::Protocol::http);
         listen(common::net::Protocol::fastcgi);
@@ -208,7 +232,11 @@ protected:
         options_.config = &config;
         if (site) options_.site = &*site;
         options_.slot = slot.get();
+        options_.worker = 3;
         options_.link = worker_end_.get();
+    }
+    void start(bool promote = true) {
+        listen_and_link();
         thread_ = std::thread([this] {
             app.main = std::this_thread::get_id();
             app.lock.lock();
@@ -235,6 +263,37 @@ protected:
         thread_.join();
         return exit_code_;
     }
+    // In a process of its own instead: for what ends the process. `config` and `app` are copies there.
+    void start_process() {
+        listen_and_link();
+        process_ = ::fork();
+        if (process_ == 0) {
+            ::alarm(60);
+            ::dup2(said_.get(), STDERR_FILENO);
+            app.main = std::this_thread::get_id();
+            app.lock.lock();
+            ::_exit(run_worker(options_, app));
+        }
+        worker_end_.reset();
+        ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
+        order(link::Promote{});
+    }
+    // Its exit code; 1000 + signal; -1 after ten seconds.
+    int join_process() {
+        const common::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process_, 0)));
+        pollfd ended{pidfd.get(), POLLIN, 0};
+        if (::poll(&ended, 1, 10'000) <= 0) return -1;
+        int status = 0;
+        ::waitpid(std::exchange(process_, 0), &status, 0);
+        return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+    [[nodiscard]] pid_t process() const { return process_; }
+    // Standard error of the process.
+    [[nodiscard]] std::string said() const {
+        std::string text(static_cast<std::size_t>(::lseek(said_.get(), 0, SEEK_END)), '\0');
+        static_cast<void>(!::pread(said_.get(), text.data(), text.size(), 0));
+        return text;
+    }
     int stop() {
         if (master) static_cast<void>(common::link::send(master.get(), link::encode(link::MasterOrder(link::Stop{}))));
         return join();
@@ -250,7 +309,7 @@ protected:
     common::config::VassalConfig config;
     FakeApplication app;
     std::optional<files::Site> site;  // set before start()
-    std::unique_ptr<common::scoreboard::WorkerSlot> slot = std::make_unique<common::scoreboard::WorkerSlot>();
+    InSharedMemory<common::scoreboard::WorkerSlot> slot = share<common::scoreboard::WorkerSlot>();
     common::UniqueFd master;
 
     const std::string& directory() const { return directory_; }
@@ -261,6 +320,8 @@ private:
     std::vector<common::UniqueFd> listeners_;
     common::UniqueFd worker_end_;
     std::thread thread_;
+    pid_t process_ = 0;
+    const common::UniqueFd said_{::memfd_create("said", MFD_CLOEXEC)};
     std::binary_semaphore has_returned_{0};
     int exit_code_ = -1;
 };

@@ -16,6 +16,11 @@ LARGE = bytes(range(256)) * 12_000 + b"!"
 APP = '''
 import hashlib, json, time
 
+def broken(how):
+    yield b"begin"
+    if how != "length":
+        raise RuntimeError("after the head")
+
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     headers = [("Content-Type", "text/plain")]
@@ -30,6 +35,9 @@ def application(environ, start_response):
         body = [open("large", "rb").read()]
     elif path == "/stream":
         body = (time.sleep(0.2) or f"block {number}\\n".encode() for number in range(5))
+    elif path == "/breaks":
+        body = broken(environ["QUERY_STRING"])
+        headers += [("Content-Length", "100")] * (environ["QUERY_STRING"] == "length")
     elif path == "/304":
         start_response("304 Not Modified", [("ETag", '"a"')])
         return []
@@ -43,6 +51,7 @@ LOCATIONS = {
     "/fastcgi/": "include /etc/nginx/fastcgi_params; fastcgi_pass unix:{directory}/fastcgi.sock;",
     "/kept/": "include /etc/nginx/fastcgi_params; fastcgi_keep_conn on; fastcgi_buffering off; fastcgi_request_buffering off; "
               "fastcgi_pass kept;",
+    "/plain/": "include /etc/nginx/fastcgi_params; fastcgi_pass unix:{directory}/fastcgi.sock; fastcgi_buffering off;",
     "/scgi/": "include /etc/nginx/scgi_params; scgi_buffering off; scgi_pass unix:{directory}/scgi.sock;",
 }
 
@@ -111,6 +120,17 @@ def test_a_stream_reaches_the_client_block_by_block(gateway, where):
         blocks.append(block)
     assert len(blocks) == 5 and b"".join(blocks).count(b"block") == 5
     client.close()
+
+
+@pytest.mark.parametrize("where", ["/fastcgi/", "/kept/", "/plain/"])
+def test_an_answer_that_breaks_off_reaches_the_client_as_broken(gateway, where):
+    server, _, _ = gateway
+    for how in ("length", "exception"):
+        with pytest.raises((http.client.IncompleteRead, http.client.RemoteDisconnected, ConnectionResetError)):
+            client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            client.request("GET", f"{where}breaks?{how}")
+            client.getresponse().read()
+        client.close()
 
 
 def test_cgi_fcgi_of_debian_is_served(gateway):

@@ -30,6 +30,9 @@ inline constexpr std::size_t end_size = 24;
 void write_stdout_header(char* out, std::uint16_t id, std::size_t size, std::size_t padding) noexcept;
 // An empty STDOUT and END_REQUEST.
 [[nodiscard]] std::array<char, end_size> end_of_request(std::uint16_t id) noexcept;
+// In place of the end, where an answer breaks off: ABORT_REQUEST. A responder does not send it, so every client takes it
+// for an error, while nginx takes the mere end of a connection for the end of an answer.
+[[nodiscard]] std::array<char, header_size> break_of_request(std::uint16_t id) noexcept;
 // A whole answer in records.
 void append_answer(std::uint16_t id, std::string_view text, TextBuffer& out);
 

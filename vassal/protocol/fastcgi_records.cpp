@@ -120,6 +120,12 @@ std::array<char, end_size> end_of_request(std::uint16_t id) noexcept {
     return records;
 }
 
+std::array<char, header_size> break_of_request(std::uint16_t id) noexcept {
+    std::array<char, header_size> record;
+    write_header(record.data(), abort_request, id, 0, 0);
+    return record;
+}
+
 void append_answer(std::uint16_t id, std::string_view text, TextBuffer& out) {
     for (; !text.empty(); text.remove_prefix(std::min(max_content, text.size()))) {
         append_record(standard_out, id, text.substr(0, max_content), out);

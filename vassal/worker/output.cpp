@@ -76,9 +76,10 @@ bool Output::append_file(int fd, std::uint64_t offset, std::uint64_t count) {
     return static_cast<bool>(file_);
 }
 
-bool Output::append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id, bool with_end) {
+bool Output::append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id,
+                                bool is_complete) {
     request_ = id;
-    has_end_ = with_end;
+    is_complete_ = is_complete;
     slice_ = 0;
     return append_file(fd, offset, count);
 }
@@ -115,10 +116,14 @@ SendResult Output::flush_framed_file(int fd) {
         count_ -= part.sent;
         total = {part.state, total.sent + part.sent};
     }
-    if (count_ > 0 || !has_end_) return total;
-    const auto end = fastcgi::end_of_request(request_);
-    append({end.data(), end.size()});
-    has_end_ = false;
+    if (count_ > 0) return total;
+    if (is_complete_) {
+        const auto end = fastcgi::end_of_request(request_);
+        append({end.data(), end.size()});
+    } else {
+        const auto broken = fastcgi::break_of_request(request_);
+        append({broken.data(), broken.size()});
+    }
     const SendResult last = flush_bytes(fd);
     return {last.state, total.sent + last.sent};
 }
@@ -148,7 +153,6 @@ void Output::clear() noexcept {
     tail_ = {};
     request_ = 0;
     slice_ = 0;
-    has_end_ = false;
 }
 
 }  // namespace vassal::worker

@@ -36,9 +36,9 @@ public:
     void append(std::string_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
     // After the bytes: `count` bytes of `fd` from `offset`. False: the descriptor could not be duplicated.
     [[nodiscard]] bool append_file(int fd, std::uint64_t offset, std::uint64_t count);
-    // The same in FastCGI's records; `with_end`: then the end of request `id`.
+    // The same in FastCGI's records; then the end of request `id`, or its break.
     [[nodiscard]] bool append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id,
-                                          bool with_end);
+                                          bool is_complete);
     // After the file. Static text.
     void append_tail(std::string_view tail) noexcept { tail_ = tail; }
 
@@ -57,7 +57,7 @@ private:
     std::string_view tail_;
     std::uint64_t slice_ = 0;    // of the file, behind a record header that is among the bytes
     std::uint16_t request_ = 0;  // FastCGI: whose file it is; 0: not framed
-    bool has_end_ = false;
+    bool is_complete_ = false;
 };
 
 // sendfile without waiting; advances offset and count.

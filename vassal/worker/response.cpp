@@ -180,7 +180,7 @@ void ResponseSink::finish(std::span<const std::string_view> chunks) {
     }
     if (is_chunked) push(total > 0 ? chunk_end_and_last : last_chunk);
     is_incomplete_ = head_.framing() == protocol::BodyFraming::length && body_left_ > 0;
-    if (context_.is_framed && !is_incomplete_) push_end_of_request();
+    if (context_.is_framed) push_end_of_request();
     flush_parts(false);
 }
 
@@ -231,6 +231,9 @@ void ResponseSink::abort() {
     }
     is_finished_ = true;
     is_incomplete_ = true;
+    if (!context_.is_framed) return;
+    push_end_of_request();
+    flush_parts(false);
 }
 
 }  // namespace vassal::worker

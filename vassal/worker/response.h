@@ -79,7 +79,7 @@ private:
     void push_framed(std::string_view part);
     void begin_record();
     void end_record();
-    void push_end_of_request();
+    void push_end_of_request();  // or its break
     void push_chunk_begin(std::uint64_t size);
     void flush_parts(bool more_follows);
     void take(const SendResult& result) noexcept;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hot path. Responses in FastCGI's records. A record is open from its first byte to the next flush, or until it is
 // full; its header is written when its size is known.
+#include <algorithm>
+
 #include "vassal/worker/response.h"
 
 namespace vassal::worker {
@@ -42,6 +44,10 @@ void ResponseSink::push_framed(std::string_view part) {
 void ResponseSink::push_end_of_request() {
     if (record_size_ > 0) end_record();
     if (part_count_ == parts_.size()) flush_parts(true);
+    if (is_incomplete_) {
+        std::ranges::copy(fastcgi::break_of_request(connection_->fastcgi.id), end_of_request_.begin());
+        return push_raw({end_of_request_.data(), fastcgi::header_size});
+    }
     end_of_request_ = fastcgi::end_of_request(connection_->fastcgi.id);
     push_raw({end_of_request_.data(), end_of_request_.size()});
 }
@@ -49,14 +55,15 @@ void ResponseSink::push_end_of_request() {
 // No sendfile of the whole: each record has its header. The connection's Output makes them as the client takes them.
 void ResponseSink::finish_framed_file(int fd, std::uint64_t offset, std::uint64_t count) {
     if (count == 0) {
-        if (!is_incomplete_) push_end_of_request();
+        push_end_of_request();
         return flush_parts(false);
     }
     flush_parts(true);
     if (is_gone_) return;
     if (!connection_->output.append_framed_file(fd, offset, count, connection_->fastcgi.id, !is_incomplete_)) {
         is_incomplete_ = true;
-        return;
+        push_end_of_request();
+        return flush_parts(false);
     }
     flush_output();
 }

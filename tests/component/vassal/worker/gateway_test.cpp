@@ -23,7 +23,7 @@ Answer parse(std::string_view bytes) {
         if (at(1) == 6) {
             answer.text += bytes.substr(8, size);
         } else {
-            answer.asides += std::to_string(at(1)) + ":" + std::to_string(at(12)) + " ";
+            answer.asides += std::to_string(at(1)) + ":" + (size > 4 ? std::to_string(at(12)) : "") + " ";
         }
         answer.is_ended = at(1) == 3;
         bytes.remove_prefix(8 + size + at(6));
@@ -144,17 +144,37 @@ TEST_F(WorkerTest, gateway_requests_that_are_wrong_are_refused_in_their_protocol
     EXPECT_EQ(app.served, 0);
 }
 
-TEST_F(WorkerTest, a_fastcgi_answer_that_breaks_off_has_no_end) {
-    app.routes["/short"] = [](const app::Request&, app::Response& response) {
+// nginx takes the end of a connection for the end of an answer; a record that no responder sends is an error for all.
+TEST_F(WorkerTest, a_fastcgi_answer_that_breaks_off_says_so) {
+    const std::string_view part = "part";
+    common::UniqueFd file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    ASSERT_EQ(::write(file.get(), part.data(), part.size()), static_cast<ssize_t>(part.size()));
+    const auto begin = [](app::Response& response) {
         response.start("200 OK");
         response.header("Content-Length", "100");
-        const std::string_view part = "part";
+    };
+    app.routes["/short"] = [&](const app::Request&, app::Response& response) {
+        begin(response);
         response.finish({&part, 1});
     };
+    app.routes["/file"] = [&](const app::Request&, app::Response& response) {
+        begin(response);
+        response.finish_file(file.get(), 0, part.size());
+    };
+    app.routes["/stream"] = [&](const app::Request&, app::Response& response) {
+        response.start("200 OK");
+        static_cast<void>(response.write(part));
+        response.abort();
+    };
     start();
-    const Answer answer = parse(connect(2).ask(fastcgi("/short", {}, true)));
-    EXPECT_TRUE(answer.text.ends_with("part"));
-    EXPECT_FALSE(answer.is_ended);
+    for (const char* path : {"/short", "/file", "/stream"}) {
+        for (const bool keep : {false, true}) {
+            const Answer answer = parse(connect(2).ask(fastcgi(path, {}, keep)));
+            EXPECT_TRUE(answer.text.ends_with("part")) << path;
+            EXPECT_FALSE(answer.is_ended) << path;
+            EXPECT_TRUE(answer.is_sound && answer.asides.starts_with("2:")) << path << " " << answer.asides;
+        }
+    }
 }
 
 }  // namespace

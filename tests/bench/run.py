@@ -83,7 +83,8 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="3 short rounds: for a look, not for a verdict")
     parser.add_argument("--rounds", type=int, help="(default: 7)")
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON too; '-' is standard output, alone")
-    parser.add_argument("--markdown", metavar="FILE", help="write the table as markdown too; '-' is standard output, alone")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table as markdown too, between the marks bench:begin and bench:end "
+                                                           "where the file has them; '-' is standard output, alone")
     arguments = parser.parse_args()
     if arguments.json == "-" == arguments.markdown:
         parser.error("only one of --json and --markdown can have standard output")
@@ -103,6 +104,14 @@ def write(target, text):
         sys.stdout.write(text)
     elif target:
         pathlib.Path(target).write_text(text)
+
+
+def between_marks(target, text):
+    """The file's text with `text` between its marks, or `text` alone."""
+    path = pathlib.Path(target)
+    before, mark, rest = (path.read_text() if target != "-" and path.exists() else "").partition("<!-- bench:begin -->\n")
+    _, end, after = rest.partition("<!-- bench:end -->")
+    return before + mark + text + end + after if mark and end else text
 
 
 def closing_words(rows):
@@ -142,7 +151,8 @@ def main():
         workshop.stop_all()
         shutil.rmtree(directory, ignore_errors=True)
     write(arguments.json, json.dumps({**about, "rows": [row.as_json() for row in rows]}, indent=2, ensure_ascii=False) + "\n")
-    write(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}"))
+    if arguments.markdown:
+        write(arguments.markdown, between_marks(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}")))
     return closing_words(rows)
 
 

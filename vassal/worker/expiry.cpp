@@ -20,7 +20,7 @@ thread_local Expiry* mine = nullptr;
 }  // namespace
 
 Expiry::Expiry(Shared& shared, common::scoreboard::ThreadSlot& slot, Meter& meter, ResponseSink& sink)
-    : shared_(shared), slot_(slot), meter_(meter), sink_(sink) {
+    : shared_(shared), slot_(slot), meter_(meter), sink_(sink), stack_(sink) {
     for (protocol::TextBuffer* text : {&text_.fields, &text_.reply, &text_.framed}) text->append(" ");  // makes room
     mine = this;
 }

@@ -30,10 +30,10 @@ constexpr std::size_t stack_size = 64 * 1024;  // pages that no handler touches 
 std::atomic<const Shared*> guarded{nullptr};
 std::array<struct sigaction, fatal.size()> before;
 thread_local sigjmp_buf* way_out = nullptr;
+thread_local const ResponseSink* own_sink = nullptr;
 
-void say_request(SignalText& text, const ThreadSlot& slot) noexcept {
-    if (slot.request_started_us.load(std::memory_order_relaxed) == 0) return;
-    text.append(", in ").append_escaped(request_line(slot));
+bool is_in_request(const ThreadSlot& slot) noexcept {
+    return slot.request_started_us.load(std::memory_order_relaxed) != 0;
 }
 
 void say_words(const Shared& shared, std::string_view signal) noexcept {
@@ -46,19 +46,18 @@ void say_words(const Shared& shared, std::string_view signal) noexcept {
     text.append("emperor: ").append(signal).append(" in worker ").append_number(shared.options.worker);
     text.append(" (pid ").append_number(::getpid()).append(")");
     if (shared.is_forked_child.load(std::memory_order_relaxed)) text.append(", in a process that the app forked");
-    if (own != all.end()) {
-        say_request(text, *own);
-    } else {
+    if (own == all.end()) {
         text.append(", in a thread of the app");
+    } else if (is_in_request(*own)) {
+        text.append(", in request ").append_escaped(own_sink != nullptr ? own_sink->request_id() : "");
+        text.append(" ").append_escaped(request_line(*own));
     }
     text.write_line();
     if (shared.is_forked_child.load(std::memory_order_relaxed)) return;
     for (auto slot = all.begin(); slot != all.end(); ++slot) {
-        if (slot == own || slot->request_started_us.load(std::memory_order_relaxed) == 0) continue;
+        if (slot == own || !is_in_request(*slot)) continue;
         SignalText other;
-        other.append("emperor: the same worker was");
-        say_request(other, *slot);
-        other.write_line();
+        other.append("emperor: it was also in ").append_escaped(request_line(*slot)).write_line();
     }
 }
 
@@ -98,8 +97,9 @@ LastWords::~LastWords() {
     guarded.store(nullptr, std::memory_order_release);
 }
 
-SignalStack::SignalStack() noexcept
+SignalStack::SignalStack(const ResponseSink& sink) noexcept
     : memory_(::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+    own_sink = &sink;
     if (memory_ != MAP_FAILED) {
         const stack_t stack{.ss_sp = memory_, .ss_flags = 0, .ss_size = stack_size};
         ::sigaltstack(&stack, nullptr);
@@ -113,6 +113,7 @@ SignalStack::SignalStack() noexcept
 }
 
 SignalStack::~SignalStack() {
+    own_sink = nullptr;
     if (memory_ == MAP_FAILED) return;
     const stack_t none{.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};
     ::sigaltstack(&none, nullptr);

@@ -4,6 +4,7 @@
 // tracebacks), and the process dies of that very signal. All of it in the handler, on a stack of its own.
 #pragma once
 
+#include "vassal/worker/response.h"
 #include "vassal/worker/shared.h"
 
 namespace vassal::worker {
@@ -21,7 +22,7 @@ public:
 // signals that only it can answer reach it.
 class SignalStack {
 public:
-    SignalStack() noexcept;
+    explicit SignalStack(const ResponseSink& sink) noexcept;  // of the same thread; knows the id of its request
     ~SignalStack();
     SignalStack(const SignalStack&) = delete;
     SignalStack& operator=(const SignalStack&) = delete;

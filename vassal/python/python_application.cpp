@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "vassal/python/forked_child.h"
 #include "vassal/python/serving_thread.h"
 #include "vassal/python/thread_lock.h"
 
@@ -25,6 +26,7 @@ PythonApplication::PythonApplication(PyRef callable, ApplicationOptions options)
 
 void PythonApplication::enter_thread() {
     take_lock();
+    watch_forks();
     serving = std::make_unique<ServingThread>(callable_.get(), options_).release();
 }
 

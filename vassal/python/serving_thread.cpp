@@ -7,6 +7,7 @@
 #include "vassal/python/broken_rules.h"
 #include "vassal/python/exception_text.h"
 #include "vassal/python/file_wrapper.h"
+#include "vassal/python/forked_child.h"
 #include "vassal/python/request_failure.h"
 
 namespace vassal::python {
@@ -64,7 +65,9 @@ void ServingThread::serve(const app::Request& request, app::Response& response) 
             PyObject* arguments[] = {nullptr, environ.get(), start_response_.callable()};
             result.reset(PyObject_Vectorcall(callable_, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
         }
+        leave_if_forked_child();
         const Outcome outcome = result ? deliver(result.get()) : Outcome::raised;
+        leave_if_forked_child();  // iterating is the app, too
         if (outcome == Outcome::done && start_response_.exchange().is_short()) note_short_body(request);
         if (outcome != Outcome::done || !broken_rule_.empty()) conclude(outcome, request, response);
         if (result && !PyList_CheckExact(result.get()) && !PyTuple_CheckExact(result.get())) {
@@ -222,7 +225,9 @@ void ServingThread::close(PyObject* result, const app::Request& request, app::Re
     PyObject* method = nullptr;
     if (_PyObject_LookupAttr(result, close_name_.get(), &method) == 0) return;
     PyRef owner(method);
-    if (PyRef done(owner ? PyObject_CallNoArgs(method) : nullptr); done) return;
+    PyRef done(owner ? PyObject_CallNoArgs(method) : nullptr);
+    leave_if_forked_child();
+    if (done) return;
     const ExceptionText text = take_exception();
     response.note_exception();
     log_failure(request, "in close(): " + text.summary, text.traceback);

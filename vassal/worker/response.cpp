@@ -100,7 +100,9 @@ void ResponseSink::take(const SendResult& result) noexcept {
         case SendState::gone:
             if (!is_expired()) meter_.client_abort();
             break;
-        case SendState::failed: meter_.write_error(); break;
+        case SendState::failed:
+            if (connection_->fd >= 0) meter_.write_error();  // the response is not that of a forked child
+            break;
     }
     is_gone_ = true;
 }

@@ -121,6 +121,7 @@ void ServingThread::take_lock_to_accept() {
     if (lock_.is_held()) return;
     const std::uint32_t waits = slot_.lock_wait.load(std::memory_order_relaxed);
     slot_.lock_wait.store(waits + 1, std::memory_order_relaxed);
+    if (shared_.options.activity != nullptr) shared_.options.activity->note();
     lock_.take();
     slot_.lock_wait.store(waits + 2, std::memory_order_relaxed);
 }

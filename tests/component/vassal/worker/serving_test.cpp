@@ -267,6 +267,11 @@ TEST_F(WorkerTest, refusals_are_answered_and_never_reset_although_the_body_is_un
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 "));
     EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
     EXPECT_FALSE(answer.ends_with("RESET"));
+    const std::string in_records = connect(2).ask(fastcgi("/", large));
+    EXPECT_NE(in_records.find("Status: 413 "), std::string::npos);
+    EXPECT_FALSE(in_records.ends_with("RESET"));
+    const std::string in_scgi = connect(3).ask(scgi("/", large));
+    EXPECT_TRUE(in_scgi.starts_with("Status: 413 ") && !in_scgi.ends_with("RESET"));
     EXPECT_TRUE(connect(1).ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400 "));
     EXPECT_TRUE(connect(0).ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400 "));
     EXPECT_EQ(app.served, 0);

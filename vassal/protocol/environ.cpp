@@ -67,7 +67,10 @@ void believe_proxy(Head& head, const TrustedProxies& trusted) {
     const std::string_view proto = params.value(Known::http_x_forwarded_proto);
     if (proto == "https" || proto == "http") head.url_scheme = proto == "https" ? "https" : "http";
     const std::string_view client = trusted.client_of(params.value(Known::http_x_forwarded_for));
-    if (!client.empty()) params.replace("REMOTE_ADDR", client, Known::remote_addr);
+    if (!client.empty()) {
+        params.replace("REMOTE_ADDR", client, Known::remote_addr);
+        params.remove(Known::remote_port);  // the proxy's
+    }
     take_request_id(head);
 }
 

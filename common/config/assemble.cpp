@@ -95,6 +95,15 @@ std::string directory_of(const std::string& file) {
     return slash == 0 ? "/" : absolute_path(base, file.substr(0, slash));
 }
 
+nlohmann::json translated(const nlohmann::json& values) {
+    nlohmann::json document = nlohmann::json::object();
+    for (auto& [path, setting] : built_in_layer().settings) {
+        const nlohmann::json& known = at_path(values, path);
+        set_path(document, path, known.is_null() ? std::move(setting.value) : known);
+    }
+    return document;
+}
+
 void assemble(Layer layer, const Assembly& assembly, const DecodeOptions& options, Decoded& decoded) {
     if (!layer.mentioned.contains("app")) decoded.diagnostics.push_back(assembly.missing_app);
     set_default_listen(layer, assembly, options, decoded);

@@ -72,6 +72,10 @@ struct Decoded {
 // document that the table does not describe (another version's).
 [[nodiscard]] Result<VassalConfig> config_from_json(const nlohmann::json& values);
 
+// A canonical document that another version made, as this one would have: keys that it did not know have their
+// defaults, keys that are not known here are left out. Values are not checked.
+[[nodiscard]] nlohmann::json translated(const nlohmann::json& values);
+
 // NAME of a vassal file: [A-Za-z0-9][A-Za-z0-9._-]{0,63}.
 [[nodiscard]] bool is_valid_name(std::string_view name) noexcept;
 

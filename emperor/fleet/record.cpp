@@ -52,7 +52,7 @@ RecordedInstance from_json(const json& item) {
                             identity.at("groups").get<std::vector<gid_t>>(), identity.at("user").get<std::string>(),
                             identity.at("home").get<std::string>()};
     auto effective = std::make_shared<common::config::Effective>();
-    effective->values = std::make_shared<const json>(item.at("config"));
+    effective->values = std::make_shared<const json>(common::config::translated(item.at("config")));
     auto config = common::config::config_from_json(*effective->values);
     if (!config) throw std::runtime_error(config.error().message());
     effective->config = std::move(*config);

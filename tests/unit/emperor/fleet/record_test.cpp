@@ -73,6 +73,22 @@ TEST_F(RecordTest, what_was_written_is_read_back) {
     EXPECT_NE(second.deployment->spec->id, active.deployment->spec->id);
 }
 
+TEST_F(RecordTest, a_configuration_of_another_version_is_read_with_defaults_for_what_it_did_not_know) {
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {5}}}));
+    std::ifstream in(directory_ + "/record.json");
+    auto document = nlohmann::json::parse(in);
+    auto& config = document["instances"][0]["config"];
+    ASSERT_EQ(config.erase("recycle"), 1u);
+    ASSERT_EQ(config["log"].erase("access"), 1u);
+    config["sandbox"] = "strict";
+    write(document.dump());
+    const auto read = read_record(directory_);
+    ASSERT_TRUE(read) << read.error().message();
+    const auto& effective = *read->front().deployment->effective;
+    EXPECT_EQ(*effective.values, *deployment()->effective->values) << "nothing to reload for";
+    EXPECT_EQ(effective.config.workers, 3);
+}
+
 TEST_F(RecordTest, only_the_emperor_may_read_it) {
     ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {}}}));
     struct stat file {}, directory {};

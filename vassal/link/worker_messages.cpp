@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/link/worker_messages.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <type_traits>
@@ -19,6 +20,8 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Failed>) return "failed";
     if constexpr (std::is_same_v<T, Draining>) return "draining";
     if constexpr (std::is_same_v<T, Unforkable>) return "unforkable";
+    if constexpr (std::is_same_v<T, Handover>) return "handover";
+    if constexpr (std::is_same_v<T, Adopt>) return "adopt";
     if constexpr (std::is_same_v<T, Promote>) return "promote";
     if constexpr (std::is_same_v<T, Drain>) return "drain";
     if constexpr (std::is_same_v<T, Stop>) return "stop";
@@ -40,6 +43,8 @@ std::string encode_one(const T& message) {
     std::string out(word_of<T>());
     if constexpr (std::is_same_v<T, Started>) out += ' ' + std::to_string(message.pid);
     if constexpr (std::is_same_v<T, ForkWorker>) out += ' ' + std::to_string(message.worker);
+    if constexpr (std::is_same_v<T, Handover> || std::is_same_v<T, Adopt>)
+        out += ' ' + std::to_string(message.listener + 1);  // read_number() knows no zero
     if constexpr (std::is_same_v<T, Unforkable>) out += separator + clean(message.threads);
     if constexpr (std::is_same_v<T, Failed>) {
         for (const std::string* field : {&message.step, &message.reason, &message.detail}) {
@@ -73,10 +78,19 @@ std::string encode(const MasterOrder& message) {
     return std::visit([](const auto& one) { return encode_one(one); }, message);
 }
 
+std::string_view write_handover(int listener, std::span<char, handover_size> out) noexcept {
+    constexpr std::string_view word = word_of<Handover>();
+    char* const begin = std::copy(word.begin(), word.end(), out.data());
+    *begin = ' ';
+    const auto [end, error] = std::to_chars(begin + 1, out.data() + out.size(), listener + 1);
+    return {out.data(), end};
+}
+
 common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (payload == word_of<Ready>()) return WorkerMessage(Ready{});
     if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
     if (int pid = 0; read_number(payload, word_of<Started>(), pid)) return WorkerMessage(Started{pid});
+    if (int number = 0; read_number(payload, word_of<Handover>(), number)) return WorkerMessage(Handover{number - 1});
     constexpr std::string_view unforkable = word_of<Unforkable>();
     if (payload.starts_with(unforkable) && payload.size() > unforkable.size() &&
         payload[unforkable.size()] == separator) {
@@ -102,6 +116,7 @@ common::Result<MasterOrder> decode_master_order(std::string_view payload) {
     if (payload == word_of<Drain>()) return MasterOrder(Drain{});
     if (payload == word_of<Stop>()) return MasterOrder(Stop{});
     if (payload == word_of<Poke>()) return MasterOrder(Poke{});
+    if (int number = 0; read_number(payload, word_of<Adopt>(), number)) return MasterOrder(Adopt{number - 1});
     if (int worker = 0; read_number(payload, word_of<ForkWorker>(), worker)) return MasterOrder(ForkWorker{worker});
     return unknown("master's order", payload);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,6 +22,9 @@ struct Failed {   // could not start; the process exits
     std::string step, reason, detail;
 };
 struct Draining {};  // the worker stopped accepting
+struct Handover {    // a connection that this worker will never read; it is attached
+    int listener = 0;  // index
+};
 // The mold imported the app but may not fork: threads of the app live. Workers import it one by one; the mold exits.
 struct Unforkable {
     std::string threads;  // their names, ", " between
@@ -31,17 +35,23 @@ struct Promote {};  // accept from now on
 struct Drain {};    // stop accepting, finish, exit 0
 struct Stop {};     // finish nothing: exit as soon as the running request allows
 struct Poke {};     // try accept now: a sibling that was woken for a connection cannot take it
+struct Adopt {      // a connection of a sibling's, as if it was accepted; it is attached
+    int listener = 0;
+};
 
 // ---- master → mold; attached: worker's link end, its stdout, its stderr
 struct ForkWorker {
     int worker = 0;  // 1..N
 };
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable>;
-using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke>;
+using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover>;
+using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);
 [[nodiscard]] std::string encode(const MasterOrder& message);
+// The same as encode(Handover{listener}), for signal handlers.
+inline constexpr std::size_t handover_size = 32;
+[[nodiscard]] std::string_view write_handover(int listener, std::span<char, handover_size> out) noexcept;
 [[nodiscard]] common::Result<WorkerMessage> decode_worker_message(std::string_view payload);
 [[nodiscard]] common::Result<MasterOrder> decode_master_order(std::string_view payload);
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "vassal/link/signals.h"
+#include "vassal/worker/handover.h"
 #include "vassal/worker/signal_text.h"
 
 namespace vassal::worker {
@@ -46,7 +47,9 @@ void Expiry::judge(int value) noexcept {
     if (held_lock_) shared_.stuck_with_lock.fetch_add(1);
     shared_.gate.add_stuck();
     shared_.gate.end_if_only_stuck_are_left();
-    if (is_nobody_left()) ::_exit(0);
+    if (!is_nobody_left()) return;
+    give_connections_away(shared_, text_);
+    ::_exit(0);
 }
 
 void Expiry::report() noexcept {

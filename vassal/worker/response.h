@@ -22,6 +22,10 @@
 
 namespace vassal::worker {
 
+// Ends a connection for sending, after its last answer: what the client has sent and nobody read is thrown away, for it
+// would turn the close into a reset, which may overtake the answer. Bounded; fit for signal handlers.
+void end_complete(int fd) noexcept;
+
 class ResponseSink final : public app::Response {
 public:
     struct Outcome {

@@ -13,15 +13,6 @@ namespace {
 
 constexpr int max_drained_reads = 64;
 
-// Bytes that nobody read would turn the close at the end of the process into a reset, which may overtake the answer.
-void end_complete(int fd) noexcept {
-    std::array<char, 4096> unread;
-    for (int i = 0; i < max_drained_reads; ++i) {
-        if (::recv(fd, unread.data(), unread.size(), MSG_DONTWAIT) <= 0) break;
-    }
-    ::shutdown(fd, SHUT_WR);
-}
-
 // A reset at once where the socket knows one: without framing it alone tells that the end is not the end.
 void end_incomplete(int fd) noexcept {
     sockaddr none{};
@@ -31,12 +22,28 @@ void end_incomplete(int fd) noexcept {
 
 }  // namespace
 
+void end_complete(int fd) noexcept {
+    std::array<char, 4096> unread;
+    for (int i = 0; i < max_drained_reads; ++i) {
+        if (::recv(fd, unread.data(), unread.size(), MSG_DONTWAIT) <= 0) break;
+    }
+    ::shutdown(fd, SHUT_WR);
+}
+
 int ResponseSink::expire(ExpiryText& text) noexcept {
     is_expired_.store(true, std::memory_order_relaxed);
     const int fd = connection_->fd;
     if (is_head_sent_) {
-        const bool is_whole = is_finished_ && !is_incomplete_ && part_count_ == 0 && connection_->output.is_empty();
-        is_whole ? end_complete(fd) : end_incomplete(fd);
+        const bool is_flushed = part_count_ == 0 && connection_->output.is_empty();
+        if (is_flushed && is_finished_ && !is_incomplete_) {
+            end_complete(fd);
+            return head_.status();
+        }
+        if (is_flushed && context_.is_framed) {  // between two records
+            const auto end = protocol::fastcgi::break_of_request(connection_->fastcgi.id);
+            static_cast<void>(::send(fd, end.data(), end.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+        }
+        end_incomplete(fd);
         return head_.status();
     }
     protocol::ResponseContext context = context_;

@@ -116,6 +116,22 @@ bool ServingThread::accept_reserved(std::size_t index) {
     return true;
 }
 
+// Even while draining: its client was promised an answer when a sibling accepted it.
+void ServingThread::adopt(std::size_t index, common::UniqueFd fd) {
+    if (index >= shared_.options.listeners.size()) return;
+    shared_.gate.reserve_last();
+    Connection* const connection = conversation_.take_slot(index);
+    if (connection == nullptr) return shared_.gate.give_back();
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    if (connection->protocol == common::net::Protocol::http &&
+        ::getpeername(fd.get(), reinterpret_cast<sockaddr*>(&from), &size) == 0) {
+        read_peer(from, connection->peer);
+    }
+    connection->fd = fd.release();
+    conversation_.open(*connection);
+}
+
 // The kernel has woken nobody else for the connection: the master looks whether this takes long.
 void ServingThread::take_lock_to_accept() {
     if (lock_.is_held()) return;
@@ -173,6 +189,9 @@ void ServingThread::obey() {
         if (std::holds_alternative<link::Promote>(*order)) shared_.gate.promote();
         if (std::holds_alternative<link::Stop>(*order)) shared_.gate.finish();
         if (std::holds_alternative<link::Drain>(*order)) must_drain = true;
+        if (const auto* adopted = std::get_if<link::Adopt>(&*order); adopted && !received->packet.fds.empty()) {
+            adopt(static_cast<std::size_t>(adopted->listener), std::move(received->packet.fds.front()));
+        }
         if (std::holds_alternative<link::Poke>(*order)) {
             for (std::size_t i = 0; i < shared_.options.listeners.size(); ++i) static_cast<void>(accept_one(i));
         }

@@ -24,6 +24,7 @@ private:
     void accept_after_event(std::size_t listener);
     // The same with a place that is reserved already; it is given back when nobody waits.
     bool accept_reserved(std::size_t listener);
+    void adopt(std::size_t listener, common::UniqueFd fd);
     void accept_failed(int error);
     void take_lock_to_accept();
     void obey();

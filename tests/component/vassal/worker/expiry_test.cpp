@@ -186,6 +186,53 @@ TEST_F(ExpiryTest, a_worker_whose_lock_is_never_let_go_ends_although_a_thread_is
     EXPECT_EQ(join_process(), 0);
 }
 
+// A head that nobody reads any more is worth an answer; a connection that nobody has read from goes to another worker.
+TEST_F(ExpiryTest, the_other_connections_of_a_lost_worker_are_given_away_or_refused) {
+    start_process();
+    Client unread = connect(1), partial = connect(3), whole = connect(1);
+    partial.send(scgi("/").substr(0, 20));
+    EXPECT_TRUE(connect(3).ask(scgi("/")).ends_with("hello"));  // the others were accepted before
+    whole.send(http("/"));
+    whole.read_until("hello");  // kept alive
+    Client stuck = connect(0);
+    stuck.send(uwsgi("/stuck"));
+    wait_entered(1);
+    unread.send("is it you?");
+    whole.send("or you?");
+    interrupt(figures());
+    const std::string refusal = partial.read_all();
+    EXPECT_TRUE(refusal.starts_with("Status: 503 Service Unavailable\r\n")) << refusal;
+    EXPECT_NE(refusal.find("\r\nRetry-After: 1\r\n"), std::string::npos) << refusal;
+    EXPECT_TRUE(stuck.read_all().starts_with("HTTP/1.1 504 "));
+    EXPECT_EQ(join_process(), 0);
+    std::vector<std::string> received;
+    for (int i = 0; i < 2; ++i) {
+        auto packet = common::link::receive(master.get()).value();
+        ASSERT_EQ(packet.state, common::link::ReceiveState::packet);
+        const auto message = link::decode_worker_message(packet.packet.payload).value();
+        ASSERT_TRUE(std::holds_alternative<link::Handover>(message));
+        EXPECT_EQ(std::get<link::Handover>(message).listener, 1);
+        ASSERT_EQ(packet.packet.fds.size(), 1u);
+        received.push_back(Client(std::move(packet.packet.fds.front())).read_until("you?"));
+    }
+    EXPECT_EQ(received, (std::vector<std::string>{"is it you?", "or you?"}));
+}
+
+TEST_F(ExpiryTest, a_worker_serves_a_connection_that_it_is_given) {
+    start();
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    Client client{common::UniqueFd(ends[0])};
+    common::UniqueFd given(ends[1]);
+    ASSERT_EQ(::fcntl(given.get(), F_SETFL, O_NONBLOCK), 0);
+    const std::array fds{given.get()};
+    order(link::Adopt{1}, fds);
+    given.reset();
+    EXPECT_TRUE(client.ask(http("/", "Connection: close\r\n")).ends_with("hello"));
+    order(link::Drain{});
+    EXPECT_EQ(join(), 0);
+}
+
 TEST_F(ExpiryTest, a_response_that_has_begun_is_cut) {
     config.threads = 2;
     start_process();

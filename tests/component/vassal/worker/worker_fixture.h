@@ -98,6 +98,7 @@ public:
         is_connected_ = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
         EXPECT_TRUE(is_connected_) << std::strerror(errno);
     }
+    explicit Client(common::UniqueFd connected) : fd_(std::move(connected)), is_connected_(true) {}
     void send(std::string_view bytes) {
         while (!bytes.empty()) {
             const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -247,8 +248,8 @@ protected:
         ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
         if (promote) order(link::Promote{});
     }
-    void order(const link::MasterOrder& what) {
-        ASSERT_TRUE(common::link::send(master.get(), link::encode(what)).has_value());
+    void order(const link::MasterOrder& what, std::span<const int> fds = {}) {
+        ASSERT_TRUE(common::link::send(master.get(), link::encode(what), fds).has_value());
     }
     link::WorkerMessage next_message() {
         pollfd readable{master.get(), POLLIN, 0};

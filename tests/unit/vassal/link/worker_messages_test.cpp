@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <climits>
+
 namespace vassal::link {
 namespace {
 
@@ -12,6 +15,7 @@ TEST(WorkerMessages, every_order_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Promote>(decode_master_order(encode(MasterOrder(Promote{}))).value()));
     EXPECT_TRUE(std::holds_alternative<Drain>(decode_master_order(encode(MasterOrder(Drain{}))).value()));
     EXPECT_TRUE(std::holds_alternative<Stop>(decode_master_order(encode(MasterOrder(Stop{}))).value()));
+    EXPECT_EQ(std::get<Adopt>(decode_master_order(encode(MasterOrder(Adopt{0}))).value()).listener, 0);
     EXPECT_TRUE(std::holds_alternative<Poke>(decode_master_order(encode(MasterOrder(Poke{}))).value()));
     EXPECT_EQ(std::get<ForkWorker>(decode_master_order(encode(MasterOrder(ForkWorker{7}))).value()).worker, 7);
 }
@@ -27,6 +31,15 @@ TEST(WorkerMessages, every_worker_message_survives_the_way) {
     EXPECT_EQ(back.step, failed.step);
     EXPECT_EQ(back.reason, failed.reason);
     EXPECT_EQ(back.detail, failed.detail);
+}
+
+TEST(WorkerMessages, a_handover_reads_the_same_whoever_wrote_it) {
+    for (const int listener : {0, 9, INT_MAX - 1}) {
+        std::array<char, handover_size> text;
+        const std::string payload = encode(WorkerMessage(Handover{listener}));
+        EXPECT_EQ(write_handover(listener, text), payload);
+        EXPECT_EQ(std::get<Handover>(decode_worker_message(payload).value()).listener, listener);
+    }
 }
 
 TEST(WorkerMessages, empty_fields_of_a_failure_stay_empty) {

@@ -65,7 +65,7 @@ def test_two_thousand_idle_and_slow_clients_change_nothing_for_the_others(files,
         measured(f"{rate:.0f} requests/s alone, {crowded_rate:.0f} beside {IDLE + SLOW} clients; p99 {tail * 1000:.2f} and "
                  f"{crowded_tail * 1000:.2f} ms; {per_idle:.0f} bytes of the worker per idle client, {per_slow:.0f} per slow one")
         assert emperor.pid("shop") == pid
-    assert per_idle < 4096
+    assert per_idle < 1024
     assert per_slow < 32 * 1024
     assert crowded_rate > rate / 3
     assert crowded_tail < 10 * tail + 0.02

@@ -29,11 +29,21 @@ struct Body {
 struct Request {
     std::span<const Param> params;  // always has REQUEST_METHOD, PATH_INFO, QUERY_STRING, SERVER_PROTOCOL, SCRIPT_NAME
     std::string_view method;
-    std::string_view url_scheme;    // "http" or "https"
-    int listener = 0;               // index in config.listen
-    std::string_view request_id;    // [A-Za-z0-9._-]{1,64}: a trusted front end's X-Request-ID, else 16 hex digits
+    std::string_view url_scheme;  // "http" or "https"
+    int listener = 0;             // index in config.listen
+    std::string_view request_id;  // [A-Za-z0-9._-]{1,64}: a trusted front end's X-Request-ID, else 16 hex digits
     Body body;
 };
+
+// What keeps bytes of the application alive. Both calls need the interpreter lock.
+struct Hold {
+    void* owner = nullptr;
+    void (*keep)(void*) noexcept = nullptr;
+    void (*let_go)(void*) noexcept = nullptr;
+};
+
+// Smaller chunks are cheaper to copy than to hold.
+inline constexpr std::size_t worth_holding = 64 * 1024;
 
 enum class Sent { ok, client_gone };  // client_gone: stop iterating, call close(), no noise
 
@@ -48,13 +58,16 @@ public:
     // `status` as in WSGI: "200 OK". Calling it again before any byte was sent discards the former head.
     virtual void start(std::string_view status) = 0;
     virtual void header(std::string_view name, std::string_view value) = 0;
-    [[nodiscard]] virtual bool has_started() const noexcept = 0;   // start() was called
-    [[nodiscard]] virtual bool head_was_sent() const noexcept = 0; // bytes are on the wire: the status is final
+    [[nodiscard]] virtual bool has_started() const noexcept = 0;    // start() was called
+    [[nodiscard]] virtual bool head_was_sent() const noexcept = 0;  // bytes are on the wire: the status is final
     // Sends the head if it is not sent, then the chunk; flushes. An empty chunk sends nothing, not even the head.
     [[nodiscard]] virtual Sent write(std::string_view chunk) = 0;
     // The last chunk: head and chunk leave in one call; what the client does not take at once is finished by the
     // reactor while the thread goes on. With exactly one chunk the sink may add Content-Length where the app set none.
     virtual void finish(std::span<const std::string_view> chunks) = 0;
+    // The same for one large chunk, which need not be copied for a client that does not take it at once: it is kept,
+    // and let go when it is sent or the client has gone.
+    virtual void finish_held(std::string_view chunk, const Hold& /*hold*/) { finish({&chunk, 1}); }
     // The last part is `count` bytes of a regular file from `offset` (sendfile). The fd is duplicated if needed longer.
     virtual void finish_file(int fd, std::uint64_t offset, std::uint64_t count) = 0;
     // Something broke after the head was sent: end the connection so that the client can see that it is incomplete.

@@ -18,6 +18,9 @@ std::string_view bytes_in(PyObject* block) noexcept {
     return {PyBytes_AS_STRING(block), static_cast<std::size_t>(PyBytes_GET_SIZE(block))};
 }
 
+void keep_object(void* object) noexcept { Py_INCREF(static_cast<PyObject*>(object)); }
+void let_go_of_object(void* object) noexcept { Py_DECREF(static_cast<PyObject*>(object)); }
+
 PyRef base_environ(PyObject* input, PyObject* file_wrapper, const ApplicationOptions& options) {
     PyObject* errors = PySys_GetObject("stderr");
     const auto flag = [](bool value) { return value ? Py_True : Py_False; };
@@ -97,6 +100,15 @@ std::string_view ServingThread::count(PyObject* block) {
     return part;
 }
 
+// A block that is all there is, or the last one.
+ServingThread::Outcome ServingThread::finish_with(PyObject* block, std::string_view chunk) {
+    if (chunk.size() < app::worth_holding) return finish(std::span(&chunk, chunk.empty() ? 0 : 1));
+    Exchange& exchange = start_response_.exchange();
+    exchange.is_finished = true;
+    exchange.response->finish_held(chunk, {.owner = block, .keep = keep_object, .let_go = let_go_of_object});
+    return Outcome::done;
+}
+
 ServingThread::Outcome ServingThread::finish(std::span<const std::string_view> chunks) {
     Exchange& exchange = start_response_.exchange();
     exchange.is_finished = true;
@@ -110,8 +122,7 @@ ServingThread::Outcome ServingThread::deliver_sequence(PyObject* result) {
     if (size == 1) {
         PyRef block = PyRef::share(PySequence_Fast_GET_ITEM(result, 0));
         if (!PyBytes_Check(block.get())) return broken(item_not_bytes(options_.name, result, 0, block.get()));
-        const std::string_view chunk = count(block.get());
-        return finish(std::span(&chunk, chunk.empty() ? 0 : 1));
+        return finish_with(block.get(), count(block.get()));
     }
     // Each block is held: while finish() waits for the client, another thread may change a list that the app kept.
     chunks_.clear();
@@ -180,7 +191,7 @@ ServingThread::Outcome ServingThread::deliver_block(PyObject* block, PyObject* s
     const std::string_view chunk = count(block);
     if (exchange.is_finished) return Outcome::done;
     if (exchange.content_length >= 0 && exchange.sent == static_cast<std::uint64_t>(exchange.content_length)) {
-        return finish(std::span(&chunk, chunk.empty() ? 0 : 1));
+        return finish_with(block, chunk);
     }
     exchange.is_client_gone = exchange.response->write(chunk) == app::Sent::client_gone;
     return exchange.is_client_gone ? Outcome::client_gone : Outcome::done;

@@ -41,6 +41,7 @@ private:
     [[nodiscard]] Outcome deliver_blocks(PyObject* result);
     [[nodiscard]] Outcome deliver_block(PyObject* block, PyObject* source);
     [[nodiscard]] Outcome finish(std::span<const std::string_view> chunks);
+    [[nodiscard]] Outcome finish_with(PyObject* block, std::string_view chunk);
     [[nodiscard]] std::string_view count(PyObject* block);
     void note_short_body(const app::Request& request);
     [[nodiscard]] Outcome broken(std::string rule);

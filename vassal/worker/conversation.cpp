@@ -44,12 +44,20 @@ void Conversation::close(Connection& connection) noexcept {
     ::close(connection.fd);
     connection.fd = -1;
     connection.input.discard(blocks_);
-    connection.output.clear();
+    clear_output(connection);
     connection.body.reset();
     if (connection.protocol == common::net::Protocol::fastcgi) forget_request(connection);
     connection.owner.store(Owner::free, std::memory_order_release);
     slots_.give(connection);
     shared_.gate.give_back();
+}
+
+void Conversation::clear_output(Connection& connection) noexcept {
+    if (connection.output.is_holding()) {
+        lock_.take();
+        connection.output.let_go();
+    }
+    connection.output.clear();
 }
 
 void Conversation::go(Connection& connection, Next next) {

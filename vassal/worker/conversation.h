@@ -43,6 +43,7 @@ private:
     [[nodiscard]] bool arm(Connection& connection, Next& next);
     [[nodiscard]] std::int64_t deadline_of(Connection& connection) const noexcept;
     void close(Connection& connection) noexcept;
+    void clear_output(Connection& connection) noexcept;
 
     // conversation.cpp: heads
     enum class Received { some, nothing_yet, end };

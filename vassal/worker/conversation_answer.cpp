@@ -113,7 +113,7 @@ Conversation::Next Conversation::after_serve(Connection& connection, const Respo
 }
 
 Conversation::Next Conversation::after_response(Connection& connection) {
-    connection.output.clear();
+    clear_output(connection);
     if (!connection.keep_alive) {
         const bool is_read = !connection.is_unread && connection.input.size() == 0;
         return is_read ? Next::close : begin_lingering(connection);

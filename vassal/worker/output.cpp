@@ -84,9 +84,28 @@ bool Output::append_framed_file(int fd, std::uint64_t offset, std::uint64_t coun
     return append_file(fd, offset, count);
 }
 
+void Output::append_held(std::string_view bytes, const app::Hold& hold) noexcept {
+    hold.keep(hold.owner);
+    hold_ = hold;
+    held_ = bytes;
+}
+
+void Output::let_go() noexcept {
+    hold_.let_go(hold_.owner);
+    hold_ = {};
+    held_ = {};
+}
+
+SendResult Output::flush_view(int fd, std::string_view& view, bool more_follows) noexcept {
+    iovec part{const_cast<char*>(view.data()), view.size()};
+    const SendResult result = send_parts(fd, {&part, 1}, more_follows);
+    view.remove_prefix(static_cast<std::size_t>(result.sent));
+    return result;
+}
+
 SendResult Output::flush_bytes(int fd) noexcept {
     iovec part{bytes_.data() + at_, left()};
-    const SendResult result = send_parts(fd, {&part, 1}, count_ > 0);
+    const SendResult result = send_parts(fd, {&part, 1}, count_ > 0 || !held_.empty());
     at_ += static_cast<std::size_t>(result.sent);
     if (left() == 0) {
         bytes_.clear();
@@ -135,11 +154,10 @@ SendResult Output::flush(int fd) {
         const SendResult part = request_ != 0 ? flush_framed_file(fd) : send_file(fd, file_.get(), offset_, count_);
         total = {part.state, total.sent + part.sent};
     }
-    if (total.state == SendState::done && !tail_.empty()) {
-        iovec part{const_cast<char*>(tail_.data()), tail_.size()};
-        const SendResult last = send_parts(fd, {&part, 1}, false);
-        tail_.remove_prefix(static_cast<std::size_t>(last.sent));
-        total = {last.state, total.sent + last.sent};
+    for (std::string_view* const view : {&held_, &tail_}) {
+        if (total.state != SendState::done || view->empty()) continue;
+        const SendResult part = flush_view(fd, *view, view == &held_ && !tail_.empty());
+        total = {part.state, total.sent + part.sent};
     }
     return total;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client did not take at once: bytes, then optionally a part of a file, then a tail. Sent without ever blocking.
+// What a client did not take at once: bytes, then optionally a part of a file or bytes that the application keeps
+// alive, then a tail. Sent without ever blocking.
 #pragma once
 
 #include <sys/uio.h>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
+#include "vassal/app/application.h"
 
 namespace vassal::worker {
 
@@ -30,7 +32,9 @@ struct SendResult {
 
 class Output {
 public:
-    [[nodiscard]] bool is_empty() const noexcept { return left() == 0 && count_ == 0 && tail_.empty(); }
+    [[nodiscard]] bool is_empty() const noexcept {
+        return left() == 0 && count_ == 0 && held_.empty() && tail_.empty();
+    }
     [[nodiscard]] std::size_t left() const noexcept { return bytes_.size() - at_; }
 
     void append(std::string_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
@@ -39,7 +43,11 @@ public:
     // The same in FastCGI's records; then the end of request `id`, or its break.
     [[nodiscard]] bool append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id,
                                           bool is_complete);
-    // After the file. Static text.
+    // After the bytes: these, not copied. With the interpreter lock; let_go() likewise, before clear().
+    void append_held(std::string_view bytes, const app::Hold& hold) noexcept;
+    [[nodiscard]] bool is_holding() const noexcept { return hold_.owner != nullptr; }
+    void let_go() noexcept;
+    // After the file or what is held. Static text.
     void append_tail(std::string_view tail) noexcept { tail_ = tail; }
 
     [[nodiscard]] SendResult flush(int fd);
@@ -47,6 +55,7 @@ public:
 
 private:
     [[nodiscard]] SendResult flush_bytes(int fd) noexcept;
+    [[nodiscard]] static SendResult flush_view(int fd, std::string_view& view, bool more_follows) noexcept;
     [[nodiscard]] SendResult flush_framed_file(int fd);
 
     std::vector<char> bytes_;
@@ -54,6 +63,8 @@ private:
     common::UniqueFd file_;
     std::uint64_t offset_ = 0;
     std::uint64_t count_ = 0;
+    std::string_view held_;  // what is left of it
+    app::Hold hold_;
     std::string_view tail_;
     std::uint64_t slice_ = 0;    // of the file, behind a record header that is among the bytes
     std::uint16_t request_ = 0;  // FastCGI: whose file it is; 0: not framed

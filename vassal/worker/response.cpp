@@ -122,8 +122,21 @@ void ResponseSink::flush_parts(bool more_follows) {
     if (is_gone_) return;
     if (may_send) take(send_parts(connection_->fd, parts, more_follows));
     if (is_gone_) return;
+    keep_unsent(parts);
+}
+
+// Behind what is held there is at most one part, which is static: the end of a chunked body.
+void ResponseSink::keep_unsent(std::span<const iovec> parts) {
     for (const iovec& part : parts) {
-        if (part.iov_len > 0) connection_->output.append({static_cast<const char*>(part.iov_base), part.iov_len});
+        const std::string_view bytes(static_cast<const char*>(part.iov_base), part.iov_len);
+        if (bytes.empty()) continue;
+        if (connection_->output.is_holding()) {
+            connection_->output.append_tail(bytes);
+        } else if (bytes.size() >= app::worth_holding && bytes.end() == held_chunk_.end()) {
+            connection_->output.append_held(bytes, *hold_);
+        } else {
+            connection_->output.append(bytes);
+        }
     }
 }
 
@@ -184,6 +197,14 @@ void ResponseSink::finish(std::span<const std::string_view> chunks) {
     is_incomplete_ = head_.framing() == protocol::BodyFraming::length && body_left_ > 0;
     if (context_.is_framed) push_end_of_request();
     flush_parts(false);
+}
+
+// FastCGI's record headers stand between slices of the chunk, so it is copied.
+void ResponseSink::finish_held(std::string_view chunk, const app::Hold& hold) {
+    hold_ = &hold;
+    if (!context_.is_framed) held_chunk_ = chunk;
+    finish({&chunk, 1});
+    held_chunk_ = {};
 }
 
 void ResponseSink::finish_file(int fd, std::uint64_t offset, std::uint64_t count) {

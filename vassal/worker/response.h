@@ -61,6 +61,7 @@ public:
     [[nodiscard]] bool head_was_sent() const noexcept override { return is_head_sent_; }
     [[nodiscard]] app::Sent write(std::string_view chunk) override;
     void finish(std::span<const std::string_view> chunks) override;
+    void finish_held(std::string_view chunk, const app::Hold& hold) override;
     void finish_file(int fd, std::uint64_t offset, std::uint64_t count) override;
     void abort() override;
     void note_exception() noexcept override { meter_.exception(); }
@@ -86,6 +87,7 @@ private:
     void push_end_of_request();  // or its break
     void push_chunk_begin(std::uint64_t size);
     void flush_parts(bool more_follows);
+    void keep_unsent(std::span<const iovec> parts);
     void take(const SendResult& result) noexcept;
     // Sends what an earlier write() left. True: nothing is left.
     bool flush_output() noexcept;
@@ -100,6 +102,8 @@ private:
     DrainOrder drain_order_;
     std::int64_t began_us_ = 0;
     Connection* connection_ = nullptr;
+    std::string_view held_chunk_;  // within finish_held()
+    const app::Hold* hold_ = nullptr;
     protocol::ResponseContext context_;
     std::string_view request_id_;
     protocol::ResponseHead head_;

@@ -31,6 +31,7 @@ vassal::worker::WorkerListener worker_listener(const vassal::master::Listener& l
 vassal::mold::Shop shop_of(const vassal::master::Generation& generation, const vassal::ProcessTitle& title) {
     vassal::mold::Shop shop;
     shop.name = generation.name;
+    shop.generation = generation.number;
     shop.config = &generation.config;
     shop.environment = &generation.environment;
     shop.venv = generation.venv;

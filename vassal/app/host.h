@@ -4,6 +4,7 @@
 // any thread of the app; never waits.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace vassal::app {
@@ -21,6 +22,9 @@ public:
     // The whole app, replaced without losing a request: by the emperor's rollout, or worker by worker where there is no
     // emperor. At most one message a second leaves the worker.
     [[nodiscard]] virtual Asked request_reload(std::string_view reason) noexcept = 0;
+
+    // How many requests this worker has begun, its predecessors in the same place included.
+    [[nodiscard]] virtual std::uint64_t requests() noexcept = 0;
 
     // Clients in the queues of all listeners, not accepted by any worker yet; -1 when the kernel does not say.
     [[nodiscard]] virtual long listen_queue() noexcept = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <type_traits>
 
 namespace vassal::link {
@@ -22,6 +23,7 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Unforkable>) return "unforkable";
     if constexpr (std::is_same_v<T, Handover>) return "handover";
     if constexpr (std::is_same_v<T, Adopt>) return "adopt";
+    if constexpr (std::is_same_v<T, ReloadWanted>) return "reload";
     if constexpr (std::is_same_v<T, Promote>) return "promote";
     if constexpr (std::is_same_v<T, Drain>) return "drain";
     if constexpr (std::is_same_v<T, Stop>) return "stop";
@@ -46,6 +48,7 @@ std::string encode_one(const T& message) {
     if constexpr (std::is_same_v<T, Handover> || std::is_same_v<T, Adopt>)
         out += ' ' + std::to_string(message.listener + 1);  // read_number() knows no zero
     if constexpr (std::is_same_v<T, Unforkable>) out += separator + clean(message.threads);
+    if constexpr (std::is_same_v<T, ReloadWanted>) out += separator + clean(message.reason);
     if constexpr (std::is_same_v<T, Failed>) {
         for (const std::string* field : {&message.step, &message.reason, &message.detail}) {
             out += separator;
@@ -62,6 +65,12 @@ bool read_number(std::string_view payload, std::string_view word, int& number) {
     const char* last = payload.data() + payload.size();
     const auto [end, error] = std::from_chars(first, last, number);
     return error == std::errc() && end == last && number > 0;
+}
+
+// "WORD", NUL, text.
+std::optional<std::string> read_text(std::string_view payload, std::string_view word) {
+    if (!payload.starts_with(word) || payload.size() <= word.size() || payload[word.size()] != separator) return {};
+    return std::string(payload.substr(word.size() + 1));
 }
 
 common::Error unknown(std::string_view what, std::string_view payload) {
@@ -91,11 +100,8 @@ common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
     if (int pid = 0; read_number(payload, word_of<Started>(), pid)) return WorkerMessage(Started{pid});
     if (int number = 0; read_number(payload, word_of<Handover>(), number)) return WorkerMessage(Handover{number - 1});
-    constexpr std::string_view unforkable = word_of<Unforkable>();
-    if (payload.starts_with(unforkable) && payload.size() > unforkable.size() &&
-        payload[unforkable.size()] == separator) {
-        return WorkerMessage(Unforkable{std::string(payload.substr(unforkable.size() + 1))});
-    }
+    if (auto threads = read_text(payload, word_of<Unforkable>())) return WorkerMessage(Unforkable{std::move(*threads)});
+    if (auto reason = read_text(payload, word_of<ReloadWanted>())) return WorkerMessage(ReloadWanted{std::move(*reason)});
     constexpr std::string_view failed = word_of<Failed>();
     if (payload.starts_with(failed) && payload.size() > failed.size() && payload[failed.size()] == separator) {
         std::array<std::string, 3> fields;

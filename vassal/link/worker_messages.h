@@ -25,6 +25,10 @@ struct Draining {};  // the worker stopped accepting
 struct Handover {    // a connection that this worker will never read; it is attached
     int listener = 0;  // index
 };
+// The app asks for a new copy of itself (emperor.reload()).
+struct ReloadWanted {
+    std::string reason;  // may be empty
+};
 // The mold imported the app but may not fork: threads of the app live. Workers import it one by one; the mold exits.
 struct Unforkable {
     std::string threads;  // their names, ", " between
@@ -44,7 +48,7 @@ struct ForkWorker {
     int worker = 0;  // 1..N
 };
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover>;
+using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted>;
 using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);

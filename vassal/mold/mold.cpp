@@ -81,7 +81,7 @@ void say(int link, const link::WorkerMessage& message) {
 int mold_main(const Shop& shop, int link) {
     shop.set_title("mold");
     use_environment(*shop.environment);
-    const auto interpreter = import_app(shop, link);
+    const auto interpreter = import_app(shop, 0, link);
     if (!interpreter) return 1;
     if (const auto threads = interpreter->prepare_to_fork(); !threads.empty()) {
         say(link, link::Unforkable{joined(threads)});

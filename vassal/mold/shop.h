@@ -3,6 +3,7 @@
 // which outlives every run.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ namespace vassal::mold {
 
 struct Shop {
     std::string name;
+    std::uint32_t generation = 1;
     const common::config::VassalConfig* config = nullptr;
     const std::vector<std::string>* environment = nullptr;  // "KEY=value", the whole of it
     std::string venv;                                       // resolved

@@ -37,6 +37,11 @@ void run_exit_handlers(python::Interpreter& interpreter) {
 }
 
 int serve(const Shop& shop, int worker, int link, python::Interpreter& interpreter) {
+    if (auto failed = interpreter.start_work(worker)) {
+        tell_failure(link, std::move(*failed));
+        run_exit_handlers(interpreter);
+        return 1;
+    }
     worker::WorkerOptions options;
     options.config = shop.config;
     options.listeners = shop.listeners;
@@ -57,8 +62,13 @@ void use_environment(const std::vector<std::string>& environment) {
     for (const std::string& entry : environment) ::putenv(const_cast<char*>(entry.c_str()));
 }
 
-std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int link) {
+std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, int link) {
     python::InterpreterOptions options;
+    options.generation = shop.generation;
+    options.worker = worker;
+    options.workers = shop.config->workers;
+    options.threads = shop.config->threads;
+    options.header_size = shop.config->limits.header_size;
     options.vassal = shop.name;
     options.app = shop.config->app;
     options.venv = shop.venv;
@@ -82,7 +92,7 @@ std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int link) {
 int worker_main(const Shop& shop, int worker, int link) {
     shop.set_title("worker " + std::to_string(worker));
     use_environment(*shop.environment);
-    const auto interpreter = import_app(shop, link);
+    const auto interpreter = import_app(shop, worker, link);
     if (!interpreter) return 1;
     const int code = serve(shop, worker, link, *interpreter);
     ::_exit(code);  // without the interpreter's destructor: threads of the app may still run in it

@@ -18,6 +18,7 @@ namespace vassal::mold {
 void use_environment(const std::vector<std::string>& environment);
 
 // Starts Python and imports the app; tells the master and returns null where that fails.
-[[nodiscard]] std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int link);
+// `worker`: 0 in the mold.
+[[nodiscard]] std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, int link);
 
 }  // namespace vassal::mold

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/python/interpreter.h"
 
+#include <unistd.h>
+
+#include "vassal/python/emperor_module.h"
 #include "vassal/python/exception_text.h"
 #include "vassal/python/loader.h"
+#include "vassal/python/module_finder.h"
 #include "vassal/python/py_ref.h"
 #include "vassal/python/python_application.h"
 #include "vassal/python/runtime.h"
+#include "vassal/python/surroundings.h"
 #include "vassal/python/thread_lock.h"
+#include "vassal/python/uwsgi_module.h"
 
 namespace vassal::python {
 
@@ -39,12 +45,15 @@ std::string name_of_thread(unsigned long ident) {
 
 class CPython final : public Interpreter {
 public:
-    explicit CPython(InterpreterOptions options) : options_(std::move(options)) {}
-    // The interpreter itself is never finalised; it ends with the process.
+    explicit CPython(InterpreterOptions options) : options_(std::move(options)), surroundings_(surroundings_of(options_)) {}
+    // The interpreter itself is never finalised; it ends with the process. Modules point at the surroundings as long.
     ~CPython() override {
         take_lock();
         application_.reset();
+        surroundings_->host = nullptr;
+        static_cast<void>(surroundings_.release());
     }
+    [[nodiscard]] bool install() { return install_modules(*surroundings_); }
     CPython(const CPython&) = delete;
     CPython& operator=(const CPython&) = delete;
 
@@ -55,8 +64,21 @@ public:
         application_ = std::make_unique<PythonApplication>(
             std::move(loaded.callable), ApplicationOptions{.name = std::move(loaded.name),
                                                            .is_multithread = options_.is_multithread,
-                                                           .is_multiprocess = options_.is_multiprocess});
+                                                           .is_multiprocess = options_.is_multiprocess},
+            *surroundings_);
         return nullptr;
+    }
+
+    std::unique_ptr<LoadFailure> start_work(int worker) override {
+        take_lock();
+        surroundings_->worker = worker;
+        surroundings_->stage = Stage::hooks;
+        if (update_emperor_module(*surroundings_) && run_postfork_hooks(*surroundings_) &&
+            call_uwsgi_hook(*surroundings_, "post_fork_hook")) {
+            return nullptr;
+        }
+        ExceptionText text = take_exception();
+        return std::make_unique<LoadFailure>(LoadFailure{"postfork", std::move(text.summary), std::move(text.traceback)});
     }
 
     app::Application& application() override { return *application_; }
@@ -87,6 +109,7 @@ public:
 
     void run_exit_handlers() override {
         take_lock();
+        if (!call_uwsgi_hook(*surroundings_, "atexit")) report_and_clear();
         if (PyRef threading = imported("threading")) call(threading.get(), "_shutdown");
         PyRef atexit(PyImport_ImportModule("atexit"));
         call(atexit.get(), "_run_exitfuncs");
@@ -95,7 +118,22 @@ public:
     }
 
 private:
+    static std::unique_ptr<Surroundings> surroundings_of(const InterpreterOptions& options) {
+        auto surroundings = std::make_unique<Surroundings>();
+        surroundings->vassal = options.vassal;
+        surroundings->app = options.app;
+        surroundings->generation = options.generation;
+        surroundings->worker = options.worker;
+        surroundings->workers = options.workers;
+        surroundings->threads = options.threads;
+        surroundings->header_size = options.header_size;
+        surroundings->is_mold = options.worker == 0;
+        surroundings->master = ::getppid();
+        return surroundings;
+    }
+
     InterpreterOptions options_;
+    std::unique_ptr<Surroundings> surroundings_;
     std::unique_ptr<PythonApplication> application_;
 };
 
@@ -107,7 +145,11 @@ std::unique_ptr<Interpreter> start_interpreter(const InterpreterOptions& options
         failure = {"python", std::move(reason), std::move(detail)};
         return nullptr;
     }
-    return std::make_unique<CPython>(options);
+    auto interpreter = std::make_unique<CPython>(options);
+    if (interpreter->install()) return interpreter;
+    ExceptionText text = take_exception();
+    failure = {"python", std::move(text.summary), std::move(text.traceback)};
+    return nullptr;
 }
 
 }  // namespace vassal::python

@@ -3,6 +3,8 @@
 // The only header of this room that others include; Python.h stays inside.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,11 +22,17 @@ struct InterpreterOptions {
     std::vector<std::string> python_path;  // prepended to sys.path, after the working directory
     bool is_multithread = false;           // wsgi.multithread
     bool is_multiprocess = false;          // wsgi.multiprocess
+    // What `import emperor` and `import uwsgi` tell.
+    std::uint32_t generation = 1;
+    int worker = 0;  // 1..N; 0: the mold
+    int workers = 1;
+    int threads = 1;
+    std::size_t header_size = 0;
 };
 
 // A failed load, for people: the traceback as Python prints it, and its last line.
 struct LoadFailure {
-    std::string step;    // "python", "import"
+    std::string step;    // "python", "import", "postfork"
     std::string reason;  // "ModuleNotFoundError: No module named 'crm'"
     std::string detail;  // whole traceback
 };
@@ -38,6 +46,9 @@ public:
     [[nodiscard]] virtual std::unique_ptr<LoadFailure> load() = 0;
     // Valid after a successful load().
     [[nodiscard]] virtual app::Application& application() = 0;
+
+    // This process is a worker now: tells the app its number, and runs the hooks that it registered.
+    [[nodiscard]] virtual std::unique_ptr<LoadFailure> start_work(int worker) = 0;
 
     // The mold: gc.freeze(), and the names of live threads other than the main one (not empty: no fork allowed).
     [[nodiscard]] virtual std::vector<std::string> prepare_to_fork() = 0;

@@ -6,6 +6,7 @@
 
 #include "vassal/python/forked_child.h"
 #include "vassal/python/serving_thread.h"
+#include "vassal/python/surroundings.h"
 #include "vassal/python/thread_lock.h"
 
 // Exported by libpython, declared in its internal headers only.
@@ -21,8 +22,10 @@ thread_local ServingThread* serving = nullptr;
 
 }  // namespace
 
-PythonApplication::PythonApplication(PyRef callable, ApplicationOptions options)
-    : callable_(std::move(callable)), options_(std::move(options)) {}
+ServingThread* serving_thread() noexcept { return serving; }
+
+PythonApplication::PythonApplication(PyRef callable, ApplicationOptions options, Surroundings& surroundings)
+    : callable_(std::move(callable)), options_(std::move(options)), surroundings_(surroundings) {}
 
 void PythonApplication::enter_thread() {
     take_lock();
@@ -49,6 +52,11 @@ void PythonApplication::dump_tracebacks(int fd) const noexcept {
 bool PythonApplication::holds_lock() const noexcept {
     PyThreadState* const holder = _PyThreadState_UncheckedGet();
     return holder != nullptr && holder == PyGILState_GetThisThreadState();
+}
+
+void PythonApplication::attach(app::Host* host) noexcept {
+    surroundings_.host = host;
+    surroundings_.stage = host != nullptr ? Stage::serving : Stage::ended;
 }
 
 void PythonApplication::serve(const app::Request& request, app::Response& response) noexcept {

@@ -16,9 +16,16 @@ struct ApplicationOptions {
     bool is_multiprocess = false;
 };
 
+class ServingThread;
+struct Surroundings;
+
+// Of the calling thread; null where it serves no requests (threads of the app).
+[[nodiscard]] ServingThread* serving_thread() noexcept;
+
 class PythonApplication final : public app::Application {
 public:
-    PythonApplication(PyRef callable, ApplicationOptions options);
+    // `surroundings` outlives it.
+    PythonApplication(PyRef callable, ApplicationOptions options, Surroundings& surroundings);
 
     void enter_thread() override;
     void leave_thread() override;
@@ -26,11 +33,13 @@ public:
     void acquire() noexcept override;
     void dump_tracebacks(int fd) const noexcept override;
     [[nodiscard]] bool holds_lock() const noexcept override;
+    void attach(app::Host* host) noexcept override;
     void serve(const app::Request& request, app::Response& response) noexcept override;
 
 private:
     PyRef callable_;
     ApplicationOptions options_;
+    Surroundings& surroundings_;
 };
 
 }  // namespace vassal::python

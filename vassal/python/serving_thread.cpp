@@ -59,6 +59,7 @@ ServingThread::ServingThread(PyObject* callable, const ApplicationOptions& optio
 }
 
 void ServingThread::serve(const app::Request& request, app::Response& response) noexcept {
+    request_ = &request;
     start_response_.begin(response);
     input_.begin(request.body);
     {
@@ -246,6 +247,7 @@ void ServingThread::close(PyObject* result, const app::Request& request, app::Re
 
 void ServingThread::forget_request() {
     broken_rule_.clear();
+    request_ = nullptr;
     start_response_.end();
     // References: its owner's and one for each dict that the builder keeps.
     if (input_.end(1 + environ_.copies()) && !environ_.replace(input_name_.get(), input_.object())) PyErr_Clear();

@@ -30,6 +30,10 @@ public:
 
     void serve(const app::Request& request, app::Response& response) noexcept;
 
+    // Of the request that runs; null between requests.
+    [[nodiscard]] const app::Request* request() const noexcept { return request_; }
+    [[nodiscard]] app::Response* response() const noexcept { return start_response_.exchange().response; }
+
 private:
     // How the app did: broken means that the text in broken_rule_ says which rule and by what; raised, that a Python
     // exception is pending.
@@ -52,6 +56,7 @@ private:
 
     PyObject* callable_;
     const ApplicationOptions& options_;
+    const app::Request* request_ = nullptr;
     PyRef close_name_, input_name_, file_wrapper_type_;
     Input input_;
     StartResponse start_response_;

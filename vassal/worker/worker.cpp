@@ -21,6 +21,7 @@
 #include "vassal/worker/open_files.h"
 #include "vassal/worker/serving_thread.h"
 #include "vassal/worker/shared.h"
+#include "vassal/worker/worker_host.h"
 
 namespace vassal::worker {
 namespace {
@@ -103,8 +104,9 @@ private:
 // What the threads need as long as one of them may run.
 struct Run {
     Run(const WorkerOptions& options, app::Application& application, protocol::TrustedProxies trusted)
-        : shared(options, application, std::move(trusted)), crew(shared) {}
+        : shared(options, application, std::move(trusted)), host(shared), crew(shared) {}
     Shared shared;
+    WorkerHost host;
     Crew crew;
 };
 
@@ -114,6 +116,7 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     const LastWords last_words(shared);
     const ExpirySignal expiry;
     if (is_crew_complete) {
+        shared.application.attach(&run->host);
         tell(shared.options.link, link::Ready{});
         ServingThread(shared, 0).run();
     } else {
@@ -128,6 +131,7 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     shared.application.release();
     const bool is_joined = run->crew.join(was_draining ? std::max(drained, now_us() + 100'000) : patience);
     shared.application.acquire();
+    shared.application.attach(nullptr);
     if (!is_joined) static_cast<void>(run.release());  // a stuck thread still uses it; the process ends now
     if (!is_crew_complete) return exit_failed;
     return was_draining && left > 0 ? exit_failed : exit_done;

@@ -47,6 +47,12 @@ public:
             python::LoadFailure{"import", "NameError: x", std::string(200'000, 'x') + "the end"});
     }
     app::Application& application() override { return application_; }
+    std::unique_ptr<python::LoadFailure> start_work(int worker) override {
+        if (app_ == "bad hook")
+            return std::make_unique<python::LoadFailure>(python::LoadFailure{"postfork", "OSError: db", "traceback"});
+        print("worker " + std::to_string(worker));
+        return nullptr;
+    }
     std::vector<std::string> prepare_to_fork() override {
         return app_ == "threads" ? std::vector<std::string>{"poller", "cache"} : std::vector<std::string>{};
     }
@@ -171,7 +177,7 @@ TEST_F(Mold, a_forked_worker_is_the_master_s_own_child_and_serves) {
     ASSERT_EQ(::waitid(P_PIDFD, static_cast<id_t>(worker.pidfd.get()), &info, WEXITED), 0);
     EXPECT_EQ(info.si_pid, worker.pid);
     EXPECT_EQ(info.si_status, 21);
-    EXPECT_EQ(read_all(worker.out.get()), "serving, COLOR=blue\nbefore child exit handlers\n");
+    EXPECT_EQ(read_all(worker.out.get()), "worker 2\nserving, COLOR=blue\nbefore child exit handlers\n");
 }
 
 TEST_F(Mold, it_forks_as_often_as_it_is_told_and_ends_with_its_link) {
@@ -195,6 +201,20 @@ TEST_F(Mold, a_failed_import_is_told_with_the_end_of_its_traceback) {
     int status = -1;
     ASSERT_EQ(::waitpid(pid, &status, 0), pid);
     EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+TEST_F(Mold, a_failed_hook_fails_the_worker_and_not_the_mold) {
+    start("bad hook");
+    expect<link::Ready>(link.get());
+    Ordered worker = order_worker(1);
+    const auto failed = expect<link::Failed>(worker.link.get());
+    EXPECT_EQ(failed.step + "|" + failed.reason, "postfork|OSError: db");
+    siginfo_t info{};
+    ASSERT_EQ(::waitid(P_PIDFD, static_cast<id_t>(worker.pidfd.get()), &info, WEXITED), 0);
+    EXPECT_EQ(info.si_status, 1);
+    EXPECT_EQ(read_all(worker.out.get()), "before child exit handlers\n") << "it never served";
+    Ordered another = order_worker(2);
+    EXPECT_EQ(expect<link::Failed>(another.link.get()).step, "postfork");
 }
 
 TEST_F(Mold, an_app_with_live_threads_is_not_forked_and_the_threads_are_named) {

@@ -61,13 +61,20 @@ TEST(WorkerMessages, a_huge_traceback_is_cut_to_its_end) {
     EXPECT_TRUE(std::get<Failed>(decode_worker_message(payload).value()).detail.ends_with("the end"));
 }
 
+TEST(WorkerMessages, a_wish_for_a_reload_comes_with_its_reason) {
+    for (const std::string& reason : {""s, "new prices"s, "a: b\nc"s}) {
+        const auto back = decode_worker_message(encode(WorkerMessage(ReloadWanted{reason}))).value();
+        EXPECT_EQ(std::get<ReloadWanted>(back).reason, reason);
+    }
+}
+
 TEST(WorkerMessages, anything_else_is_an_error) {
     for (const std::string& bad : {""s, "promot"s, "promote "s, "fork"s, "fork "s, "fork x"s, "fork 0"s, "fork -1"s,
                                    "fork 1 "s, "fork 99999999999"s, "ready"s}) {
         EXPECT_FALSE(decode_master_order(bad).has_value()) << bad;
     }
     for (const std::string& bad : {""s, "started"s, "started x"s, "failed"s, "failed\0a"s, "failed\0a\0b"s,
-                                   "failed\0a\0b\0c\0d"s, "failedx"s, "promote"s}) {
+                                   "failed\0a\0b\0c\0d"s, "failedx"s, "promote"s, "reload"s, "reloadx"s}) {
         EXPECT_FALSE(decode_worker_message(bad).has_value()) << bad;
     }
 }

@@ -72,7 +72,8 @@ App::App(const std::string& source, bool is_multithread, bool is_multiprocess) {
         std::make_unique<PythonApplication>(PyRef::share(PyDict_GetItemString(globals_.get(), "application")),
                                             ApplicationOptions{.name = "app_under_test:application",
                                                                .is_multithread = is_multithread,
-                                                               .is_multiprocess = is_multiprocess});
+                                                               .is_multiprocess = is_multiprocess},
+                                            surroundings_);
     application_->enter_thread();
 }
 

@@ -15,6 +15,7 @@
 #include "vassal/python/interpreter.h"
 #include "vassal/python/py_ref.h"
 #include "vassal/python/python_application.h"
+#include "vassal/python/surroundings.h"
 
 namespace vassal::python::test {
 
@@ -84,6 +85,7 @@ public:
 
 private:
     PyRef globals_;
+    Surroundings surroundings_;
     std::unique_ptr<PythonApplication> application_;
 };
 

@@ -16,6 +16,7 @@ using nlohmann::json;
 // A traceback may be long; JSON may need six bytes for one. The end of it says what went wrong.
 constexpr std::size_t max_text = 4 * 1024;
 constexpr std::size_t max_detail = 16 * 1024;
+constexpr std::size_t max_app_words = 200;  // they go into history and logs, now and then
 // Deeper than any canonical document; recursion over a message (copy, dump) stays shallow.
 constexpr int max_depth = 32;
 
@@ -279,6 +280,12 @@ std::string encode(const MasterMessage& message) {
                                [](const Stopping& m) {
                                    return json{{"type", "stopping"}, {"reason", head(m.reason, max_text)}};
                                },
+                               [](const ReloadRequested& m) {
+                                   return json{{"type", "reload_requested"},
+                                               {"worker", m.worker},
+                                               {"pid", m.pid},
+                                               {"reason", head(m.reason, max_app_words)}};
+                               },
                                [](const Snapshot& m) {
                                    json snapshot = describe("snapshot", m);
                                    snapshot["state"] = m.state;
@@ -321,6 +328,14 @@ Result<MasterMessage> decode_worker_event(const std::string& type, Reader& reade
         reader.integer("worker", m.worker);
         reader.integer("pid", m.pid);
         return reader.done<MasterMessage>(m);
+    }
+    if (type == "reload_requested") {
+        ReloadRequested m;
+        reader.integer("worker", m.worker);
+        reader.integer("pid", m.pid);
+        reader.text("reason", m.reason);
+        m.reason = head(m.reason, max_app_words);
+        return reader.done<MasterMessage>(std::move(m));
     }
     if (type == "worker_exited") {
         WorkerExited m;

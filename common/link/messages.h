@@ -5,7 +5,7 @@
 //   emperor → master                         master → emperor
 //   start (config; fds)                      hello, step*, ready | failed
 //   promote                                  promoted
-//   stop (graceful | fast)                   worker_*, stopping, draining, then EOF by exiting
+//   stop (graceful | fast)                   worker_*, reload_requested, stopping, draining, then EOF by exiting
 //   reopen_logs                              -
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
 //
@@ -103,6 +103,12 @@ struct ServingChanged {
 struct Stopping {
     std::string reason;
 };
+// The app asked for its own reload. An emperor that does not know this message ignores it.
+struct ReloadRequested {
+    int worker = 0;
+    std::int32_t pid = 0;
+    std::string reason;  // the app's words, may be empty
+};
 // Answer to Attach; fds as in Start without the rendezvous socket: listeners, scoreboard, log channel (to read from).
 struct Snapshot {
     int version = protocol_version;
@@ -116,7 +122,7 @@ struct Snapshot {
 };
 
 using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
-                                   Stopping, Snapshot>;
+                                   Stopping, ReloadRequested, Snapshot>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);
 [[nodiscard]] std::string encode(const MasterMessage& message);

@@ -4,8 +4,11 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
+
+#include "common/base/clock.h"
 
 namespace emperor::fleet {
 
@@ -15,6 +18,7 @@ struct FleetOptions {
     std::string vassal_program;      // absolute path of the `vassal` binary
     std::string keeper_program;      // of the emperor itself, which plays the keeper too; empty: no keeper
     std::size_t start_parallelism = 4;
+    common::Duration app_reload_spacing = std::chrono::seconds(10);  // between reloads that an app asks for
     rlimit open_files{};             // the limit that the emperor was started with; children get it back
 
     [[nodiscard]] std::string sockets_directory() const { return runtime_directory + "/sockets"; }

@@ -30,7 +30,8 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       // The name and the process seed the jitter: vassals that crash together do not come back together.
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
-      pool_(name_, options.sockets_directory(), keepsakes), timer_(io), handover_timer_(io), shown_since_us_(epoch_us()),
+      pool_(name_, options.sockets_directory(), keepsakes), timer_(io), handover_timer_(io),
+      app_reloads_(options.app_reload_spacing), app_reload_timer_(io), shown_since_us_(epoch_us()),
       was_held_(is_held(options.directory_of(name_))) {
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
@@ -250,6 +251,8 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         answer_when_handed_over();
     } else if (const auto* serving = std::get_if<link::ServingChanged>(&message)) {
         push(supervise::InstanceServing{generation, serving->is_serving, serving->reason});
+    } else if (const auto* wish = std::get_if<link::ReloadRequested>(&message)) {
+        on_app_reload(instance, *wish);
     } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
         common::log::info("worker started", {{"vassal", name_}, {"generation", generation}, {"worker", started->worker},
                                              {"pid", started->pid}});

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/spacing.h"
 #include "common/scoreboard/scoreboard.h"
 #include "emperor/fleet/fleet_api.h"
 #include "emperor/fleet/instance.h"
@@ -88,6 +89,10 @@ private:
     void on_deadline(Instance& instance) override;
     void on_exit(Instance& instance, const common::ExitStatus& status) override;
 
+    // host_reload.cpp
+    void on_app_reload(const Instance& instance, const common::link::ReloadRequested& request);
+    void reload_for_app();
+
     void push(supervise::VassalEvent event);
     void after_event(const supervise::VassalEvent& event);
     void settle();
@@ -139,6 +144,14 @@ private:
     std::map<std::uint64_t, Done> waiting_;
     std::vector<Done> handing_over_;       // succeeded, to be answered
     process::Timer handover_timer_;
+    // The app's own wishes for a reload. A rollout costs an import and two generations side by side: not all the time.
+    struct AppReload {
+        supervise::Generation generation = 0;
+        std::string cause;
+    };
+    common::Spacing app_reloads_;
+    AppReload app_reload_;                 // the one that waits
+    process::Timer app_reload_timer_;
     std::deque<HistoryEntry> history_;
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;

@@ -10,6 +10,7 @@
 #include <list>
 #include <vector>
 
+#include "common/base/spacing.h"
 #include "vassal/link/worker_messages.h"
 #include "vassal/master/activity_watch.h"
 #include "vassal/master/app_log.h"
@@ -115,6 +116,9 @@ private:
     [[nodiscard]] boost::asio::steady_timer& timer(int slot);
     [[nodiscard]] Seat& seat(int slot) { return seats_[static_cast<std::size_t>(slot) - 1]; }
 
+    // master_reload.cpp
+    void on_reload_wanted(int slot, const std::string& reason);
+
     // master_mold.cpp
     [[nodiscard]] bool uses_mold() const;
     void fork_through_mold(int slot, ChildEnds ends);
@@ -140,6 +144,7 @@ private:
     std::function<void(const Generation&)> on_begin_;
     boost::asio::signal_set signals_;
     int stop_signals_ = 0;
+    common::Spacing reloads_{std::chrono::seconds(1)};  // of the app's own wishes
     bool is_stopping_ = false;
     bool is_draining_reported_ = false;
     std::deque<Outcome> outcomes_;

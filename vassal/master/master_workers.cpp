@@ -183,6 +183,7 @@ void Master::Impl::on_worker_packet(int slot, common::link::Packet& packet) {
         seat(slot).has_stopped_accepting = true;
         return report_draining();
     }
+    if (const auto* wish = std::get_if<link::ReloadWanted>(&*message)) return on_reload_wanted(slot, wish->reason);
     if (auto* failed = std::get_if<link::Failed>(&*message)) {
         // When a start has failed already, the others have the same story to tell.
         if (pool_->state() != PoolState::stopping) log_detail(slot, failed->detail);

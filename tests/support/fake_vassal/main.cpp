@@ -10,6 +10,8 @@
 //   fake:ignore-stop         serves, and ends by SIGKILL only, and so does its child
 //   fake:worker              serves with a child process that outlives a killed master until end of file on its link
 //   fake:talk                serves, and writes two lines to the log channel
+//   fake:reload-storm        serves, and asks for its own reload, 200 times
+//   fake:late-reload-wish    serves, and asks for its own reload when it is told to stop
 //   fake:silent-rendezvous   serves, and never answers a new emperor
 #include <poll.h>
 #include <signal.h>
@@ -107,7 +109,9 @@ struct Fake {
                     log_line("hello from the app");
                     log_line("second line");
                 }
+                for (int i = 0; script == "reload-storm" && i < 200; ++i) say(link::ReloadRequested{2, 99, "new prices"});
             } else if (std::get_if<link::Stop>(&*message) && script != "ignore-stop") {
+                if (script == "late-reload-wish") say(link::ReloadRequested{1, 99, "too late"});
                 say(link::Stopping{"told to"});
                 ::_exit(0);
             }

@@ -27,6 +27,7 @@ struct FleetTest : testing::Test {
     std::filesystem::path root;
     boost::asio::io_context io;
     std::unique_ptr<Fleet> fleet;
+    FleetOptions options;     // a test may change it before start()
     std::vector<pid_t> seen;  // every master that a test looked at
 
     FleetTest() {
@@ -60,7 +61,6 @@ struct FleetTest : testing::Test {
 
     void start() {
         io.restart();
-        FleetOptions options;
         options.directories = {(root / "apps").string()};
         options.runtime_directory = (root / "run").string();
         options.vassal_program = std::string(TEST_BINARY_DIR) + "/bin/fake_vassal";

@@ -65,6 +65,10 @@ TEST(Messages, every_word_of_a_master_survives_the_way) {
     const auto serving = there_and_back(ServingChanged{false, "exit code 1", 100});
     EXPECT_FALSE(serving.is_serving);
     EXPECT_EQ(serving.retry_ms, 100);
+    const auto wish = there_and_back(ReloadRequested{2, 45, std::string(5000, 'x')});
+    EXPECT_EQ(wish.worker, 2);
+    EXPECT_EQ(wish.pid, 45);
+    EXPECT_EQ(wish.reason, std::string(200, 'x')) << "an app's words are bounded";
     Snapshot snapshot;
     snapshot.name = "shop";
     snapshot.state = "serving";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `static` through real sockets. What is answered is tested with the room itself; here: that the app is never entered.
 #include <fstream>
+#include <latch>
 
 #include "tests/component/vassal/worker/worker_fixture.h"
 
@@ -80,6 +81,15 @@ TEST_F(StaticTest, a_large_file_reaches_a_slow_client_whole) {
 // A thread that waits for the interpreter could not answer: the app holds it until the file was served.
 TEST_F(StaticTest, a_file_does_not_wait_for_the_interpreter) {
     config.threads = 2;
+    config.limits.connections = 2;  // with both of them here no thread looks for a third, which needs the interpreter
+    std::latch both(2);  // threads run: one that only starts needs the interpreter, too
+    app.routes["/both"] = [&](const app::Request&, app::Response& response) {
+        app.release();
+        both.count_down();
+        for (int i = 0; i < 10'000 && !both.try_wait(); ++i) ::poll(nullptr, 0, 1);
+        app.acquire();
+        FakeApplication::answer(response, "both");
+    };
     std::binary_semaphore has_begun{0}, may_end{0};
     app.routes["/held"] = [&](const app::Request&, app::Response& response) {
         has_begun.release();
@@ -88,8 +98,9 @@ TEST_F(StaticTest, a_file_does_not_wait_for_the_interpreter) {
     };
     start();
     Client holder = connect(1), client = connect(1);
-    client.send(http("/static/a.txt"));  // accepted: from now on nothing of it needs the interpreter
-    ASSERT_TRUE(client.read_until("static text").ends_with("static text"));
+    holder.send(http("/both"));
+    client.send(http("/both"));
+    ASSERT_TRUE(holder.read_until("both").ends_with("both") && client.read_until("both").ends_with("both"));
     holder.send(http("/held", "Connection: close\r\n"));
     has_begun.acquire();
     client.send(http("/static/a.txt"));

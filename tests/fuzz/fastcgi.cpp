@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// FastCGI as a connection carries it: heads, what comes beside them, bodies in records, one request after the other. How
-// the bytes arrive changes nothing; each step gets on; and what is asked beside requests is answered within bounds.
+// FastCGI as a connection carries it: heads, what comes beside them, bodies in records, one request after the other.
+// How the bytes arrive changes nothing; each step gets on; and what is asked beside requests is answered within bounds.
 #include "vassal/protocol/fastcgi.h"
 
 #include <optional>
@@ -73,7 +73,8 @@ private:
             fuzz::require(keys.emplace(key).second, "each variable is there once");
             log_.append(key).append("=").append(value).append("\n");
         }
-        for (const char* key : {"REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL", "SCRIPT_NAME", "SERVER_NAME"})
+        for (const char* key :
+             {"REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL", "SCRIPT_NAME", "SERVER_NAME"})
             fuzz::require(keys.contains(key), "the variables of PEP 3333 are there");
     }
     // The short cut finds what the stream gives.

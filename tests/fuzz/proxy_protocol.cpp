@@ -12,8 +12,9 @@ using namespace vassal::protocol;
 namespace {
 
 bool is_same(const ProxyHeader& a, const ProxyHeader& b) {
-    return a.has_client == b.has_client && a.client.address() == b.client.address() && a.client.port() == b.client.port() &&
-           a.server.address() == b.server.address() && a.server.port() == b.server.port() && a.is_https == b.is_https;
+    return a.has_client == b.has_client && a.client.address() == b.client.address() &&
+           a.client.port() == b.client.port() && a.server.address() == b.server.address() &&
+           a.server.port() == b.server.port() && a.is_https == b.is_https;
 }
 
 bool is_v6(const Endpoint& endpoint) { return endpoint.address().find(':') != std::string_view::npos; }
@@ -50,7 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Decoded whole = decode_proxy_header(text, header);
     if (whole.outcome == Outcome::need_more) {
         fuzz::require(size < max_proxy_header, "waiting is bounded");
-        fuzz::require(whole.wanted == 0 || (whole.wanted > size && whole.wanted <= max_proxy_header), "what is wanted is more");
+        fuzz::require(whole.wanted == 0 || (whole.wanted > size && whole.wanted <= max_proxy_header),
+                      "what is wanted is more");
     }
     if (whole.outcome == Outcome::bad) fuzz::require(whole.status == 400, "a refusal has a status");
     if (whole.outcome == Outcome::complete) {

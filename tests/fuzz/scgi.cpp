@@ -49,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Decoded whole = decode_scgi(text, limits, facts, head);
     fuzz::require(whole.consumed <= size, "the packet is a part of the input");
     if (whole.outcome == Outcome::need_more) fuzz::require(whole.wanted > size, "what is wanted is more");
-    if (whole.outcome == Outcome::bad) fuzz::require(whole.status >= 400 && whole.status <= 599, "a refusal has a status");
+    if (whole.outcome == Outcome::bad)
+        fuzz::require(whole.status >= 400 && whole.status <= 599, "a refusal has a status");
     if (whole.outcome == Outcome::complete) {
         fuzz::require(!head.method.empty() && fuzz::is_inside(head.method, text), "the method is a part of the input");
         fuzz::require(head.content_length <= limits.body, "the body is within its limit");
@@ -58,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const fuzz::Copy first(text.substr(0, fuzz::cut_of(text)));
     const Decoded begun = decode_scgi(first.view(), limits, facts, head);
     if (begun.outcome != Outcome::need_more)
-        fuzz::require(begun.outcome == whole.outcome && begun.status == whole.status && begun.consumed == whole.consumed,
-                      "more input changes no verdict");
+        fuzz::require(
+            begun.outcome == whole.outcome && begun.status == whole.status && begun.consumed == whole.consumed,
+            "more input changes no verdict");
     return 0;
 }

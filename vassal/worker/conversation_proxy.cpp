@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of conversation.h that comes before the first head: the PROXY protocol of trusted peers. A peer on the list
-// may send it and may leave it away, so an operator's own curl works beside the proxy. From others it is a head like any
-// other, and a wrong one.
+// may send it and may leave it away, so an operator's own curl works beside the proxy. From others it is a head like
+// any other, and a wrong one.
 #include "vassal/protocol/proxy_protocol.h"
 #include "vassal/worker/conversation.h"
 

@@ -76,8 +76,7 @@ bool Output::append_file(int fd, std::uint64_t offset, std::uint64_t count) {
     return static_cast<bool>(file_);
 }
 
-bool Output::append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id,
-                                bool is_complete) {
+bool Output::append_framed_file(int fd, std::uint64_t offset, std::uint64_t count, std::uint16_t id, bool is_complete) {
     request_ = id;
     is_complete_ = is_complete;
     slice_ = 0;

@@ -103,7 +103,8 @@ TEST_F(WorkerTest, a_proxy_header_of_a_peer_that_is_not_trusted_is_refused) {
     config.trusted_proxies = {"127.0.0.1"};
     start();
     EXPECT_TRUE(connect(1).ask(line + http("/")).starts_with("HTTP/1.1 400 "));
-    EXPECT_TRUE(connect(1).ask(std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16) + http("/")).starts_with("HTTP/1.1 400 "));
+    EXPECT_TRUE(
+        connect(1).ask(std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16) + http("/")).starts_with("HTTP/1.1 400 "));
     EXPECT_TRUE(connect(0).ask(line).starts_with("HTTP/1.1 400 "));
     EXPECT_EQ(app.served, 0);
 }

@@ -82,7 +82,7 @@ TEST_F(StaticTest, a_large_file_reaches_a_slow_client_whole) {
 TEST_F(StaticTest, a_file_does_not_wait_for_the_interpreter) {
     config.threads = 2;
     config.limits.connections = 2;  // with both of them here no thread looks for a third, which needs the interpreter
-    std::latch both(2);  // threads run: one that only starts needs the interpreter, too
+    std::latch both(2);             // threads run: one that only starts needs the interpreter, too
     app.routes["/both"] = [&](const app::Request&, app::Response& response) {
         app.release();
         both.count_down();

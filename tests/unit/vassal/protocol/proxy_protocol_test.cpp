@@ -25,8 +25,9 @@ std::string tlv(int type, const std::string& value) {
 }
 
 const std::string ip4 = "\xC0\x00\x02\x01\xC6\x33\x64\x02\x12\x67\x01\xBB"s;  // 192.0.2.1:4711 → 198.51.100.2:443
-const std::string ip6 = "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x01"
-                        "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x02\x12\x67\x01\xBB"s;
+const std::string ip6 =
+    "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x01"
+    "\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x02\x12\x67\x01\xBB"s;
 const std::string encrypted = tlv(0x20, "\x01\0\0\0\0"s);
 
 struct Case {
@@ -51,12 +52,14 @@ std::vector<Case> accepted() {
         {"v2 LOCAL", binary(0, 0x00, ""), "", "", "", ""},
         {"v2 LOCAL with addresses", binary(0, 0x11, ip4), "", "", "", ""},
         {"v2 UNSPEC", binary(1, 0x00, "abc"), "", "", "", ""},
-        {"v2 with TLVs of no meaning", binary(1, 0x11, ip4 + tlv(0x02, "a.example") + tlv(0x04, "")), c, "4711", s, "443"},
+        {"v2 with TLVs of no meaning", binary(1, 0x11, ip4 + tlv(0x02, "a.example") + tlv(0x04, "")), c, "4711", s,
+         "443"},
         {"v2 SSL", binary(1, 0x11, ip4 + encrypted), c, "4711", s, "443", true},
         {"v2 without SSL at the client", binary(1, 0x11, ip4 + tlv(0x20, "\x02\0\0\0\0"s)), c, "4711", s, "443"},
         // Computed bit by bit by another program, which gives E3069283 for "123456789".
         {"v2 checksum", binary(1, 0x11, ip4 + tlv(0x03, "\x1E\xAF\x4B\xAA")), c, "4711", s, "443"},
-        {"v2 of the largest size", binary(1, 0x11, ip4 + tlv(0x04, std::string(536 - 16 - 12 - 3, '\0'))), c, "4711", s, "443"},
+        {"v2 of the largest size", binary(1, 0x11, ip4 + tlv(0x04, std::string(536 - 16 - 12 - 3, '\0'))), c, "4711", s,
+         "443"},
     };
 }
 
@@ -162,7 +165,8 @@ TEST(ProxyProtocol, a_checksum_covers_every_byte) {
 
 TEST(ProxyProtocol, a_client_on_a_unix_socket_has_no_address) {
     ProxyHeader header;
-    ASSERT_EQ(decode_proxy_header(binary(1, 0x31, std::string(216, 'a') + encrypted), header).outcome, Outcome::complete);
+    ASSERT_EQ(decode_proxy_header(binary(1, 0x31, std::string(216, 'a') + encrypted), header).outcome,
+              Outcome::complete);
     EXPECT_TRUE(header.has_client);
     EXPECT_TRUE(header.is_https);
     EXPECT_EQ(header.client.address(), "");

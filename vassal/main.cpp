@@ -79,7 +79,7 @@ int run(int argc, char** argv) {
     vassal::master::Master master(std::move(options));
     vassal::master::Roles roles;
     roles.worker = [&title](const vassal::master::Child& child) {
-        return vassal::mold::worker_main(shop_of(child.generation, title), child.worker, child.link);
+        return vassal::mold::worker_main(shop_of(child.generation, title), {child.worker, child.lane, child.link});
     };
     roles.mold = [&title](const vassal::master::Child& child) {
         return vassal::mold::mold_main(shop_of(child.generation, title), child.link);

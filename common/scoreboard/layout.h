@@ -2,9 +2,9 @@
 // The shared memory of one vassal: every counter, and the last lines of its log. One sealed memfd, created by the
 // emperor, mapped by emperor, master and workers, handed from generation to generation so that counters are monotonic.
 //
-// Two banks, because at most two generations live at once: an active one and its successor write different banks. The
-// figures of worker slot k are the sums over both banks; nothing is reset when a slot is used again, except the fields
-// under "this process". Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the
+// Two banks, because at most two generations live at once: an active one and its successor write different banks. Two
+// lanes in each, because the replacement of worker k starts while the old process drains. The figures of worker slot k
+// are the sums over all four rows; nothing is reset when a slot is used again, except the fields under "this process". Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the
 // WorkerSlot's process fields; the emperor writes the header once. All fields are lock-free atomics with relaxed order
 // unless said otherwise. A tenant's process can write anything here: readers treat every value as untrusted.
 // The layout is fixed-size and sparse: pages that nobody touched cost nothing.
@@ -22,6 +22,7 @@ inline constexpr std::uint32_t layout_version = 2;
 inline constexpr int max_workers = 256;
 inline constexpr int max_threads = 64;
 inline constexpr int banks = 2;
+inline constexpr int lanes = 2;
 inline constexpr int log_lines = 200;
 inline constexpr std::size_t log_text_size = 1000;
 inline constexpr std::size_t request_line_size = 192;
@@ -55,7 +56,8 @@ struct alignas(64) WorkerSlot {
     std::atomic<std::int32_t> pid;              // 0: none
     std::atomic<std::uint64_t> pid_start_ticks; // field 22 of /proc/PID/stat: pid + this name a process for ever
     std::atomic<std::uint64_t> spawned_epoch_us;
-    std::atomic<std::uint64_t> requests_at_spawn;  // delta_requests = sum(requests of this bank's slot) - this
+    std::atomic<std::uint64_t> startup_us;      // from the fork until it was ready; 0: not yet
+    std::atomic<std::uint64_t> requests_at_spawn;  // delta_requests = sum(requests of this slot) - this
     std::atomic<std::uint32_t> generation;
     std::atomic<std::uint32_t> threads;
     // Since the vassal began.
@@ -85,8 +87,12 @@ struct Board {
     alignas(64) std::atomic<std::uint64_t> log_next;     // tickets handed out
     std::atomic<std::uint64_t> log_dropped;              // lines that could not be passed on to the emperor
     std::array<LogSlot, log_lines> log;
-    std::array<std::array<WorkerSlot, max_workers>, banks> worker;
+    std::array<std::array<WorkerSlot, max_workers>, banks * lanes> worker;  // by row_of()
 };
+
+[[nodiscard]] constexpr std::size_t row_of(int bank, int lane) noexcept {
+    return static_cast<std::size_t>(lane * banks + bank);
+}
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 

@@ -56,8 +56,35 @@ std::string request_line(const ThreadSlot& thread) {
     return std::string(thread.request_line.data(), length);
 }
 
-// Counters of one thread index over both banks; what runs now from the bank given.
-WorkerFigures::Thread read_thread(const Board& board, int bank, std::size_t worker, std::size_t index) {
+// What the operator wants to see first.
+int rank(WorkerState state) noexcept {
+    switch (state) {
+        case WorkerState::serving: return 5;
+        case WorkerState::ready: return 4;
+        case WorkerState::starting: return 3;
+        case WorkerState::draining: return 2;
+        case WorkerState::backoff: return 1;
+        case WorkerState::empty: break;
+    }
+    return 0;
+}
+
+WorkerState state_of(const WorkerSlot& slot) noexcept {
+    const auto state = slot.state.load(std::memory_order_relaxed);
+    return state <= static_cast<std::uint32_t>(WorkerState::backoff) ? static_cast<WorkerState>(state) : WorkerState::empty;
+}
+
+const WorkerSlot& shown_slot(const Board& board, int bank, std::size_t worker) noexcept {
+    const WorkerSlot* shown = &board.worker[row_of(bank, 0)][worker];
+    for (int lane = 1; lane < lanes; ++lane) {
+        const WorkerSlot& other = board.worker[row_of(bank, lane)][worker];
+        if (rank(state_of(other)) > rank(state_of(*shown))) shown = &other;
+    }
+    return *shown;
+}
+
+// Counters of one thread index over all rows; what runs now from the slot shown.
+WorkerFigures::Thread read_thread(const Board& board, const WorkerSlot& shown, std::size_t worker, std::size_t index) {
     WorkerFigures::Thread figures;
     for (const auto& slots : board.worker) {
         if (index >= used_threads(slots[worker])) continue;
@@ -66,28 +93,26 @@ WorkerFigures::Thread read_thread(const Board& board, int bank, std::size_t work
         figures.write_errors = plus(figures.write_errors, get(thread.write_errors));
         figures.read_errors = plus(figures.read_errors, get(thread.read_errors));
     }
-    const ThreadSlot& now = board.worker[static_cast<std::size_t>(bank)][worker].thread[index];
+    const ThreadSlot& now = shown.thread[index];
     figures.request_started_us = std::min(now.request_started_us.load(std::memory_order_acquire), highest);
     if (figures.request_started_us != 0) figures.request_line = request_line(now);
     return figures;
 }
 
 WorkerFigures read_worker(const Board& board, int bank, std::size_t worker) {
-    const WorkerSlot& slot = board.worker[static_cast<std::size_t>(bank)][worker];
+    const WorkerSlot& slot = shown_slot(board, bank, worker);
     WorkerFigures figures;
     figures.id = static_cast<int>(worker) + 1;
-    const auto state = slot.state.load(std::memory_order_relaxed);
-    if (state <= static_cast<std::uint32_t>(WorkerState::backoff)) figures.state = static_cast<WorkerState>(state);
+    figures.state = state_of(slot);
     figures.pid = std::max(slot.pid.load(std::memory_order_relaxed), 0);
     figures.generation = slot.generation.load(std::memory_order_relaxed);
     figures.spawned_epoch_us = get(slot.spawned_epoch_us);
+    figures.startup_us = get(slot.startup_us);
     for (const auto& slots : board.worker) add(figures, slots[worker]);
-    const std::uint64_t here = sum_requests(slot);
-    const std::uint64_t at_spawn = get(slot.requests_at_spawn);
-    figures.delta_requests = here > at_spawn ? here - at_spawn : 0;
+    figures.delta_requests = requests_served(slot);
     const std::size_t threads = std::min<std::size_t>(slot.threads.load(std::memory_order_relaxed), max_threads);
     figures.threads.reserve(threads);
-    for (std::size_t i = 0; i < threads; ++i) figures.threads.push_back(read_thread(board, bank, worker, i));
+    for (std::size_t i = 0; i < threads; ++i) figures.threads.push_back(read_thread(board, slot, worker, i));
     return figures;
 }
 
@@ -144,6 +169,12 @@ std::uint64_t sum_requests(const WorkerSlot& slot) noexcept {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < used_threads(slot); ++i) sum = plus(sum, get(slot.thread[i].requests));
     return sum;
+}
+
+std::uint64_t requests_served(const WorkerSlot& slot) noexcept {
+    const std::uint64_t now = sum_requests(slot);
+    const std::uint64_t at_spawn = get(slot.requests_at_spawn);
+    return now > at_spawn ? now - at_spawn : 0;
 }
 
 std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count) {

@@ -35,13 +35,14 @@ private:
 // Checks seals, size, magic and version before mapping: an unsealed memfd lets its other owner SIGBUS us.
 [[nodiscard]] Result<Mapping> map(int fd);
 
-// Figures of one worker slot, both banks added; process fields from the bank given.
+// Figures of one worker slot, all its rows added; process fields of the process that serves in the bank given, or of the
+// nearest to it: one that starts, one that drains.
 struct WorkerFigures {
     int id = 0;  // 1..N
     WorkerState state = WorkerState::empty;
     std::int32_t pid = 0;
     std::uint32_t generation = 0;
-    std::uint64_t spawned_epoch_us = 0;
+    std::uint64_t spawned_epoch_us = 0, startup_us = 0;
     std::uint64_t requests = 0, delta_requests = 0, exceptions = 0, bytes_out = 0, bytes_in = 0, busy_us = 0;
     std::uint64_t write_errors = 0, read_errors = 0, client_aborts = 0;
     std::uint64_t spawns = 0, timeouts = 0, signal_deaths = 0, crashes = 0;
@@ -57,8 +58,10 @@ struct WorkerFigures {
 // Slots 1..count of `bank` (the active generation's).
 [[nodiscard]] std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count);
 
-// Requests of one bank's slot since the vassal began (what the master stores as requests_at_spawn).
+// Requests of one row's slot since the vassal began (what the master stores as requests_at_spawn).
 [[nodiscard]] std::uint64_t sum_requests(const WorkerSlot& slot) noexcept;
+// Those of the process that occupies the slot.
+[[nodiscard]] std::uint64_t requests_served(const WorkerSlot& slot) noexcept;
 
 // The last `limit` lines, oldest first.
 void append_log(Board& board, const link::LogRecord& record) noexcept;

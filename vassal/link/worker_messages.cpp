@@ -44,9 +44,13 @@ template <class T>
 std::string encode_one(const T& message) {
     std::string out(word_of<T>());
     if constexpr (std::is_same_v<T, Started>) out += ' ' + std::to_string(message.pid);
-    if constexpr (std::is_same_v<T, ForkWorker>) out += ' ' + std::to_string(message.worker);
     if constexpr (std::is_same_v<T, Handover> || std::is_same_v<T, Adopt>)
         out += ' ' + std::to_string(message.listener + 1);  // read_number() knows no zero
+    if constexpr (std::is_same_v<T, ForkWorker>)
+        out += ' ' + std::to_string(message.worker) + ' ' + std::to_string(message.lane);
+    if constexpr (std::is_same_v<T, Drain>) {
+        if (message.patience_ms > 0) out += ' ' + std::to_string(message.patience_ms);
+    }
     if constexpr (std::is_same_v<T, Unforkable>) out += separator + clean(message.threads);
     if constexpr (std::is_same_v<T, ReloadWanted>) out += separator + clean(message.reason);
     if constexpr (std::is_same_v<T, Failed>) {
@@ -71,6 +75,18 @@ bool read_number(std::string_view payload, std::string_view word, int& number) {
 std::optional<std::string> read_text(std::string_view payload, std::string_view word) {
     if (!payload.starts_with(word) || payload.size() <= word.size() || payload[word.size()] != separator) return {};
     return std::string(payload.substr(word.size() + 1));
+}
+
+// "fork WORKER LANE"
+std::optional<ForkWorker> read_fork(std::string_view payload) {
+    ForkWorker order;
+    const std::size_t space = payload.rfind(' ');
+    if (space == std::string_view::npos || !read_number(payload.substr(0, space), word_of<ForkWorker>(), order.worker))
+        return std::nullopt;
+    const std::string_view lane = payload.substr(space + 1);
+    if (lane != "0" && lane != "1") return std::nullopt;
+    order.lane = lane == "1" ? 1 : 0;
+    return order;
 }
 
 common::Error unknown(std::string_view what, std::string_view payload) {
@@ -123,7 +139,8 @@ common::Result<MasterOrder> decode_master_order(std::string_view payload) {
     if (payload == word_of<Stop>()) return MasterOrder(Stop{});
     if (payload == word_of<Poke>()) return MasterOrder(Poke{});
     if (int number = 0; read_number(payload, word_of<Adopt>(), number)) return MasterOrder(Adopt{number - 1});
-    if (int worker = 0; read_number(payload, word_of<ForkWorker>(), worker)) return MasterOrder(ForkWorker{worker});
+    if (int patience = 0; read_number(payload, word_of<Drain>(), patience)) return MasterOrder(Drain{patience});
+    if (const auto fork = read_fork(payload)) return MasterOrder(*fork);
     return unknown("master's order", payload);
 }
 

@@ -36,7 +36,9 @@ struct Unforkable {
 
 // ---- master → worker
 struct Promote {};  // accept from now on
-struct Drain {};    // stop accepting, finish, exit 0
+struct Drain {      // stop accepting, finish, exit 0
+    int patience_ms = 0;  // how long finishing may take; 0: timeouts.drain
+};
 struct Stop {};     // finish nothing: exit as soon as the running request allows
 struct Poke {};     // try accept now: a sibling that was woken for a connection cannot take it
 struct Adopt {      // a connection of a sibling's, as if it was accepted; it is attached
@@ -46,6 +48,7 @@ struct Adopt {      // a connection of a sibling's, as if it was accepted; it is
 // ---- master → mold; attached: worker's link end, its stdout, its stderr
 struct ForkWorker {
     int worker = 0;  // 1..N
+    int lane = 0;    // of the scoreboard
 };
 
 using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted>;

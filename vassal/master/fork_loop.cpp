@@ -75,11 +75,11 @@ void become_child(const Generation& generation, const ChildEnds& ends) {
     const Generation& generation = master.generation();
     if (const auto* worker = std::get_if<ForkWorker>(&outcome)) {
         become_child(generation, worker->ends);
-        ::_exit(roles.worker({generation, worker->ends.link.get(), worker->worker}));
+        ::_exit(roles.worker({generation, worker->ends.link.get(), worker->place.slot, worker->place.lane}));
     }
     if (const auto* mold = std::get_if<ForkMold>(&outcome)) {
         become_child(generation, mold->ends);
-        ::_exit(roles.mold({generation, mold->ends.link.get(), 0}));
+        ::_exit(roles.mold({generation, mold->ends.link.get(), 0, 0}));
     }
     const auto& command = std::get<RunCommand>(outcome);
     become_child(generation, command.ends);

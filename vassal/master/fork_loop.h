@@ -17,6 +17,7 @@ struct Child {
     const Generation& generation;
     int link;
     int worker;  // 1..N; 0: the mold
+    int lane;    // of the scoreboard
 };
 
 struct Roles {

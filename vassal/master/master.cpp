@@ -39,7 +39,8 @@ Master::Impl::Impl(MasterOptions options)
       rendezvous_(io_),
       newcomer_timer_(io_),
       pool_timer_(io_),
-      watch_timer_(io_) {
+      watch_timer_(io_),
+      scaling_timer_(io_) {
     // Workers of the mold become our children, and so does what the app leaves behind.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     signals_.add(SIGHUP);
@@ -63,8 +64,8 @@ Outcome Master::Impl::run() {
 void Master::Impl::forked(const Outcome& outcome, pid_t pid, int number) {
     const StartFailure failure{"fork", common::system_error("fork", number).message(), ""};
     if (const auto* worker = std::get_if<ForkWorker>(&outcome)) {
-        if (pid > 0) return worker_known(worker->worker, pid, {});
-        return could_not_fork(worker->worker, failure);
+        if (pid > 0) return worker_known(worker->place, pid, {});
+        return could_not_fork(worker->place, failure);
     }
     if (std::holds_alternative<ForkMold>(outcome)) {
         if (pid > 0) return know(mold_, pid, {});
@@ -123,8 +124,8 @@ void Master::Impl::reap() {
 }
 
 void Master::Impl::on_exit(pid_t pid, const ExitStatus& status) {
-    for (int slot = 1; slot <= static_cast<int>(seats_.size()); ++slot)
-        if (seat(slot).process.pid == pid) return worker_gone(slot, status);
+    for (const Place place : pool_ ? pool_->places() : std::vector<Place>{})
+        if (seat(place).process.pid == pid) return worker_gone(place, status);
     if (mold_.pid == pid) return mold_gone(status);
     if (command_.pid == pid) return on_command_exit(status);
     // Not one of ours by name: something that the app started and left.

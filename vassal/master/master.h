@@ -6,8 +6,9 @@
 //   waiting ── start ──→ preparing ──→ running (worker_pool.h) ──→ finished
 //   (stand-alone: at once)  environment, before_start
 //
-// Files: master.cpp (life, signals, reaping), master_start.cpp (up to the first fork), master_workers.cpp (what the pool
-// commands), master_mold.cpp (forks through a mold), master_emperor.cpp (the link, adoption).
+// Files: master.cpp (life, signals, reaping), master_start.cpp (up to the first fork), master_pool.cpp (what the pool
+// commands), master_workers.cpp (what the workers do), master_tick.cpp (what is looked at while requests run),
+// master_mold.cpp (forks through a mold), master_emperor.cpp (the link, adoption).
 #pragma once
 
 #include <sys/types.h>
@@ -21,6 +22,7 @@
 #include "common/base/unique_fd.h"
 #include "common/link/messages.h"
 #include "vassal/master/generation.h"
+#include "vassal/master/pool_types.h"
 
 namespace vassal::master {
 
@@ -29,7 +31,7 @@ struct ChildEnds {
     common::UniqueFd link, out, err;
 };
 struct ForkWorker {
-    int worker = 0;  // 1..N
+    Place place;
     ChildEnds ends;
 };
 struct ForkMold {

@@ -17,6 +17,7 @@
 #include "vassal/master/channel_end.h"
 #include "vassal/master/log_pipe.h"
 #include "vassal/master/master.h"
+#include "vassal/master/scaling.h"
 #include "vassal/master/worker_pool.h"
 
 namespace vassal::master {
@@ -32,9 +33,7 @@ struct Process {
     [[nodiscard]] bool send_signal(int number) const noexcept;
 };
 
-struct Seat {  // one worker slot's process and timer
-    explicit Seat(boost::asio::io_context& io) : timer(io) {}
-
+struct Seat {  // the process at one place of the pool
     Process process;
     pid_t last_pid = 0;
     bool is_taken = false;         // from the Fork command to the exit
@@ -42,7 +41,7 @@ struct Seat {  // one worker slot's process and timer
     bool kill_when_known = false;
     bool has_stopped_accepting = false;
     ChildEnds ends;                // while it waits for the mold
-    boost::asio::steady_timer timer;
+    TimePoint forked_at{};
 };
 
 class Master::Impl {
@@ -80,16 +79,16 @@ private:
     common::Result<void> watch_activity();
     void fail(StartFailure failure);
 
-    // master_workers.cpp
+    // master_pool.cpp
     void post(PoolEvent event);
+    void publish();
+    void wait_for_deadline();
     void execute(const Fork& command);
     void execute(const SendPromote& command);
     void execute(const SendDrain& command);
     void execute(const SendStop& command);
-    void execute(const Abort& command);
+    void execute(const Interrupt& command);
     void execute(const Kill& command);
-    void execute(const ArmTimer& command);
-    void execute(const DisarmTimer& command);
     void execute(const ReportReady& command);
     void execute(const ReportPromoted& command);
     void execute(const ReportFailed& command);
@@ -97,31 +96,36 @@ private:
     void execute(const ReportExited& command);
     void execute(const ReportServing& command);
     void execute(const Finished& command);
-    void on_worker_packet(int slot, common::link::Packet& packet);
-    void on_worker_link_closed(int slot);
-    void worker_known(int slot, pid_t pid, common::UniqueFd pidfd);
-    void worker_gone(int slot, const ExitStatus& status);
-    void could_not_fork(int slot, const StartFailure& failure);
-    void publish(int slot);
-    void watch_requests(std::uint64_t at_us);
-    void look_at_requests_now();
+    // master_workers.cpp
+    void on_worker_packet(Place place, common::link::Packet& packet);
+    void on_worker_link_closed(Place place);
+    void worker_known(Place place, pid_t pid, common::UniqueFd pidfd);
+    void worker_gone(Place place, const ExitStatus& status);
+    void could_not_fork(Place place, const StartFailure& failure);
     void poke_workers();
     void report_draining();
+    void log_detail(int worker, std::string_view detail);
+    bool tell(Place place, const link::MasterOrder& order);
+    [[nodiscard]] common::scoreboard::WorkerSlot& board_slot(Place place);
+    [[nodiscard]] Seat& seat(Place place) {
+        return seats_[static_cast<std::size_t>(lanes * (place.slot - 1) + place.lane)];
+    }
+
+    // master_tick.cpp
     // Every link::Activity::tick while workers are active. True: look again even without news.
     bool tick();
-    [[nodiscard]] bool is_in_request();
-    void log_detail(int worker, std::string_view detail);
-    bool tell(int slot, const link::MasterOrder& order);
-    [[nodiscard]] common::scoreboard::WorkerSlot& board_slot(int slot);
-    [[nodiscard]] boost::asio::steady_timer& timer(int slot);
-    [[nodiscard]] Seat& seat(int slot) { return seats_[static_cast<std::size_t>(slot) - 1]; }
+    [[nodiscard]] int busy_threads();
+    void recycle_where_due();
+    void scale();
+    void watch_requests(std::uint64_t at_us);
+    void look_at_requests_now();
 
     // master_reload.cpp
-    void on_reload_wanted(int slot, const std::string& reason);
+    void on_reload_wanted(Place place, const std::string& reason);
 
     // master_mold.cpp
     [[nodiscard]] bool uses_mold() const;
-    void fork_through_mold(int slot, ChildEnds ends);
+    void fork_through_mold(Place place, ChildEnds ends);
     void start_mold();
     void on_mold_packet(common::link::Packet& packet);
     void serve_waiting_seats();
@@ -168,9 +172,12 @@ private:
     std::optional<WorkerPool> pool_;
     std::deque<PoolEvent> pool_events_;
     bool is_in_pool_ = false;
-    std::vector<Seat> seats_;
+    std::vector<Seat> seats_;  // by place; its size never changes
     boost::asio::steady_timer pool_timer_;
     boost::asio::steady_timer watch_timer_;
+    TimePoint next_memory_look_{};
+    std::optional<Scaling> scaling_;
+    boost::asio::steady_timer scaling_timer_;
     std::optional<ActivityWatch> activity_watch_;
 
     enum class MoldState { absent, starting, ready };

@@ -7,9 +7,9 @@ namespace vassal::master {
 
 bool Master::Impl::uses_mold() const { return generation_->config.preload && is_mold_allowed_; }
 
-void Master::Impl::fork_through_mold(int slot, ChildEnds ends) {
-    seat(slot).ends = std::move(ends);
-    seat(slot).is_waiting_for_mold = true;
+void Master::Impl::fork_through_mold(Place place, ChildEnds ends) {
+    seat(place).ends = std::move(ends);
+    seat(place).is_waiting_for_mold = true;
     if (mold_state_ == MoldState::absent) start_mold();
     if (mold_state_ == MoldState::ready) serve_waiting_seats();
 }
@@ -45,25 +45,25 @@ void Master::Impl::on_mold_packet(common::link::Packet& packet) {
 }
 
 void Master::Impl::serve_waiting_seats() {
-    for (int slot = 1; slot <= static_cast<int>(seats_.size()); ++slot) {
-        Seat& waiting = seat(slot);
+    for (const Place place : pool_->places()) {
+        Seat& waiting = seat(place);
         if (!std::exchange(waiting.is_waiting_for_mold, false)) continue;
         ChildEnds ends = std::exchange(waiting.ends, {});
         if (!is_mold_allowed_) {
-            outcomes_.push_back(ForkWorker{slot, std::move(ends)});
+            outcomes_.push_back(ForkWorker{place, std::move(ends)});
             continue;
         }
         const int fds[] = {ends.link.get(), ends.out.get(), ends.err.get()};
-        if (!mold_.link || !mold_.link->send(link::encode(link::MasterOrder(link::ForkWorker{slot})), fds))
-            could_not_fork(slot, {"fork", "the mold does not take orders", ""});
+        if (!mold_.link || !mold_.link->send(link::encode(link::MasterOrder(link::ForkWorker{place.slot, place.lane})), fds))
+            could_not_fork(place, {"fork", "the mold does not take orders", ""});
     }
 }
 
 void Master::Impl::fail_waiting_seats(const StartFailure& failure) {
-    for (int slot = 1; slot <= static_cast<int>(seats_.size()); ++slot) {
-        if (!std::exchange(seat(slot).is_waiting_for_mold, false)) continue;
-        seat(slot).ends = {};
-        could_not_fork(slot, failure);
+    for (const Place place : pool_->places()) {
+        if (!std::exchange(seat(place).is_waiting_for_mold, false)) continue;
+        seat(place).ends = {};
+        could_not_fork(place, failure);
     }
 }
 

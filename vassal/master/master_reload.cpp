@@ -6,14 +6,14 @@
 
 namespace vassal::master {
 
-void Master::Impl::on_reload_wanted(int slot, const std::string& reason) {
+void Master::Impl::on_reload_wanted(Place place, const std::string& reason) {
     if (pool_->state() != PoolState::serving) return;
     const TimePoint now = common::Clock::now();
     const auto due = reloads_.wish(now);
     if (!due) return;
     if (*due > now) return reloads_.withdraw();  // every worker asks; the first one was heard
     reloads_.fulfil(now);
-    report(common::link::ReloadRequested{slot, static_cast<std::int32_t>(seat(slot).process.pid), reason});
+    report(common::link::ReloadRequested{place.slot, static_cast<std::int32_t>(seat(place).process.pid), reason});
 }
 
 }  // namespace vassal::master

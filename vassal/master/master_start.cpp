@@ -25,6 +25,13 @@ bool needs_activity(const common::config::VassalConfig& config) {
            config.recycle.max_rss > 0 || config.log.access != common::config::AccessLog::off;
 }
 
+// A planned drain is in no hurry: no request is cut off that would have been allowed to go on.
+Duration patience_of(const common::config::VassalConfig& config) {
+    constexpr Duration unlimited = std::chrono::hours(1);  // every wait has an end
+    const Duration request = config.timeouts.request.count() > 0 ? Duration(config.timeouts.request) : unlimited;
+    return request + config.timeouts.drain;
+}
+
 }  // namespace
 
 void Master::Impl::begin(Generation generation) {
@@ -68,7 +75,7 @@ void Master::Impl::run_before_start() {
 }
 
 void Master::Impl::on_command_exit(const ExitStatus& status) {
-    pool_timer_.cancel();
+    pool_timer_.expires_at(TimePoint::max());
     // Lines of a process that it left running are log lines, but not this command's output any more.
     const std::vector<LogPipe*> pipes = {command_.out, command_.err};
     close_process(command_);
@@ -86,15 +93,20 @@ void Master::Impl::begin_pool() {
     report(Step{config.preload ? "preload" : "import"});
     PoolOptions options;
     options.workers = std::clamp(config.workers, 1, common::scoreboard::max_workers);
+    options.workers_min = std::clamp(config.workers_min, 1, options.workers);
+    options.threads = std::clamp(config.threads, 1, common::scoreboard::max_threads);
     options.drain = config.timeouts.drain;
+    options.patience = patience_of(config);
     options.kill = config.timeouts.kill;
     options.start = config.timeouts.start;
     options.backoff_initial = config.restart.initial;
     options.backoff_max = config.restart.max;
     options.stable = config.restart.stable;
+    options.recycle = {config.recycle.max_requests, config.recycle.max_age, config.recycle.jitter};
     options.jitter_seed = std::random_device{}();
-    seats_.reserve(static_cast<std::size_t>(options.workers));
-    for (int slot = 1; slot <= options.workers; ++slot) seats_.emplace_back(io_);
+    seats_ = std::vector<Seat>(static_cast<std::size_t>(lanes * options.workers));
+    if (options.workers_min < options.workers)
+        scaling_.emplace(ScalingOptions{.least = options.workers_min, .most = options.workers, .threads = options.threads});
     if (const auto watched = watch_activity(); !watched) return fail({"environment", watched.error().message(), ""});
     pool_.emplace(options);
     post(Begin{start_deadline_});

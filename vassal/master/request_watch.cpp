@@ -28,20 +28,17 @@ WatchResult look_at_requests(std::span<const WatchedWorker> workers, int threads
     result.next_look_us = now_us + timeout_us;
     const auto count = static_cast<std::size_t>(std::clamp(threads, 0, common::scoreboard::max_threads));
     for (const WatchedWorker& worker : workers) {
-        const ThreadSlot* oldest = nullptr;
-        std::uint64_t oldest_start = now_us;
         for (std::size_t i = 0; i < count; ++i) {
             const ThreadSlot& thread = worker.board->thread[i];
+            const std::uint64_t sequence = thread.request_sequence.load(std::memory_order_relaxed);
             const std::uint64_t started = thread.request_started_us.load(std::memory_order_acquire);
-            if (started == 0 || started > oldest_start) continue;
-            oldest = &thread;
-            oldest_start = started;
+            if (started == 0 || started > now_us || (worker.judged >> i & 1) != 0) continue;
+            if (now_us - started < timeout_us)
+                result.next_look_us = std::min(result.next_look_us, started + timeout_us);
+            else
+                result.overdue.push_back(
+                    {worker.at, static_cast<int>(i), sequence, now_us - started, printable_request(thread)});
         }
-        if (oldest == nullptr) continue;
-        if (now_us - oldest_start >= timeout_us)
-            result.overdue.push_back({worker.slot, now_us - oldest_start, printable_request(*oldest)});
-        else
-            result.next_look_us = std::min(result.next_look_us, oldest_start + timeout_us);
     }
     return result;
 }

@@ -11,22 +11,26 @@
 #include <vector>
 
 #include "common/scoreboard/layout.h"
+#include "vassal/master/pool_types.h"
 
 namespace vassal::master {
 
 struct WatchedWorker {
-    int slot = 0;  // 1..N
+    Place at;
     const common::scoreboard::WorkerSlot* board = nullptr;
+    std::uint64_t judged = 0;  // a bit per thread that was overdue before
 };
 
 struct OverdueRequest {
-    int slot = 0;
+    Place at;
+    int thread = 0;
+    std::uint64_t sequence = 0;
     std::uint64_t elapsed_us = 0;
     std::string request;  // "GET /slow"; untrusted bytes, made printable
 };
 
 struct WatchResult {
-    std::vector<OverdueRequest> overdue;  // at most one per worker, its oldest
+    std::vector<OverdueRequest> overdue;
     std::uint64_t next_look_us = 0;       // CLOCK_MONOTONIC
 };
 

@@ -1,105 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // The workers of one generation: who is started, promoted, replaced, drained and killed, and when. Pure: events and the
-// time in, commands out; owned and fed by Master, which never calls it re-entrantly. It never looks at a clock, a
-// process or the scoreboard.
+// time in, commands out; owned and fed by Master, which never calls it re-entrantly and wakes it at deadline(). It never
+// looks at a clock, a process or the scoreboard.
 //
 // The pool:   idle → starting → ready → serving → stopping → finished
 //   starting, ready: any failure of any worker fails the whole start (ReportFailed, kill all, finished with code 1).
-//   serving: a worker that ends by itself is replaced: at once the first time, then after a backoff that doubles with
-//            jitter. A worker that served `stable` long starts the count anew; one that was ended because of a request
-//            timeout is replaced at once and not counted.
+//   serving: every wanted slot (1..wanted) has one process that serves or will; settle() sees to it after each event.
 //   stopping: drain; after `drain` or a fast stop a Stop message; after `kill` or one more fast stop SIGKILL, repeated
 //             until nobody is left.
 //
-// A slot (1..N):
-//   state     Begin/timer   Ready          Exited              Stop graceful   Stop fast
-//   empty     → starting    -              -                   -               -
-//   starting  (late: kill)  → ready        fail | → backoff    kill            kill
-//   ready     -             -              fail                drain           stop
-//   serving   -             -              → starting|backoff  drain           stop
-//   draining  -             -              → empty             -               stop
-//   ending    kill          -              → starting|empty    kill goes on    kill
-//   backoff   → starting    -              -                   → empty         → empty
-// A replacement that gets ready while serving is promoted at once. `ending`: told to die (timeout, lost link, stop).
+// A process (slot × lane 0..1, at most one of them new and one on its way out):
+//   state     Ready         Exited            TimedOut         Recycle/unwanted      Stop graceful/fast   deadline
+//   empty     -             -                 -                -                     -                    -
+//   starting  → serving     failed start      -                - / kill              kill                 kill
+//   ready     -             failed start      -                -                     drain / stop         -
+//   serving   -             crash             interrupt,drain  replace, then drain   drain / stop         (age) replace
+//   draining  -             gone              interrupt        -                     - / stop             stop, timed out: kill
+//   ending    -             gone              -                -                     -                    kill again
+//   "ready" exists until the generation is promoted; a later process serves as soon as it is ready.
+//
+// What ends how:
+//   crash, failed start with nobody serving in the slot: started again at once the first time, then after a backoff that
+//       doubles with jitter; a worker that served `stable` long starts the count anew.
+//   request timeout: the thread is interrupted, the process drains, and its replacement starts at once in the other lane.
+//   planned (RecycleDue, RollRequested, age): first come first served, one at a time until the old process is gone;
+//       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own.
+//   unwanted (WorkersWanted): the highest slots drain.
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <array>
+#include <deque>
 #include <random>
-#include <string>
-#include <variant>
-#include <vector>
 
-#include "common/base/clock.h"
-#include "common/base/exit_status.h"
+#include "vassal/master/pool_types.h"
 
 namespace vassal::master {
 
-using common::Duration;
-using common::ExitStatus;
-using common::TimePoint;
-
-struct PoolOptions {
-    int workers = 1;
-    Duration drain{}, kill{};                          // timeouts.*
-    Duration start{};                                  // of a replacement; zero: none
-    Duration backoff_initial{}, backoff_max{}, stable{};  // restart.*
-    std::uint32_t jitter_seed = 0;
-};
-
-// How long a worker has between SIGABRT (dumps its tracebacks) and SIGKILL.
-inline constexpr Duration abort_grace = std::chrono::seconds(1);
-
-// Why a worker did not start.
-struct StartFailure {
-    std::string step, reason, detail;
-    friend bool operator==(const StartFailure&, const StartFailure&) = default;
-};
-
-// ---- events --------------------------------------------------------------------------------------------------------
-struct Begin { std::optional<TimePoint> deadline; };         // of the generation's start
-struct WorkerForked { int slot; std::int32_t pid; };
-struct WorkerReady { int slot; };
-struct WorkerFailed { int slot; StartFailure failure; };     // its last word; its exit follows
-struct WorkerExited { int slot; ExitStatus status; };        // also: could not be forked (status unknown)
-struct PromoteRequested {};
-struct StopRequested { bool graceful; };
-struct RequestTimedOut { int slot; std::string reason; };
-struct LinkLost { int slot; };                               // it closed its link and lives on
-struct TimerFired { int slot; };                             // 0: the pool's own
-using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested,
-                               StopRequested, RequestTimedOut, LinkLost, TimerFired>;
-
-// ---- commands ------------------------------------------------------------------------------------------------------
-struct Fork { int slot; bool operator==(const Fork&) const = default; };
-struct SendPromote { int slot; bool operator==(const SendPromote&) const = default; };
-struct SendDrain { int slot; bool operator==(const SendDrain&) const = default; };
-struct SendStop { int slot; bool operator==(const SendStop&) const = default; };
-struct Abort { int slot; bool operator==(const Abort&) const = default; };  // SIGABRT: tracebacks to its stderr
-struct Kill { int slot; bool operator==(const Kill&) const = default; };
-struct ArmTimer { int slot; TimePoint deadline; bool operator==(const ArmTimer&) const = default; };  // replaces
-struct DisarmTimer { int slot; bool operator==(const DisarmTimer&) const = default; };
-struct ReportReady { bool operator==(const ReportReady&) const = default; };
-struct ReportPromoted { bool operator==(const ReportPromoted&) const = default; };
-struct ReportFailed { StartFailure failure; bool operator==(const ReportFailed&) const = default; };
-struct ReportStarted { int slot; std::int32_t pid; bool operator==(const ReportStarted&) const = default; };
-struct ReportExited {
-    int slot;
-    ExitStatus status;
-    std::string reason;
-    bool is_expected;
-    bool is_timeout;
-    Duration retry;
-    bool operator==(const ReportExited&) const = default;
-};
-struct ReportServing { bool is_serving; std::string reason; Duration retry; bool operator==(const ReportServing&) const = default; };
-struct Finished { int code; bool operator==(const Finished&) const = default; };  // nothing is left
-using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Abort, Kill, ArmTimer, DisarmTimer, ReportReady,
-                                 ReportPromoted, ReportFailed, ReportStarted, ReportExited, ReportServing, Finished>;
-using PoolCommands = std::vector<PoolCommand>;
-
 enum class PoolState { idle, starting, ready, serving, stopping, finished };
-enum class SlotState { empty, starting, ready, serving, draining, ending, backoff };
+enum class ProcessState { empty, starting, ready, serving, draining, ending };
+
+inline constexpr int lanes = 2;
 
 class WorkerPool {
 public:
@@ -107,55 +47,114 @@ public:
 
     // Returns what the caller must do now, in order.
     [[nodiscard]] PoolCommands on(const PoolEvent& event, TimePoint now);
+    // When TimePassed is due; max() when nothing is.
+    [[nodiscard]] TimePoint deadline() const noexcept;
 
     [[nodiscard]] PoolState state() const noexcept { return state_; }
-    [[nodiscard]] SlotState slot_state(int slot) const noexcept { return at(slot).state; }
-    [[nodiscard]] int workers() const noexcept { return static_cast<int>(slots_.size()); }
+    [[nodiscard]] ProcessState process_state(Place place) const { return at(place).state; }
+    [[nodiscard]] int workers() const noexcept { return static_cast<int>(slots_.size()); }  // slots
+    [[nodiscard]] int wanted() const noexcept { return wanted_; }
+    // The slot has no process and waits for its next start.
+    [[nodiscard]] bool is_in_backoff(int slot) const;
+    // Requests that this process may serve before it is to be recycled; 0: any number.
+    [[nodiscard]] std::uint64_t request_bound(Place place) const { return at(place).request_bound; }
+    // A bit per thread whose request timed out.
+    [[nodiscard]] std::uint64_t interrupted(Place place) const { return at(place).interrupted; }
+    [[nodiscard]] std::vector<Place> places() const;  // of all processes
+    [[nodiscard]] std::vector<Place> places(ProcessState state) const;
 
 private:
-    struct Slot {
-        SlotState state = SlotState::empty;
-        bool is_replacement = false;          // forked while serving
+    // Why we end a process; none: it ended by itself.
+    enum class Cause { none, planned, timeout, fault };
+
+    struct Process {
+        ProcessState state = ProcessState::empty;
+        bool is_reported = false;  // started while serving
         bool is_link_lost = false;
-        unsigned crashes = 0;                 // in a row
-        TimePoint serving_since{};
+        Cause cause = Cause::none;
+        std::string end_reason;    // belongs to the cause
         std::optional<StartFailure> failure;  // its last words
-        std::string timeout_reason;           // request timeout: not a crash
-        std::string end_reason;               // why we ended it
+        TimePoint serving_since{};
+        TimePoint deadline = TimePoint::max();  // of its state
+        TimePoint age_at = TimePoint::max();
+        std::uint64_t request_bound = 0;
+        std::uint64_t interrupted = 0;  // a bit per thread
+    };
+    struct Slot {
+        std::array<Process, lanes> lane;
+        unsigned crashes = 0;  // in a row
+        TimePoint retry_at{};  // no start before
+        std::optional<std::string> planned;  // why its process is to be replaced; then the slot is in queue_
     };
 
+    // worker_pool.cpp: the pool as a whole
     void handle(const Begin& event);
-    void handle(const WorkerForked& event);
-    void handle(const WorkerReady& event);
-    void handle(const WorkerFailed& event);
-    void handle(const WorkerExited& event);
     void handle(const PromoteRequested& event);
     void handle(const StopRequested& event);
-    void handle(const RequestTimedOut& event);
-    void handle(const LinkLost& event);
-    void handle(const TimerFired& event);
-
-    void fork(int slot);
-    void serve(int slot);
-    void replace(int slot, const ExitStatus& status);
+    void handle(const TimePassed& event);
     void fail_start(StartFailure failure);
     void kill_all();
     void stop_all();
     void finish_when_empty();
-    void report_serving();
-    [[nodiscard]] Duration backoff(unsigned crashes);
-    [[nodiscard]] std::string reason_of(const Slot& slot, const ExitStatus& status) const;
-    [[nodiscard]] Slot& at(int slot) { return slots_.at(static_cast<std::size_t>(slot) - 1); }
-    [[nodiscard]] const Slot& at(int slot) const { return slots_.at(static_cast<std::size_t>(slot) - 1); }
+    void settle();
+    void report_serving(bool is_serving, const std::string& reason, Duration retry);
+
+    // worker_process.cpp: one process
+    void handle(const WorkerForked& event);
+    void handle(const WorkerReady& event);
+    void handle(const WorkerFailed& event);
+    void handle(const WorkerExited& event);
+    void handle(const RequestTimedOut& event);
+    void handle(const LinkLost& event);
+    void fork(Place place);
+    void serve(Place place);
+    void drain(Place place, Cause cause, const std::string& reason, Duration patience);
+    void kill(Place place);
+    void process_deadline(Place place);
+    void gone_while_serving(Place place, const Process& process, const ExitStatus& status);
+    [[nodiscard]] Duration count_crash(Place place, const Process& process);
+    [[nodiscard]] static std::string reason_of(const Process& process, const ExitStatus& status);
+
+    // worker_plan.cpp: planned replacements, and how many workers are wanted
+    void handle(const RecycleDue& event);
+    void handle(const RollRequested& event);
+    void handle(const WorkersWanted& event);
+    [[nodiscard]] bool is_being_replaced(Place place) const;
+    void plan(int slot, const std::string& reason);
+    void forget_plan(int slot);
+    void settle_plans();
+    void retire_unwanted();
+    [[nodiscard]] Duration plan_failed(int slot);
+
+    [[nodiscard]] Slot& slot(int number) { return slots_.at(static_cast<std::size_t>(number) - 1); }
+    [[nodiscard]] const Slot& slot(int number) const { return slots_.at(static_cast<std::size_t>(number) - 1); }
+    [[nodiscard]] Process& at(Place place) { return slot(place.slot).lane.at(static_cast<std::size_t>(place.lane)); }
+    [[nodiscard]] const Process& at(Place place) const {
+        return slot(place.slot).lane.at(static_cast<std::size_t>(place.lane));
+    }
+    // The lane in that state; -1: none.
+    [[nodiscard]] int lane_with(int number, ProcessState state) const;
+    // Somebody serves in this slot, or is about to.
+    [[nodiscard]] bool is_staffed(int number) const;
+    [[nodiscard]] Duration backoff(unsigned failures);
+    [[nodiscard]] double jitter(int percent);  // a factor, at most 1
     void command(PoolCommand command) { commands_.push_back(std::move(command)); }
 
     PoolOptions options_;
     std::vector<Slot> slots_;
+    int wanted_;
     PoolState state_ = PoolState::idle;
+    TimePoint deadline_ = TimePoint::max();  // of the pool's state
     bool is_ending_ = false;      // stopping: drain is over, SIGKILL comes next
     bool is_serving_ = true;      // as last reported
     int exit_code_ = 0;
-    std::string last_reason_;     // of the newest crash
+
+    std::deque<int> queue_;               // slots with a plan
+    int replacing_ = 0;                   // the slot whose plan is carried out; 0: none
+    std::string replacing_reason_;
+    unsigned plan_failures_ = 0;          // in a row
+    TimePoint plan_retry_at_{};
+
     std::mt19937 random_;
     TimePoint now_{};
     PoolCommands commands_;       // of the event at hand

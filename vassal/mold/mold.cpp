@@ -25,7 +25,7 @@ using common::UniqueFd;
 using common::link::ReceiveState;
 
 struct Order {
-    int worker = 0;
+    int worker = 0, lane = 0;
     UniqueFd link, out, err;
 };
 
@@ -43,7 +43,7 @@ std::optional<Order> next_order(int link) {
         const auto* fork = std::get_if<link::ForkWorker>(&*message);
         auto& fds = received->packet.fds;
         if (fork == nullptr || fds.size() != 3) continue;
-        return Order{fork->worker, std::move(fds[0]), std::move(fds[1]), std::move(fds[2])};
+        return Order{fork->worker, fork->lane, std::move(fds[0]), std::move(fds[1]), std::move(fds[2])};
     }
 }
 
@@ -103,7 +103,7 @@ int mold_main(const Shop& shop, int link) {
             wait_for_adoption(self);
             interpreter->after_fork_child();
             take_over(*order, link);
-            ::_exit(forked_worker_main(shop, order->worker, order->link.get(), *interpreter));
+            ::_exit(forked_worker_main(shop, {order->worker, order->lane, order->link.get()}, *interpreter));
         }
         interpreter->after_fork_parent();
         if (intermediate < 0) say(order->link.get(), link::Failed{"fork", "the mold could not fork", ""});

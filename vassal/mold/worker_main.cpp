@@ -36,9 +36,9 @@ void run_exit_handlers(python::Interpreter& interpreter) {
     interpreter.run_exit_handlers();
 }
 
-int serve(const Shop& shop, int worker, int link, python::Interpreter& interpreter) {
-    if (auto failed = interpreter.start_work(worker)) {
-        tell_failure(link, std::move(*failed));
+int serve(const Shop& shop, const Assignment& assignment, python::Interpreter& interpreter) {
+    if (auto failed = interpreter.start_work(assignment.worker)) {
+        tell_failure(assignment.link, std::move(*failed));
         run_exit_handlers(interpreter);
         return 1;
     }
@@ -46,9 +46,10 @@ int serve(const Shop& shop, int worker, int link, python::Interpreter& interpret
     options.config = shop.config;
     options.listeners = shop.listeners;
     options.site = shop.site;
-    options.slot = &shop.board->worker[static_cast<std::size_t>(shop.bank)][static_cast<std::size_t>(worker) - 1];
-    options.worker = worker;
-    options.link = link;
+    options.slot = &shop.board->worker[common::scoreboard::row_of(shop.bank, assignment.lane)]
+                                      [static_cast<std::size_t>(assignment.worker) - 1];
+    options.worker = assignment.worker;
+    options.link = assignment.link;
     options.activity = shop.activity;
     const int code = shop.run_worker(options, interpreter.application());
     run_exit_handlers(interpreter);
@@ -89,18 +90,18 @@ std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, in
     return interpreter;
 }
 
-int worker_main(const Shop& shop, int worker, int link) {
-    shop.set_title("worker " + std::to_string(worker));
+int worker_main(const Shop& shop, const Assignment& assignment) {
+    shop.set_title("worker " + std::to_string(assignment.worker));
     use_environment(*shop.environment);
-    const auto interpreter = import_app(shop, worker, link);
+    const auto interpreter = import_app(shop, assignment.worker, assignment.link);
     if (!interpreter) return 1;
-    const int code = serve(shop, worker, link, *interpreter);
+    const int code = serve(shop, assignment, *interpreter);
     ::_exit(code);  // without the interpreter's destructor: threads of the app may still run in it
 }
 
-int forked_worker_main(const Shop& shop, int worker, int link, python::Interpreter& interpreter) {
-    shop.set_title("worker " + std::to_string(worker));
-    return serve(shop, worker, link, interpreter);
+int forked_worker_main(const Shop& shop, const Assignment& assignment, python::Interpreter& interpreter) {
+    shop.set_title("worker " + std::to_string(assignment.worker));
+    return serve(shop, assignment, interpreter);
 }
 
 }  // namespace vassal::mold

@@ -8,11 +8,18 @@
 
 namespace vassal::mold {
 
-// Forked by the master: nothing of Python is there yet. `link` is the channel to the master.
-[[nodiscard]] int worker_main(const Shop& shop, int worker, int link);
+// Which worker this process is.
+struct Assignment {
+    int worker = 0;  // 1..N
+    int lane = 0;    // of the scoreboard
+    int link = -1;   // the channel to the master
+};
+
+// Forked by the master: nothing of Python is there yet.
+[[nodiscard]] int worker_main(const Shop& shop, const Assignment& assignment);
 
 // Forked by the mold: the app is imported, and Python knows of the fork already.
-[[nodiscard]] int forked_worker_main(const Shop& shop, int worker, int link, python::Interpreter& interpreter);
+[[nodiscard]] int forked_worker_main(const Shop& shop, const Assignment& assignment, python::Interpreter& interpreter);
 
 // Makes `environment` the whole environment of this process. The strings must outlive it.
 void use_environment(const std::vector<std::string>& environment);

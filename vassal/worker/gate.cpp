@@ -42,10 +42,10 @@ void Gate::promote() {
     reconsider();
 }
 
-bool Gate::drain(std::int64_t now_us) {
+bool Gate::drain(std::int64_t now_us, std::int64_t patience_us) {
     reserve_last();  // first: a sibling that closes the last connection would end the worker
     if (is_draining_.exchange(true)) return give_back(), false;
-    drain_deadline_us_ = now_us + drain_us_;
+    drain_deadline_us_ = now_us + (patience_us > 0 ? patience_us : drain_us_);
     idle_deadline_us_ = now_us + idle_us_;
     reconsider();
     reactor_.schedule(now_us + idle_us_);

@@ -25,9 +25,9 @@ public:
          std::int64_t idle_us);
 
     void promote();
-    // `now_us` starts both clocks: idle connections end after min(keepalive, drain), everything after drain. True: the
-    // caller holds one reservation, accepts what the listeners' queues hold (reserve_last()), and gives it back.
-    [[nodiscard]] bool drain(std::int64_t now_us);
+    // `now_us` starts both clocks: idle connections end after min(keepalive, drain), everything after `patience_us` (zero:
+    // timeouts.drain). True: the caller holds one reservation, accepts what the listeners' queues hold (reserve_last()), and gives it back.
+    [[nodiscard]] bool drain(std::int64_t now_us, std::int64_t patience_us);
     void finish() noexcept;
 
     // Room for one more connection. Counted before accept(), so that a drain never misses one that is just coming in.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "common/link/channel.h"
 #include "vassal/link/worker_messages.h"
@@ -159,8 +160,8 @@ void ServingThread::accept_failed(int error) {
 
 // The kernel wakes one process for a connection. Once it was this one, nobody else looks before the next client comes:
 // what waits when the listeners are let go is still this worker's. Bounded: under load others are woken anyway.
-void ServingThread::drain() {
-    if (!shared_.gate.drain(now_us())) return;
+void ServingThread::drain(std::int64_t patience_us) {
+    if (!shared_.gate.drain(now_us(), patience_us)) return;
     for (std::size_t listener = 0; listener < shared_.options.listeners.size(); ++listener) {
         for (int i = 0; i < max_accepts_in_a_row; ++i) {
             shared_.gate.reserve_last();
@@ -172,13 +173,13 @@ void ServingThread::drain() {
 
 void ServingThread::obey() {
     const int link = shared_.options.link;
-    bool must_drain = false;
+    std::optional<link::Drain> last_order;
     for (;;) {
         auto received = common::link::receive(link);
         if (received.has_error() || received->state == common::link::ReceiveState::closed) {
             // The master is gone. Nobody reads the log pipes: the app must not see EPIPE.
             silence_output();
-            return drain();
+            return drain(0);
         }
         if (received->state == common::link::ReceiveState::empty) break;
         const auto order = link::decode_master_order(received->packet.payload);
@@ -188,7 +189,7 @@ void ServingThread::obey() {
         }
         if (std::holds_alternative<link::Promote>(*order)) shared_.gate.promote();
         if (std::holds_alternative<link::Stop>(*order)) shared_.gate.finish();
-        if (std::holds_alternative<link::Drain>(*order)) must_drain = true;
+        if (const auto* ordered = std::get_if<link::Drain>(&*order)) last_order = *ordered;
         if (const auto* adopted = std::get_if<link::Adopt>(&*order); adopted && !received->packet.fds.empty()) {
             adopt(static_cast<std::size_t>(adopted->listener), std::move(received->packet.fds.front()));
         }
@@ -197,8 +198,8 @@ void ServingThread::obey() {
         }
     }
     shared_.reactor.rearm_link(link);
-    if (!must_drain) return;
-    drain();
+    if (!last_order) return;
+    drain(std::int64_t{1000} * last_order->patience_ms);
     // The master may have gone in this moment; the end of the link says so.
     static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(link::Draining{}))));
 }

@@ -28,7 +28,7 @@ private:
     void accept_failed(int error);
     void take_lock_to_accept();
     void obey();
-    void drain();
+    void drain(std::int64_t patience_us);  // zero: timeouts.drain
     void sweep();
 
     Shared& shared_;

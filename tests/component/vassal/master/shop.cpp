@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/config/decode.h"
+#include "vassal/link/signals.h"
 #include "vassal/link/worker_messages.h"
 #include "vassal/master/fork_loop.h"
 
@@ -47,18 +48,46 @@ void say(int fd, const link::WorkerMessage& message) {
     static_cast<void>(common::link::send(fd, link::encode(message)));
 }
 
+// What the worker's own handler does in the end: nobody is left who serves.
+int timed_out_sequence = 0;
+int peer_of_master = -1;
+const link::Activity* activity = nullptr;
+void on_request_timeout(int, siginfo_t* info, void*) {
+    if (info->si_value.sival_int == timed_out_sequence) ::_exit(0);
+}
+
+void catch_request_timeouts() {
+    struct sigaction action {};
+    action.sa_sigaction = on_request_timeout;
+    action.sa_flags = SA_SIGINFO;
+    ::sigaction(link::request_timeout_signal(), &action, nullptr);
+}
+
 // One connection: one byte, one answer.
 void answer(const UniqueFd& peer, common::scoreboard::ThreadSlot& slot) {
     char what = 0;
     if (!readable(peer.get(), patience_ms) || ::read(peer.get(), &what, 1) != 1) return;
+    if (activity != nullptr) activity->note();
     std::string text = "ok";
     switch (what) {
         case 'p': text = std::to_string(::getpid()); break;
+        case 'm': {  // grows, as an app that leaks
+            static std::vector<std::string> leak;
+            leak.emplace_back(64u << 20, 'x');
+            break;
+        }
+        case 'c': ::close(peer_of_master); for (;;) ::pause();
         case 'o': std::printf("a line on stdout\n"); break;
         case 'e': std::fprintf(stderr, "a line on stderr\n"); break;
         case 'x': ::_exit(3);
         case 'u': std::printf("no newline"); std::fflush(stdout); ::_exit(0);
+        case 'i':
+            std::signal(link::request_timeout_signal(), SIG_IGN);
+            [[fallthrough]];
         case 'h':
+            slot.thread_id = ::gettid();
+            slot.request_sequence.fetch_add(1);
+            timed_out_sequence = link::timeout_value(slot.request_sequence);
             std::snprintf(slot.request_line.data(), 10, "GET /hang");
             slot.request_line_length = 9;
             slot.request_started_us = static_cast<std::uint64_t>(
@@ -73,15 +102,19 @@ void answer(const UniqueFd& peer, common::scoreboard::ThreadSlot& slot) {
 
 int worker(const Child& child) {
     const std::string app = child.generation.config.app;
+    catch_request_timeouts();
     if (app.starts_with("exit")) return 7;
     if (app.starts_with("hang")) for (;;) ::pause();
-    if (app.starts_with("fail")) {
+    if (app.starts_with("fail") || std::filesystem::exists(child.generation.config.chdir + "/broken")) {
         say(child.link, link::Failed{"import", "NameError: name 'x'", "Traceback\n  line 1\nNameError: name 'x'"});
         return 1;
     }
+    peer_of_master = child.link;
+    if (child.generation.activity) activity = &*child.generation.activity;
     say(child.link, link::Ready{});
     auto& slot = child.generation.scoreboard.board()
-                     .worker[static_cast<std::size_t>(child.generation.bank)][static_cast<std::size_t>(child.worker) - 1]
+                     .worker[common::scoreboard::row_of(child.generation.bank, child.lane)]
+                            [static_cast<std::size_t>(child.worker) - 1]
                      .thread[0];
     const int listener = child.generation.listeners.front().fd.get();
     bool is_promoted = false;

@@ -17,13 +17,20 @@ struct Shared {
     Mapping writer = std::move(map(fd.get()).value());
     Mapping reader = std::move(map(fd.get()).value());
 
-    WorkerSlot& slot(int bank, int worker) const {
-        return writer.board().worker[static_cast<std::size_t>(bank)][static_cast<std::size_t>(worker) - 1];
+    WorkerSlot& slot(int bank, int worker, int lane = 0) const {
+        return writer.board().worker[row_of(bank, lane)][static_cast<std::size_t>(worker) - 1];
     }
-    void use(int bank, int worker, std::uint32_t threads) const {
-        slot(bank, worker).threads = threads;
-        slot(bank, worker).most_threads = threads;
+    void use(int bank, int worker, std::uint32_t threads, int lane = 0) const {
+        slot(bank, worker, lane).threads = threads;
+        slot(bank, worker, lane).most_threads = threads;
     }
+    void occupy(int lane, int pid, WorkerState state) const {
+        use(0, 1, 1, lane);
+        slot(0, 1, lane).pid = pid;
+        slot(0, 1, lane).state = static_cast<std::uint32_t>(state);
+        slot(0, 1, lane).thread[0].requests = 10 + static_cast<std::uint64_t>(lane);
+    }
+    WorkerFigures first() const { return read_workers(reader.board(), 0, 1).front(); }
 };
 
 TEST(Scoreboard, what_one_process_counts_another_reads) {
@@ -58,6 +65,24 @@ TEST(Scoreboard, counters_go_on_over_generations_in_both_banks) {
     EXPECT_EQ(worker.delta_requests, 5u);
     EXPECT_EQ(worker.crashes, 1u);
     EXPECT_EQ(worker.threads.size(), 1u);
+}
+
+TEST(Scoreboard, of_two_lanes_the_serving_process_is_shown_and_the_figures_of_both_are_added) {
+    const Shared board;
+    board.occupy(0, 70, WorkerState::serving);
+    board.occupy(1, 71, WorkerState::starting);
+    EXPECT_EQ(board.first().pid, 70);
+    board.occupy(0, 70, WorkerState::draining);
+    EXPECT_EQ(board.first().pid, 71) << "it is about to serve";
+    board.occupy(1, 71, WorkerState::serving);
+    board.slot(0, 1, 1).requests_at_spawn = 4;
+    EXPECT_EQ(board.first().pid, 71);
+    EXPECT_EQ(board.first().state, WorkerState::serving);
+    EXPECT_EQ(board.first().requests, 21u);
+    EXPECT_EQ(board.first().delta_requests, 7u);
+    EXPECT_EQ(board.first().threads[0].requests, 21u);
+    board.occupy(1, 0, WorkerState::empty);
+    EXPECT_EQ(board.first().pid, 70) << "better one that drains than none";
 }
 
 TEST(Scoreboard, requests_of_threads_that_are_no_longer_used_still_count) {

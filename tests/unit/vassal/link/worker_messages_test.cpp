@@ -17,7 +17,10 @@ TEST(WorkerMessages, every_order_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Stop>(decode_master_order(encode(MasterOrder(Stop{}))).value()));
     EXPECT_EQ(std::get<Adopt>(decode_master_order(encode(MasterOrder(Adopt{0}))).value()).listener, 0);
     EXPECT_TRUE(std::holds_alternative<Poke>(decode_master_order(encode(MasterOrder(Poke{}))).value()));
-    EXPECT_EQ(std::get<ForkWorker>(decode_master_order(encode(MasterOrder(ForkWorker{7}))).value()).worker, 7);
+    EXPECT_EQ(std::get<Drain>(decode_master_order(encode(MasterOrder(Drain{1500}))).value()).patience_ms, 1500);
+    const auto fork = std::get<ForkWorker>(decode_master_order(encode(MasterOrder(ForkWorker{7, 1}))).value());
+    EXPECT_EQ(fork.worker, 7);
+    EXPECT_EQ(fork.lane, 1);
 }
 
 TEST(WorkerMessages, every_worker_message_survives_the_way) {
@@ -69,8 +72,8 @@ TEST(WorkerMessages, a_wish_for_a_reload_comes_with_its_reason) {
 }
 
 TEST(WorkerMessages, anything_else_is_an_error) {
-    for (const std::string& bad : {""s, "promot"s, "promote "s, "fork"s, "fork "s, "fork x"s, "fork 0"s, "fork -1"s,
-                                   "fork 1 "s, "fork 99999999999"s, "ready"s}) {
+    for (const std::string& bad : {""s, "promot"s, "promote "s, "fork"s, "fork "s, "fork x"s, "fork 1"s, "fork 0 0"s, "fork -1 0"s,
+                                   "fork 1 "s, "fork 1 2"s, "fork 99999999999 0"s, "drain 0"s, "drain x"s, "ready"s}) {
         EXPECT_FALSE(decode_master_order(bad).has_value()) << bad;
     }
     for (const std::string& bad : {""s, "started"s, "started x"s, "failed"s, "failed\0a"s, "failed\0a\0b"s,

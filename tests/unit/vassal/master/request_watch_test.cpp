@@ -24,11 +24,12 @@ protected:
         slot.request_started_us = started;
     }
     WatchResult look() {
-        const WatchedWorker workers[] = {{2, board.get()}};
+        const WatchedWorker workers[] = {{{2, 1}, board.get(), judged}};
         return look_at_requests(workers, 2, now, timeout);
     }
 
     std::unique_ptr<WorkerSlot> board = std::make_unique<WorkerSlot>();
+    std::uint64_t judged = 0;
 };
 
 TEST_F(RequestWatch, an_idle_vassal_is_looked_at_once_per_timeout) {
@@ -43,18 +44,30 @@ TEST_F(RequestWatch, the_next_look_is_when_the_oldest_request_expires) {
     EXPECT_EQ(look().next_look_us, now + 40 * second);
 }
 
-TEST_F(RequestWatch, an_overdue_request_is_named) {
+TEST_F(RequestWatch, every_overdue_request_is_named_with_its_thread_and_sequence) {
     begin(0, now - 60 * second, "GET /slow HTTP/1.1");
     begin(1, now - 61 * second, "GET /slower?x=1 HTTP/1.1");
+    board->thread[1].request_sequence = 41;
     const auto result = look();
-    ASSERT_EQ(result.overdue.size(), 1u);
-    EXPECT_EQ(result.overdue[0].slot, 2);
-    EXPECT_EQ(timeout_text(result.overdue[0]), "request timeout: GET /slower?x=1 after 61 s");
+    ASSERT_EQ(result.overdue.size(), 2u);
+    EXPECT_EQ(result.overdue[0].at, (Place{2, 1}));
+    EXPECT_EQ(result.overdue[0].thread, 0);
+    EXPECT_EQ(result.overdue[1].thread, 1);
+    EXPECT_EQ(result.overdue[1].sequence, 41u);
+    EXPECT_EQ(timeout_text(result.overdue[1]), "request timeout: GET /slower?x=1 after 61 s");
+}
+
+TEST_F(RequestWatch, what_was_judged_is_not_looked_at_again) {
+    begin(0, now - 60 * second, "GET /slow");
+    begin(1, now - 10 * second, "GET /other");
+    judged = 1;
+    EXPECT_TRUE(look().overdue.empty());
+    EXPECT_EQ(look().next_look_us, now + 50 * second);
 }
 
 TEST_F(RequestWatch, short_timeouts_show_tenths) {
-    EXPECT_EQ(timeout_text({1, 1'550'000, "GET /"}), "request timeout: GET / after 1.5 s");
-    EXPECT_EQ(timeout_text({1, 2'000'000, "GET /"}), "request timeout: GET / after 2 s");
+    EXPECT_EQ(timeout_text({{1, 0}, 0, 0, 1'550'000, "GET /"}), "request timeout: GET / after 1.5 s");
+    EXPECT_EQ(timeout_text({{1, 0}, 0, 0, 2'000'000, "GET /"}), "request timeout: GET / after 2 s");
 }
 
 TEST_F(RequestWatch, nonsense_in_the_scoreboard_harms_nobody) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random walks of the pool against a model of the processes: whatever happens in whatever order, nothing is forked
-// twice into a slot, nothing is forked once stopping began, and a stop always ends with nothing left.
+// Random walks of the pool against a model of the processes. Whatever happens in whatever order: a place is taken once,
+// a slot has at most two processes, each process has exactly one exit; a planned drain never lowers the number of serving
+// workers below what is wanted and never happens without a replacement that serves; at most one planned replacement
+// starts at a time; nothing is forked once stopping began, and a stop always ends with nothing left.
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "vassal/master/worker_pool.h"
 
@@ -15,106 +18,130 @@ using namespace std::chrono_literals;
 
 class Walk {
 public:
-    explicit Walk(unsigned seed) : random_(seed), pool_([this] {
-        PoolOptions options;
-        options.workers = pick(1, 4);
-        options.drain = 3s;
-        options.kill = 1s;
-        options.start = 5s;
-        options.backoff_initial = 100ms;
-        options.backoff_max = 2s;
-        options.stable = 4s;
-        return options;
-    }()) {}
+    explicit Walk(unsigned seed) : random_(seed), options_(make_options()), pool_(options_) {}
 
     void run() {
         feed(Begin{now_ + 5s});
-        for (int step = 0; step < 300 && !is_finished_; ++step) {
+        for (int step = 0; step < 400 && !is_finished_; ++step) {
             if (testing::Test::HasFailure()) return;
             act();
         }
+        is_stopping_ = true;
         feed(StopRequested{pick(0, 1) == 0});
         const TimePoint stop_at = now_;
-        is_stopping_ = true;
         // From here on nothing goes by itself: only deadlines, and processes that obey SIGKILL.
         for (int step = 0; step < 100 && !is_finished_; ++step) {
-            if (!kill_wanted_.empty()) exit(kill_wanted_.begin()->first, {ExitStatus::Kind::signaled, 9});
-            else if (!fire_next_timer()) break;
+            if (!kill_wanted_.empty()) exit(*kill_wanted_.begin(), {ExitStatus::Kind::signaled, 9});
+            else if (!pass_time()) break;
         }
         EXPECT_TRUE(is_finished_);
         EXPECT_TRUE(alive_.empty());
-        EXPECT_LE(now_ - stop_at, 3s + 1s + 2s);
+        EXPECT_LE(now_ - stop_at, options_.drain + options_.kill + 2s);
+        EXPECT_EQ(forks_, exits_) << "each process exactly one exit";
     }
 
 private:
+    PoolOptions make_options() {
+        PoolOptions options;
+        options.workers = pick(1, 4);
+        options.workers_min = pick(0, 1) == 0 ? 0 : pick(1, options.workers);
+        options.threads = pick(1, 3);
+        options.drain = 3s;
+        options.kill = 1s;
+        options.start = 5s;
+        options.patience = 8s;
+        options.backoff_initial = 100ms;
+        options.backoff_max = 2s;
+        options.stable = 4s;
+        options.recycle.max_age = pick(0, 2) == 0 ? Duration(20s) : Duration{};
+        options.recycle.jitter = 10;
+        return options;
+    }
     int pick(int low, int high) { return std::uniform_int_distribution(low, high)(random_); }
 
     void act() {
-        now_ += std::chrono::milliseconds(pick(0, 700));
-        const int slot = pick(1, pool_.workers());
-        switch (pick(0, 11)) {
-            case 0: case 1: case 2: return alive_.contains(slot) ? feed(WorkerReady{slot}) : void();
-            case 3: return alive_.contains(slot) ? exit(slot, {ExitStatus::Kind::exited, pick(0, 3)}) : void();
-            case 4: return alive_.contains(slot) && pick(0, 3) == 0 ? feed(WorkerFailed{slot, {"import", "x", ""}}) : void();
-            case 5: return feed(PromoteRequested{});
-            case 6: return feed(RequestTimedOut{slot, "request timeout"});
-            case 7: return alive_.contains(slot) ? feed(LinkLost{slot}) : void();
-            case 8: return kill_wanted_.contains(slot) ? exit(slot, {ExitStatus::Kind::signaled, 9}) : void();
-            case 9: if (pick(0, 60) == 0) { is_stopping_ = true; feed(StopRequested{true}); } return;
-            default: fire_next_timer(); return;
+        now_ += std::chrono::milliseconds(pick(0, 400));
+        const Place at{pick(1, pool_.workers()), pick(0, 1)};
+        const bool lives = alive_.contains(at);
+        switch (pick(0, 16)) {
+            case 0: case 1: case 2: case 3: return lives ? feed(WorkerReady{at}) : void();
+            case 4: return lives && (kill_wanted_.contains(at) || pick(0, 2) == 0) ? exit(at, {ExitStatus::Kind::exited, pick(0, 3)}) : void();
+            case 5: return lives && pick(0, 3) == 0 ? feed(WorkerFailed{at, {"import", "x", ""}}) : void();
+            case 6: return feed(PromoteRequested{});
+            case 7: return pick(0, 2) == 0 ? feed(RequestTimedOut{at, pick(0, options_.threads - 1), 1, "request timeout"}) : void();
+            case 8: return lives && pick(0, 3) == 0 ? feed(LinkLost{at}) : void();
+            case 9: return kill_wanted_.contains(at) ? exit(at, {ExitStatus::Kind::signaled, 9}) : void();
+            case 10: if (pick(0, 60) == 0) { is_stopping_ = true; feed(StopRequested{true}); } return;
+            case 11: return feed(RecycleDue{at, "recycled"});
+            case 12: return pick(0, 5) == 0 ? feed(RollRequested{"reload"}) : void();
+            case 13: return pick(0, 2) == 0 ? feed(WorkersWanted{pick(0, 5)}) : void();
+            case 14: return draining_.contains(at) ? exit(at, {ExitStatus::Kind::exited, 0}) : void();
+            default: pass_time(); return;
         }
     }
 
-    bool fire_next_timer() {
-        if (timers_.empty()) return false;
-        auto next = timers_.begin();
-        for (auto timer = timers_.begin(); timer != timers_.end(); ++timer)
-            if (timer->second < next->second) next = timer;
-        now_ = std::max(now_, next->second);
-        const int slot = next->first;
-        timers_.erase(next);
-        feed(TimerFired{slot});
+    bool pass_time() {
+        const TimePoint next = pool_.deadline();
+        if (next == TimePoint::max()) return false;
+        now_ = std::max(now_, next);
+        feed(TimePassed{});
+        EXPECT_GT(pool_.deadline(), now_) << "a deadline that passed is dealt with";
         return true;
     }
 
-    void exit(int slot, ExitStatus status) {
-        alive_.erase(slot);
-        kill_wanted_.erase(slot);
-        feed(WorkerExited{slot, status});
+    void exit(Place at, ExitStatus status) {
+        alive_.erase(at);
+        kill_wanted_.erase(at);
+        draining_.erase(at);
+        ++exits_;
+        feed(WorkerExited{at, status});
     }
 
+    int serving() const { return static_cast<int>(pool_.places(ProcessState::serving).size()); }
+
     void feed(const PoolEvent& event) {
-        for (const PoolCommand& command : pool_.on(event, now_)) {
-            EXPECT_FALSE(is_finished_) << "a command after the end";
-            if (const auto* fork = std::get_if<Fork>(&command)) {
-                EXPECT_FALSE(alive_.contains(fork->slot)) << "forked twice";
-                EXPECT_FALSE(is_stopping_ || has_failed_) << "forked while stopping";
-                alive_[fork->slot] = true;
-            } else if (const auto* kill = std::get_if<Kill>(&command)) {
-                EXPECT_TRUE(alive_.contains(kill->slot)) << "killed nobody";
-                kill_wanted_[kill->slot] = true;
-            } else if (const auto* promote = std::get_if<SendPromote>(&command)) {
-                EXPECT_TRUE(alive_.contains(promote->slot));
-            } else if (const auto* arm = std::get_if<ArmTimer>(&command)) {
-                EXPECT_GE(arm->deadline, now_);
-                timers_[arm->slot] = arm->deadline;
-            } else if (const auto* disarm = std::get_if<DisarmTimer>(&command)) {
-                timers_.erase(disarm->slot);
-            } else if (std::holds_alternative<ReportFailed>(command)) {
-                EXPECT_FALSE(has_failed_) << "one start fails once";
-                has_failed_ = true;
-            } else if (std::holds_alternative<Finished>(command)) {
-                EXPECT_TRUE(alive_.empty());
-                is_finished_ = true;
-            }
+        const int before = serving();
+        const bool is_planned = std::holds_alternative<RecycleDue>(event) || std::holds_alternative<RollRequested>(event) ||
+                                std::holds_alternative<WorkerReady>(event) || std::holds_alternative<WorkersWanted>(event);
+        for (const PoolCommand& command : pool_.on(event, now_)) check(command);
+        if (is_planned && !is_stopping_ && !has_failed_) {
+            EXPECT_GE(serving(), std::min(before, pool_.wanted()));
+        }
+        int replacements = 0;
+        for (const Place at : pool_.places(ProcessState::serving))
+            if (pool_.process_state({at.slot, 1 - at.lane}) == ProcessState::starting) ++replacements;
+        EXPECT_LE(replacements, 1) << "planned replacements, one at a time";
+    }
+
+    void check(const PoolCommand& command) {
+        EXPECT_FALSE(is_finished_) << "a command after the end";
+        if (const auto* fork = std::get_if<Fork>(&command)) {
+            EXPECT_TRUE(alive_.insert(fork->at).second) << "forked twice";
+            EXPECT_FALSE(is_stopping_ || has_failed_) << "forked while stopping";
+            ++forks_;
+        } else if (const auto* kill = std::get_if<Kill>(&command)) {
+            EXPECT_TRUE(alive_.contains(kill->at)) << "killed nobody";
+            kill_wanted_.insert(kill->at);
+        } else if (const auto* promote = std::get_if<SendPromote>(&command)) {
+            EXPECT_TRUE(alive_.contains(promote->at));
+        } else if (const auto* drain = std::get_if<SendDrain>(&command)) {
+            EXPECT_TRUE(alive_.contains(drain->at));
+            EXPECT_TRUE(draining_.insert(drain->at).second) << "told twice";
+        } else if (std::holds_alternative<ReportFailed>(command)) {
+            EXPECT_FALSE(has_failed_) << "one start fails once";
+            has_failed_ = true;
+        } else if (std::holds_alternative<Finished>(command)) {
+            EXPECT_TRUE(alive_.empty());
+            is_finished_ = true;
         }
     }
 
     std::mt19937 random_;
     TimePoint now_{1000s};
+    PoolOptions options_;
     WorkerPool pool_;
-    std::map<int, bool> alive_, kill_wanted_;
-    std::map<int, TimePoint> timers_;
+    std::set<Place> alive_, kill_wanted_, draining_;
+    int forks_ = 0, exits_ = 0;
     bool is_stopping_ = false, has_failed_ = false, is_finished_ = false;
 };
 

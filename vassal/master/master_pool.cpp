@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pool commands, done to processes.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <limits>
+
+#include "vassal/link/signals.h"
+#include "vassal/master/master_impl.h"
+
+namespace vassal::master {
+
+namespace {
+
+using boost::system::error_code;
+using common::Clock;
+using common::scoreboard::WorkerState;
+
+static_assert(lanes == common::scoreboard::lanes);
+
+std::int64_t milliseconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+WorkerState shown(ProcessState state) {
+    switch (state) {
+        case ProcessState::empty: return WorkerState::empty;
+        case ProcessState::starting: return WorkerState::starting;
+        case ProcessState::ready: return WorkerState::ready;
+        case ProcessState::serving: return WorkerState::serving;
+        case ProcessState::draining:
+        case ProcessState::ending: break;
+    }
+    return WorkerState::draining;
+}
+
+template <class T>
+void add_one(std::atomic<T>& counter) {
+    counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+// The machine is never entered from inside its own commands: events that they cause wait for their turn.
+void Master::Impl::post(PoolEvent event) {
+    pool_events_.push_back(std::move(event));
+    if (is_in_pool_) return;
+    is_in_pool_ = true;
+    while (!pool_events_.empty()) {
+        const PoolEvent next = std::move(pool_events_.front());
+        pool_events_.pop_front();
+        const PoolCommands commands = pool_->on(next, Clock::now());
+        publish();
+        for (const PoolCommand& command : commands) std::visit([this](const auto& c) { execute(c); }, command);
+    }
+    is_in_pool_ = false;
+    wait_for_deadline();
+}
+
+void Master::Impl::publish() {
+    for (int slot = 1; slot <= pool_->workers(); ++slot) {
+        const bool is_in_backoff = pool_->is_in_backoff(slot);
+        for (int lane = 0; lane < lanes; ++lane) {
+            WorkerState state = shown(pool_->process_state({slot, lane}));
+            if (state == WorkerState::empty && is_in_backoff) state = WorkerState::backoff;
+            auto& place = board_slot({slot, lane}).state;
+            // Without need not even a zero is written: untouched pages of the board cost nothing.
+            if (place.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(state))
+                place.store(static_cast<std::uint32_t>(state), std::memory_order_relaxed);
+        }
+    }
+}
+
+void Master::Impl::wait_for_deadline() {
+    const TimePoint deadline = pool_->deadline();
+    if (pool_timer_.expiry() == deadline) return;
+    pool_timer_.expires_at(deadline);
+    pool_timer_.async_wait([this, deadline](error_code error) {
+        // One that was replaced while its handler was queued is not meant any more.
+        if (error || pool_timer_.expiry() != deadline) return;
+        pool_timer_.expires_at(TimePoint::max());
+        post(TimePassed{});
+    });
+}
+
+void Master::Impl::execute(const Fork& command) {
+    const Place place = command.at;
+    Seat& taken = seat(place);
+    taken.is_taken = true;
+    taken.kill_when_known = false;
+    taken.has_stopped_accepting = false;
+    taken.forked_at = Clock::now();
+    auto ends = open_process(
+        taken.process, place.slot, [this, place](common::link::Packet& packet) { on_worker_packet(place, packet); },
+        [this, place] { on_worker_link_closed(place); });
+    if (!ends) return could_not_fork(place, {"fork", ends.error().message(), ""});
+    if (uses_mold()) return fork_through_mold(place, std::move(*ends));
+    outcomes_.push_back(ForkWorker{place, std::move(*ends)});
+}
+
+bool Master::Impl::tell(Place place, const link::MasterOrder& order) {
+    const auto& channel = seat(place).process.link;
+    return channel && channel->send(link::encode(order));
+}
+
+void Master::Impl::execute(const SendPromote& command) { tell(command.at, link::Promote{}); }
+void Master::Impl::execute(const SendStop& command) { tell(command.at, link::Stop{}); }
+
+void Master::Impl::execute(const SendDrain& command) {
+    const std::int64_t patience = std::min<std::int64_t>(milliseconds(command.patience), std::numeric_limits<int>::max());
+    tell(command.at, link::Drain{static_cast<int>(patience)});
+}
+
+void Master::Impl::execute(const Interrupt& command) {
+    const auto& thread = board_slot(command.at).thread[static_cast<std::size_t>(command.thread)];
+    const pid_t pid = seat(command.at).process.pid;
+    // The kernel sees to it that the thread is one of this process, whatever the scoreboard says. And the process is our
+    // unreaped child: its pid cannot mean another one.
+    const pid_t thread_id = thread.thread_id.load(std::memory_order_relaxed);
+    if (pid <= 0 || thread_id <= 0) return;
+    siginfo_t info{};
+    info.si_signo = link::request_timeout_signal();
+    info.si_code = SI_QUEUE;
+    info.si_pid = ::getpid();
+    info.si_uid = ::getuid();
+    info.si_value.sival_int = link::timeout_value(command.sequence);
+    ::syscall(SYS_rt_tgsigqueueinfo, pid, thread_id, info.si_signo, &info);
+}
+
+void Master::Impl::execute(const Kill& command) {
+    Seat& taken = seat(command.at);
+    if (!taken.is_taken) return;
+    if (taken.process.pid != 0) return static_cast<void>(taken.process.send_signal(SIGKILL));
+    if (taken.is_waiting_for_mold) {
+        taken.is_waiting_for_mold = false;
+        taken.ends = {};
+        return worker_gone(command.at, {});
+    }
+    // Ordered, but its pid is not known yet. A second wish means that the mold hangs.
+    if (std::exchange(taken.kill_when_known, true)) static_cast<void>(mold_.send_signal(SIGKILL));
+}
+
+void Master::Impl::execute(const ReportReady&) {
+    report(common::link::Ready{milliseconds(Clock::now() - started_at_)});
+    if (generation_->is_standalone) post(PromoteRequested{});
+}
+
+void Master::Impl::execute(const ReportPromoted&) {
+    report(common::link::Promoted{});
+    if (generation_->config.timeouts.request.count() > 0) look_at_requests_now();
+}
+
+void Master::Impl::execute(const ReportFailed& command) {
+    report(common::link::Failed{command.failure.step, command.failure.reason, command.failure.detail});
+}
+
+void Master::Impl::execute(const ReportStarted& command) {
+    report(common::link::WorkerStarted{command.at.slot, command.pid});
+}
+
+void Master::Impl::execute(const ReportExited& command) {
+    auto& board = board_slot(command.at);
+    if (!command.is_expected) add_one(board.crashes);
+    if (!command.is_expected && command.status.kind == ExitStatus::Kind::signaled) add_one(board.signal_deaths);
+    if (command.is_timeout) add_one(board.timeouts);
+    report(common::link::WorkerExited{command.at.slot, seat(command.at).last_pid, command.status, command.reason,
+                                      command.is_expected, milliseconds(command.retry)});
+    // A connection that this worker was woken for may sit in the backlog beside an idle sibling.
+    poke_workers();
+}
+
+void Master::Impl::execute(const ReportServing& command) {
+    report(common::link::ServingChanged{command.is_serving, command.reason, milliseconds(command.retry)});
+}
+
+void Master::Impl::execute(const Finished& command) { finish(command.code); }
+
+}  // namespace vassal::master

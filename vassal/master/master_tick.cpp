@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the master looks at in the scoreboard: requests that run for too long, workers that served enough, and whether
+// there are too few or too many of them. Law: an idle generation is not looked at.
+#include <algorithm>
+#include <cstdio>
+
+#include "common/net/backlog.h"
+#include "vassal/master/master_impl.h"
+#include "vassal/master/memory_look.h"
+#include "vassal/master/request_watch.h"
+
+namespace vassal::master {
+
+namespace {
+
+using boost::system::error_code;
+using common::Clock;
+
+// Memory grows slowly, and a look costs three system calls for each worker.
+constexpr Duration memory_look_interval = std::chrono::seconds(1);
+
+std::uint64_t monotonic_us() {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count());
+}
+
+}  // namespace
+
+bool Master::Impl::tick() {
+    if (!pool_) return false;
+    if (pool_->state() == PoolState::serving) {
+        recycle_where_due();
+        scale();
+    }
+    // The beginning of a request is announced, its end is not.
+    return busy_threads() > 0;
+}
+
+int Master::Impl::busy_threads() {
+    int busy = 0;
+    for (const Place place : pool_->places()) {
+        const auto& board = board_slot(place);
+        const auto threads = std::min<std::size_t>(board.threads.load(), common::scoreboard::max_threads);
+        for (std::size_t i = 0; i < threads; ++i)
+            if (board.thread[i].request_started_us.load(std::memory_order_relaxed) != 0) ++busy;
+    }
+    return busy;
+}
+
+void Master::Impl::recycle_where_due() {
+    const auto& recycle = generation_->config.recycle;
+    const bool looks_at_memory = recycle.max_rss > 0 && Clock::now() >= next_memory_look_;
+    if (recycle.max_requests == 0 && !looks_at_memory) return;
+    if (looks_at_memory) next_memory_look_ = Clock::now() + memory_look_interval;
+    for (const Place place : pool_->places(ProcessState::serving)) {
+        const std::uint64_t served = common::scoreboard::requests_served(board_slot(place));
+        if (const std::uint64_t bound = pool_->request_bound(place); bound > 0 && served >= bound) {
+            post(RecycleDue{place, "recycled: " + std::to_string(served) + " requests"});
+        } else if (looks_at_memory) {
+            const std::uint64_t resident = resident_bytes(seat(place).process.pid);
+            if (resident > recycle.max_rss) post(RecycleDue{place, "recycled: " + memory_text(resident) + " resident"});
+        }
+    }
+}
+
+void Master::Impl::scale() {
+    if (!scaling_) return;
+    Load load;
+    load.busy = busy_threads();
+    load.serving = static_cast<int>(pool_->places(ProcessState::serving).size());
+    load.coming = std::max(0, pool_->wanted() - load.serving);
+    for (const Listener& listener : generation_->listeners)
+        if (const auto backlog = common::net::backlog_of(listener.fd.get())) load.waiting += backlog->waiting;
+    const int wanted = scaling_->on(load, Clock::now());
+    if (wanted != pool_->wanted()) post(WorkersWanted{wanted});
+    // Surplus workers leave after a while of rest, when no request wakes us.
+    if (scaling_timer_.expiry() == scaling_->deadline()) return;
+    scaling_timer_.expires_at(scaling_->deadline());
+    scaling_timer_.async_wait([this](error_code error) {
+        if (!error && pool_->state() == PoolState::serving) scale();
+    });
+}
+
+void Master::Impl::look_at_requests_now() {
+    std::vector<WatchedWorker> workers;
+    for (const Place place : pool_->places()) {
+        const ProcessState state = pool_->process_state(place);
+        if (state == ProcessState::serving || state == ProcessState::draining)
+            workers.push_back({place, &board_slot(place), pool_->interrupted(place)});
+    }
+    const auto& config = generation_->config;
+    const auto timeout = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(config.timeouts.request).count());
+    const WatchResult seen = look_at_requests(workers, config.threads, monotonic_us(), timeout);
+    for (const OverdueRequest& overdue : seen.overdue) {
+        const std::string reason = timeout_text(overdue);
+        log_->say(reason + " (worker " + std::to_string(overdue.at.slot) + ", pid " +
+                      std::to_string(seat(overdue.at).process.pid) + ")",
+                  overdue.at.slot);
+        post(RequestTimedOut{overdue.at, overdue.thread, overdue.sequence, reason});
+    }
+    watch_requests(seen.next_look_us);
+}
+
+void Master::Impl::watch_requests(std::uint64_t at_us) {
+    watch_timer_.expires_at(TimePoint(std::chrono::microseconds(at_us)) + std::chrono::milliseconds(1));
+    watch_timer_.async_wait([this](error_code error) {
+        if (!error && pool_->state() != PoolState::finished) look_at_requests_now();
+    });
+}
+
+}  // namespace vassal::master

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Planned replacements, one at a time and replacement first; and how many workers there are.
+#include <algorithm>
+
+#include "vassal/master/worker_pool.h"
+
+namespace vassal::master {
+
+void WorkerPool::handle(const RecycleDue& event) {
+    if (at(event.at).state == ProcessState::serving && !is_being_replaced(event.at)) plan(event.at.slot, event.reason);
+}
+
+void WorkerPool::handle(const RollRequested& event) {
+    if (state_ != PoolState::serving) return;
+    // Somebody asked for it and waits: a former failure's backoff is over.
+    plan_retry_at_ = {};
+    plan_failures_ = 0;
+    for (int number = 1; number <= wanted_; ++number) {
+        // One that is just starting may have read the old code.
+        if (is_staffed(number)) plan(number, event.reason);
+    }
+}
+
+void WorkerPool::handle(const WorkersWanted& event) {
+    const int least = options_.workers_min > 0 ? std::min(options_.workers_min, workers()) : workers();
+    if (state_ == PoolState::serving) wanted_ = std::clamp(event.count, least, workers());
+}
+
+bool WorkerPool::is_being_replaced(Place place) const {
+    return at({place.slot, 1 - place.lane}).state == ProcessState::starting;
+}
+
+void WorkerPool::plan(int number, const std::string& reason) {
+    if (state_ != PoolState::serving || slot(number).planned) return;
+    slot(number).planned = reason;
+    queue_.push_back(number);
+}
+
+void WorkerPool::forget_plan(int number) {
+    slot(number).planned.reset();
+    std::erase(queue_, number);
+}
+
+// The replacement did not come up and the old process serves on. How long until the next try.
+Duration WorkerPool::plan_failed(int number) {
+    if (replacing_ == number) replacing_ = 0;
+    const Duration retry = backoff(++plan_failures_);
+    plan_retry_at_ = now_ + retry;
+    if (!slot(number).planned) {
+        slot(number).planned = replacing_reason_;
+        queue_.push_front(number);
+    }
+    return retry;
+}
+
+void WorkerPool::settle_plans() {
+    if (replacing_ != 0) {
+        const bool is_done = std::ranges::count_if(slot(replacing_).lane, [](const Process& process) {
+                                 return process.state != ProcessState::empty && process.state != ProcessState::serving;
+                             }) == 0;
+        if (!is_done) return;
+        replacing_ = 0;
+    }
+    if (plan_retry_at_ > now_) return;
+    for (const int number : queue_) {
+        const int free = lane_with(number, ProcessState::empty);
+        if (free < 0 || lane_with(number, ProcessState::serving) < 0) continue;
+        replacing_ = number;
+        replacing_reason_ = *slot(number).planned;
+        return fork({number, free});
+    }
+}
+
+// The highest slots go first, but not while one of the lower ones lacks its worker: the number that serves counts.
+void WorkerPool::retire_unwanted() {
+    const char* const reason = "not needed any more";
+    auto serving = static_cast<int>(places(ProcessState::serving).size());
+    for (int number = workers(); number > wanted_; --number) {
+        forget_plan(number);
+        slot(number).retry_at = {};
+        slot(number).crashes = 0;
+        for (int lane = 0; lane < lanes; ++lane) {
+            const Place place{number, lane};
+            Process& process = at(place);
+            if (process.state == ProcessState::starting) {
+                process.cause = Cause::planned;
+                process.end_reason = reason;
+                kill(place);
+            } else if (process.state == ProcessState::serving && serving > wanted_) {
+                drain(place, Cause::planned, reason, options_.patience);
+                --serving;
+            }
+        }
+    }
+}
+
+}  // namespace vassal::master

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "common/base/natural_order.h"
 #include "common/base/nearest.h"
 
 namespace emperor::control {
@@ -81,7 +82,9 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
 Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& peer) const {
     std::vector<fleet::VassalView> allowed;
     std::set<std::string> forbidden;
-    for (const std::string& name : fleet_.names()) {
+    std::vector<std::string> names = fleet_.names();
+    std::ranges::sort(names, common::natural_less);
+    for (const std::string& name : names) {
         std::optional<fleet::VassalView> view = fleet_.view(name);
         if (!view) continue;
         if (may_touch(peer, policy_, *view)) allowed.push_back(std::move(*view));

@@ -50,8 +50,11 @@ std::string generation_of(const Json& app) {
 
 std::string workers_of(const Json& app) {
     const Json& workers = part_at(app, "workers");
-    std::string text =
-        std::to_string(number_at(workers, "serving")) + "/" + std::to_string(number_at(workers, "configured"));
+    const std::int64_t most = number_at(workers, "configured"), least = number_at(workers, "least");
+    const bool is_range = least > 0 && least < most;
+    std::string text = std::to_string(number_at(workers, "serving")) + "/" +
+                       std::to_string(is_range ? number_at(workers, "wanted") : most);
+    if (is_range) text += " (" + std::to_string(least) + "-" + std::to_string(most) + ")";
     if (const std::int64_t busy = number_at(workers, "busy"); busy > 0) text += " " + std::to_string(busy) + " busy";
     return text;
 }

@@ -69,7 +69,7 @@ Json app_of(const fleet::VassalView& view, const WorkerFigures& worker) {
     return {{"id", 0},
             {"modifier1", 0},
             {"mountpoint", config ? config->mount : ""},
-            {"startup_time", 0},  // whole seconds in uWSGI, so 0 for nearly every app there too
+            {"startup_time", clamp(worker.startup_us) / second_us},
             {"requests", clamp(worker.requests)},
             {"exceptions", clamp(worker.exceptions)},
             {"chdir", config ? config->chdir : ""}};
@@ -172,6 +172,8 @@ void add_rich(Json& json, const fleet::VassalView& view, const VassalFigures& fi
     for (std::size_t at = 0; at < std::size(figures.status_classes); ++at)
         json["totals"][std::to_string(at + 1) + "xx"] = figures.status_classes[at];
     json["capacity"] = {{"workers", figures.configured},
+                        {"workers_min", figures.least},
+                        {"workers_wanted", figures.wanted},
                         {"threads", view.effective ? view.effective->config.threads : 0},
                         {"serving", figures.serving},
                         {"busy", figures.busy}};

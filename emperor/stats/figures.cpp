@@ -28,6 +28,19 @@ void add(std::int64_t& sum, std::uint64_t value) noexcept {
     sum = clamp(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(clamp(value)));
 }
 
+// The slot has a worker, or waits for its next.
+bool is_wanted(WorkerState state) noexcept {
+    switch (state) {
+        case WorkerState::starting:
+        case WorkerState::ready:
+        case WorkerState::serving:
+        case WorkerState::backoff: return true;
+        case WorkerState::empty:
+        case WorkerState::draining: break;
+    }
+    return false;
+}
+
 void add(VassalFigures& sums, const WorkerFigures& worker) noexcept {
     add(sums.requests, worker.requests);
     add(sums.exceptions, worker.exceptions);
@@ -41,6 +54,7 @@ void add(VassalFigures& sums, const WorkerFigures& worker) noexcept {
     add(sums.crashes, worker.crashes);
     for (std::size_t at = 0; at < std::size(sums.status_classes); ++at)
         add(sums.status_classes[at], worker.status_classes[at]);
+    if (is_wanted(worker.state)) ++sums.wanted;
     if (worker.pid > 0 && worker.state == WorkerState::serving) ++sums.serving;
     if (worker.pid > 0 && is_busy(worker)) ++sums.busy;
 }
@@ -72,10 +86,14 @@ std::string_view name_of(WorkerState state) noexcept {
 VassalFigures figures_of(const fleet::VassalView& view) {
     VassalFigures figures;
     figures.configured = view.effective ? std::clamp(view.effective->config.workers, 0, max_workers) : 0;
+    figures.least = view.effective ? std::clamp(view.effective->config.workers_min, 0, figures.configured) : 0;
+    figures.wanted = figures.least;
     if (!view.board) return figures;
     const int slots = used_slots(*view.board, figures.configured);
     figures.workers = common::scoreboard::read_workers(*view.board, view.status.active_bank, slots);
+    figures.wanted = 0;
     for (const WorkerFigures& worker : figures.workers) add(figures, worker);
+    figures.wanted = std::clamp(figures.wanted, figures.least, figures.configured);
     std::erase_if(figures.workers, [&](const WorkerFigures& worker) {
         return worker.id > figures.configured && worker.pid <= 0;
     });

@@ -16,7 +16,9 @@ using common::scoreboard::WorkerFigures;
 
 struct VassalFigures {
     std::vector<WorkerFigures> workers;  // the configured slots, and any other that has a process
-    int configured = 0;                  // workers wanted by the configuration
+    int configured = 0;                  // workers wanted by the configuration, at most
+    int least = 0;                       // at least; the same unless a range is configured
+    int wanted = 0;                      // at present, within that range
     int serving = 0;
     int busy = 0;
     // Since the vassal began, over every slot that was ever used.

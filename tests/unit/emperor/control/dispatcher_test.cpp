@@ -184,7 +184,7 @@ TEST_F(ControlDispatcher, show_tells_workers_history_and_the_failed_reload) {
     EXPECT_EQ(result["worker_list"][0]["pid"], 99);
     EXPECT_EQ(result["worker_list"][0]["resident_memory"], 4096);
     EXPECT_EQ(result["worker_list"][0]["in_flight"].size(), 1u);
-    EXPECT_EQ(result["workers"], (Json{{"configured", 2}, {"serving", 1}, {"busy", 1}}));
+    EXPECT_EQ(result["workers"], (Json{{"configured", 2}, {"least", 2}, {"wanted", 2}, {"serving", 1}, {"busy", 1}}));
     EXPECT_EQ(result["last_reload_failure"]["detail"], "File x");
     EXPECT_EQ(result["history"][0]["event"], "crashed");
     EXPECT_EQ(result["requests"], 10);

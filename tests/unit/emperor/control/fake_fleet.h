@@ -41,6 +41,7 @@ public:
         vassal.effective.config.app = name + ":application";
         vassal.effective.config.chdir = "/srv/" + name;
         vassal.effective.config.workers = workers;
+        vassal.effective.config.workers_min = workers;
         vassal.effective.values = std::make_shared<const nlohmann::json>(
             nlohmann::json{{"app", name + ":application"}, {"workers", workers}});
         vassal.identity.uid = uid;

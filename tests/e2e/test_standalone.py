@@ -1,10 +1,12 @@
 """`vassal` alone: one app, one command, no emperor and no YAML."""
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -154,3 +156,25 @@ def _ignore(call):
         call()
     except OSError:
         pass
+
+
+def test_an_app_without_an_emperor_reloads_itself_worker_by_worker(vassal, scratch):
+    one = vassal("--workers", 2, "--listen", "http:127.0.0.1:0", app="curious:application")
+    url = one.url()
+
+    def evaluate(expression):
+        status, _, body = nginx.fetch(url + "eval", expression.encode())
+        assert status == 200, body
+        return json.loads(body)
+    before = evaluate("os.getpid()")
+    assert evaluate("[emperor.reload('new prices'), emperor.reload()]") == [True, False]
+    wait_until(lambda: "reload requested by the app: new prices (worker" in one.output(), 15, one.output)
+    # The worker that the kernel prefers may be the other one: both are replaced.
+    wait_until(lambda: evaluate("os.getpid()") != before, 20, "another process", 0.02)
+    assert evaluate("[emperor.generation, emperor.worker_id in (1, 2)]") == [1, True]
+    # Untiring: the next roll is ten seconds away, and nobody is refused meanwhile.
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        evaluate("tried(emperor.reload, 'again')")
+    assert one.output().count("reload requested by the app") == 1
+    assert one.end() == 0

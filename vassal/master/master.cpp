@@ -36,6 +36,8 @@ Master::Impl::Impl(MasterOptions options)
     : observer_(std::move(options.observer)),
       on_begin_(std::move(options.on_begin)),
       signals_(io_, SIGTERM, SIGINT, SIGCHLD),
+      reloads_(reload_spacing(options.standalone.has_value())),
+      reload_timer_(io_),
       rendezvous_(io_),
       newcomer_timer_(io_),
       pool_timer_(io_),

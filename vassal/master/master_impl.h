@@ -121,6 +121,7 @@ private:
     void look_at_requests_now();
 
     // master_reload.cpp
+    [[nodiscard]] static common::Spacing reload_spacing(bool is_standalone);
     void on_reload_wanted(Place place, const std::string& reason);
 
     // master_mold.cpp
@@ -148,7 +149,8 @@ private:
     std::function<void(const Generation&)> on_begin_;
     boost::asio::signal_set signals_;
     int stop_signals_ = 0;
-    common::Spacing reloads_{std::chrono::seconds(1)};  // of the app's own wishes
+    common::Spacing reloads_;  // of the app's own wishes
+    boost::asio::steady_timer reload_timer_;
     bool is_stopping_ = false;
     bool is_draining_reported_ = false;
     std::deque<Outcome> outcomes_;

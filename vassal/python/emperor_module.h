@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `import emperor`: what a vassal's app may know of its server and ask of it. emperor.pyi beside this file says the same
-// to editors, docs/apps.md to people. Nothing here is on the request path.
+// to editors, docs/python.md to people. Nothing here is on the request path.
 #pragma once
 
 #include "vassal/python/surroundings.h"

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <cstring>
+#include <utility>
 
 namespace common::link {
 
@@ -76,11 +77,14 @@ Result<Received> receive(int fd) {
     header.msg_control = control;
     header.msg_controllen = sizeof control;
     ssize_t size;
-    do size = ::recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (size < 0 && errno == EINTR);
+    // The other side closed with our words unread: the kernel says so once, before the last words that lie here.
+    bool is_reset = false;
+    do {
+        size = ::recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (size < 0 && (errno == EINTR || (errno == ECONNRESET && !std::exchange(is_reset, true))));
     if (size < 0) {
+        if (is_reset) return Received{ReceiveState::closed, {}};
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Received{};
-        if (errno == ECONNRESET) return Received{ReceiveState::closed, {}};  // closed with our words unread
         return system_error("receive on a channel");
     }
     Received received;

@@ -81,11 +81,9 @@ def test_a_request_over_its_time_is_ended_with_a_traceback(emperor):
     emperor.write("probe", timeouts_request="1s", workers=2)
     emperor.wait_serving("probe")
     with Load(emperor.socket("probe"), "/pid", threads=2) as load:
-        with pytest.raises((OSError, ValueError, IndexError, AssertionError)):
-            assert emperor.get("probe", "/sleep?s=60", timeout=15).status in (200,)
+        assert emperor.get("probe", "/sleep?s=60", timeout=15).status == 504
         emperor.wait_log("request timeout")
         emperor.wait_log("in sleep")
         before = load.count
         wait_until(lambda: load.count > before + 100, 10, "requests after the worker was replaced")
-    # A connection that the worker had accepted before it got stuck ends with it; each client has one at most.
-    assert load.failed <= 2, load.summary()
+    assert load.failed == 0, load.summary()

@@ -42,7 +42,8 @@ Master::Impl::Impl(MasterOptions options)
       newcomer_timer_(io_),
       pool_timer_(io_),
       watch_timer_(io_),
-      scaling_timer_(io_) {
+      scaling_timer_(io_),
+      orphan_timer_(io_) {
     // Workers of the mold become our children, and so does what the app leaves behind.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     signals_.add(SIGHUP);

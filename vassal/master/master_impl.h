@@ -15,6 +15,7 @@
 #include "vassal/master/activity_watch.h"
 #include "vassal/master/app_log.h"
 #include "vassal/master/channel_end.h"
+#include "vassal/master/lock_watch.h"
 #include "vassal/master/log_pipe.h"
 #include "vassal/master/master.h"
 #include "vassal/master/scaling.h"
@@ -88,6 +89,7 @@ private:
     void execute(const SendDrain& command);
     void execute(const SendStop& command);
     void execute(const Interrupt& command);
+    void execute(const InterruptAll& command);
     void execute(const Kill& command);
     void execute(const ReportReady& command);
     void execute(const ReportPromoted& command);
@@ -123,6 +125,12 @@ private:
     // master_reload.cpp
     [[nodiscard]] static common::Spacing reload_spacing(bool is_standalone);
     void on_reload_wanted(Place place, const std::string& reason);
+
+    // master_siblings.cpp
+    // True: a thread cannot accept the connection that it was woken for; its siblings were poked.
+    bool look_at_lock_waits();
+    void take_orphan(int listener, common::UniqueFd connection);
+    void give_orphans_away();
 
     // master_mold.cpp
     [[nodiscard]] bool uses_mold() const;
@@ -181,6 +189,13 @@ private:
     std::optional<Scaling> scaling_;
     boost::asio::steady_timer scaling_timer_;
     std::optional<ActivityWatch> activity_watch_;
+    LockWatch lock_watch_;
+    struct Orphan {  // a connection whose worker will never read it
+        int listener;
+        common::UniqueFd connection;
+    };
+    std::deque<Orphan> orphans_;
+    boost::asio::steady_timer orphan_timer_;
 
     enum class MoldState { absent, starting, ready };
     Process mold_;

@@ -129,6 +129,15 @@ void Master::Impl::execute(const Interrupt& command) {
     ::syscall(SYS_rt_tgsigqueueinfo, pid, thread_id, info.si_signo, &info);
 }
 
+void Master::Impl::execute(const InterruptAll& command) {
+    const auto& board = board_slot(command.at);
+    const auto threads = std::min<std::size_t>(board.threads.load(), common::scoreboard::max_threads);
+    for (std::size_t i = 0; i < threads; ++i) {
+        if (board.thread[i].request_started_us.load(std::memory_order_acquire) == 0) continue;
+        execute(Interrupt{command.at, static_cast<int>(i), board.thread[i].request_sequence.load(std::memory_order_relaxed)});
+    }
+}
+
 void Master::Impl::execute(const Kill& command) {
     Seat& taken = seat(command.at);
     if (!taken.is_taken) return;

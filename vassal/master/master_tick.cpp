@@ -28,12 +28,14 @@ std::uint64_t monotonic_us() {
 
 bool Master::Impl::tick() {
     if (!pool_) return false;
+    bool is_waiting_for_lock = false;
     if (pool_->state() == PoolState::serving) {
         recycle_where_due();
         scale();
+        is_waiting_for_lock = look_at_lock_waits();
     }
     // The beginning of a request is announced, its end is not.
-    return busy_threads() > 0;
+    return is_waiting_for_lock || busy_threads() > 0;
 }
 
 int Master::Impl::busy_threads() {

@@ -41,6 +41,10 @@ void Master::Impl::on_worker_packet(Place place, common::link::Packet& packet) {
         board_slot(place).startup_us.store(static_cast<std::uint64_t>(took.count()));
         return post(WorkerReady{place});
     }
+    if (const auto* handover = std::get_if<link::Handover>(&*message)) {
+        if (!packet.fds.empty()) take_orphan(handover->listener, std::move(packet.fds.front()));
+        return;
+    }
     if (std::holds_alternative<link::Draining>(*message)) {
         seat(place).has_stopped_accepting = true;
         // It accepted what it was woken for, up to a bound; a sibling takes the rest.

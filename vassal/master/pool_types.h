@@ -95,7 +95,8 @@ struct ReportExited {
 };
 struct ReportServing { bool is_serving; std::string reason; Duration retry; bool operator==(const ReportServing&) const = default; };
 struct Finished { int code; bool operator==(const Finished&) const = default; };  // nothing is left
-using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, Kill, ReportReady, ReportPromoted,
+struct InterruptAll { Place at; bool operator==(const InterruptAll&) const = default; };  // whatever is in a request
+using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, InterruptAll, Kill, ReportReady, ReportPromoted,
                                  ReportFailed, ReportStarted, ReportExited, ReportServing, Finished>;
 using PoolCommands = std::vector<PoolCommand>;
 

@@ -23,6 +23,7 @@
 //   crash, failed start with nobody serving in the slot: started again at once the first time, then after a backoff that
 //       doubles with jitter; a worker that served `stable` long starts the count anew.
 //   request timeout: the thread is interrupted, the process drains, and its replacement starts at once in the other lane.
+//       When the drain is over, whatever is still in a request is interrupted too; then it is killed.
 //   planned (RecycleDue, RollRequested, age): first come first served, one at a time until the old process is gone;
 //       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own.
 //   unwanted (WorkersWanted): the highest slots drain.

@@ -134,6 +134,13 @@ void WorkerPool::process_deadline(Place place) {
         process.deadline = now_ + options_.kill;
         return command(SendStop{place});
     }
+    // Whoever waits beside a stuck thread that holds the interpreter lock is answered before the end.
+    if (process.state == ProcessState::draining && process.cause == Cause::timeout &&
+        std::popcount(process.interrupted) < options_.threads) {
+        process.interrupted = ~std::uint64_t{0};
+        process.deadline = now_ + abort_grace;
+        return command(InterruptAll{place});
+    }
     if (process.state == ProcessState::draining || process.state == ProcessState::ending) kill(place);
 }
 

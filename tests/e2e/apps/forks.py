@@ -163,6 +163,12 @@ def half(environ, start_response):
     time.sleep(3600)
 
 
+def long_stream(environ, start_response):
+    start_response("200 OK", TEXT)
+    for _ in range(160):
+        yield b"x" * 65536
+
+
 def pid(environ, start_response):
     body = str(os.getpid()).encode()
     start_response("200 OK", [*TEXT, ("Content-Length", str(len(body)))])

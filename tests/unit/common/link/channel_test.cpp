@@ -92,6 +92,17 @@ TEST(Channel, a_truncated_packet_is_an_error) {
     EXPECT_FALSE(receive(b.get()));
 }
 
+TEST(Channel, last_words_arrive_although_the_speaker_closed_without_listening) {
+    auto [a, b] = channel();
+    ASSERT_TRUE(send(a.get(), "never read"));
+    ASSERT_TRUE(send(b.get(), "the last words"));
+    b.reset();
+    const auto words = receive(a.get()).value();
+    EXPECT_EQ(words.state, ReceiveState::packet);
+    EXPECT_EQ(words.packet.payload, "the last words");
+    EXPECT_EQ(receive(a.get()).value().state, ReceiveState::closed);
+}
+
 int open_descriptors() {
     int count = 0;
     for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;

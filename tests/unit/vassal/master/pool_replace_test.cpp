@@ -174,13 +174,16 @@ TEST_F(Pool, a_timed_out_request_is_interrupted_while_its_replacement_starts_in_
     EXPECT_EQ(retry_of(feed(WorkerExited{{1, 1}, exit_3})), 0s) << "the first crash";
 }
 
-TEST_F(Pool, the_neighbours_of_a_stuck_request_have_the_time_of_a_drain) {
+TEST_F(Pool, the_neighbours_of_a_stuck_request_have_the_time_of_a_drain_and_are_answered_at_its_end) {
     PoolOptions options = options_for(1);
     options.threads = 2;
     serve(options);
     static_cast<void>(feed(RequestTimedOut{{1, 0}, 0, 1, "timeout"}));
-    EXPECT_THAT(wait(29s), Not(Contains(PoolCommand(Kill{{1, 0}}))));
-    EXPECT_THAT(wait(1s), Contains(PoolCommand(Kill{{1, 0}})));
+    const auto before = wait(29s);
+    EXPECT_THAT(before, Not(Contains(PoolCommand(InterruptAll{{1, 0}}))));
+    EXPECT_THAT(before, Not(Contains(PoolCommand(Kill{{1, 0}}))));
+    EXPECT_THAT(wait(1s), ElementsAre(InterruptAll{{1, 0}}));
+    EXPECT_THAT(wait(abort_grace), Contains(PoolCommand(Kill{{1, 0}})));
 }
 
 TEST_F(Pool, when_all_threads_are_stuck_only_a_moment_is_left) {

@@ -26,7 +26,8 @@ public:
 
     void promote();
     // `now_us` starts both clocks: idle connections end after min(keepalive, drain), everything after `patience_us` (zero:
-    // timeouts.drain). True: the caller holds one reservation, accepts what the listeners' queues hold (reserve_last()), and gives it back.
+    // timeouts.drain). True: the caller holds one reservation, accepts what the listeners' queues hold (reserve_last()),
+    // and gives it back.
     [[nodiscard]] bool drain(std::int64_t now_us, std::int64_t patience_us);
     void finish() noexcept;
 

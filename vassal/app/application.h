@@ -18,11 +18,37 @@ struct Param {
     std::string_view value;
 };
 
-// A whole request body, collected before the app is called: in memory, or in a temporary file when it is large.
+// Why a BodyStream gives no more.
+enum class BodyEnd {
+    none,         // it may give more
+    complete,     // the whole body was read
+    client_gone,  // the client left before the end of it
+    timed_out,    // the client was silent for timeouts.body
+    too_large,    // longer than limits.body
+    malformed,    // the client breaks the rules of its protocol
+    answered,     // the response has ended; what was not read then is lost
+};
+
+// A request body that is read while the app runs (`stream_body`). Valid until serve() returns.
+class BodyStream {
+public:
+    virtual ~BodyStream() = default;
+
+    // Waits until there is at least one byte, without the interpreter lock, which the caller holds. 0: no more comes,
+    // and end() says why. By one thread at a time.
+    [[nodiscard]] virtual std::size_t read(char* to, std::size_t size) = 0;
+    [[nodiscard]] virtual BodyEnd end() const noexcept = 0;
+    // Ends a read() in which another thread waits.
+    virtual void cancel() noexcept = 0;
+};
+
+// A request body. Whole, collected before the app is called: in memory, or in a temporary file when it is large. Or a
+// stream that is yet to come.
 struct Body {
-    std::string_view memory;  // all of it when file < 0
+    std::string_view memory;  // all of it when file < 0 and there is no stream
     int file = -1;            // borrowed; contents start at offset 0
-    std::uint64_t size = 0;
+    std::uint64_t size = 0;   // UINT64_MAX: a stream whose end is not known
+    BodyStream* stream = nullptr;
 };
 
 // Views into the connection's buffer; valid until serve() returns.

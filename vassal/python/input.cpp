@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
+
+#include "vassal/python/stream_reader.h"
 
 namespace vassal::python {
 
@@ -23,6 +26,7 @@ struct State {
     char* buffer;                // part of a file around the current line, made when first needed
     std::uint64_t buffer_start;  // its offset in the body
     std::size_t buffer_size;
+    StreamReader* stream;        // owned; open while the body is one
 };
 
 State& state_of(PyObject* self) noexcept { return *reinterpret_cast<State*>(self); }
@@ -53,6 +57,7 @@ bool read_file(int fd, std::uint64_t offset, char* to, std::size_t size) {
 }
 
 PyObject* take(State& state, std::uint64_t count) {
+    if (state.stream->is_open()) return state.stream->read(count);
     count = std::min(count, left(state));
     if (state.body.file < 0) {
         PyObject* bytes =
@@ -91,6 +96,7 @@ std::string_view window(State& state, std::uint64_t offset) {
 
 // Bytes up to and including the next newline, at most `limit`.
 PyObject* take_line(State& state, std::uint64_t limit) {
+    if (state.stream->is_open()) return state.stream->read_line(limit);
     limit = std::min(limit, left(state));
     std::uint64_t length = 0;
     while (length < limit) {
@@ -141,9 +147,11 @@ PyObject* readlines(PyObject* self, PyObject* const* arguments, Py_ssize_t count
     if (hint == 0) hint = UINT64_MAX;
     PyRef lines(PyList_New(0));
     std::uint64_t total = 0;
-    while (lines && left(state) > 0 && total < hint) {
+    while (lines && total < hint) {
         PyRef line(take_line(state, UINT64_MAX));
-        if (!line || PyList_Append(lines.get(), line.get()) < 0) return nullptr;
+        if (!line) return nullptr;
+        if (PyBytes_GET_SIZE(line.get()) == 0) break;
+        if (PyList_Append(lines.get(), line.get()) < 0) return nullptr;
         total += static_cast<std::uint64_t>(PyBytes_GET_SIZE(line.get()));
     }
     return lines.release();
@@ -153,12 +161,14 @@ PyObject* next_line(PyObject* self) {
     std::uint64_t limit = 0;
     State& state = state_of(self);
     if (!read_arguments(state, nullptr, 0, limit)) return nullptr;
-    return left(state) > 0 ? take_line(state, limit) : nullptr;
+    PyRef line(take_line(state, limit));
+    return line && PyBytes_GET_SIZE(line.get()) > 0 ? line.release() : nullptr;
 }
 
 void deallocate(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     PyMem_Free(state_of(self).buffer);
+    delete state_of(self).stream;
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -187,6 +197,7 @@ Input::Input() : type_(PyType_FromSpec(&spec)) {
 }
 
 void Input::make() {
+    auto stream = std::make_unique<StreamReader>();
     State* state = PyObject_New(State, reinterpret_cast<PyTypeObject*>(type_.get()));
     if (state == nullptr) throw std::runtime_error("no memory for wsgi.input");
     state->body = {};
@@ -195,13 +206,19 @@ void Input::make() {
     state->buffer = nullptr;
     state->buffer_start = 0;
     state->buffer_size = 0;
+    state->stream = stream.release();
     object_.reset(reinterpret_cast<PyObject*>(state));
 }
 
 void Input::begin(const app::Body& body) noexcept {
     State& state = state_of(object_.get());
     state.body = body;
-    if (body.file < 0) state.body.size = body.memory.size();
+    stream_ = body.stream;
+    if (stream_ != nullptr) {
+        state.stream->begin(*stream_, body.size);
+    } else if (body.file < 0) {
+        state.body.size = body.memory.size();
+    }
     state.position = 0;
     state.is_open = true;
 }
@@ -209,6 +226,8 @@ void Input::begin(const app::Body& body) noexcept {
 bool Input::end(Py_ssize_t expected) {
     State& state = state_of(object_.get());
     state.is_open = false;
+    if (stream_ != nullptr) state.stream->end();
+    stream_ = nullptr;
     state.body = {};
     state.position = 0;
     state.buffer_size = 0;

@@ -63,4 +63,28 @@ void answer_internal_error(std::string_view id, app::Response& response) {
     response.finish({&chunk, 1});
 }
 
+bool is_failed_body(app::BodyEnd end) noexcept {
+    switch (end) {
+        case app::BodyEnd::client_gone:
+        case app::BodyEnd::timed_out:
+        case app::BodyEnd::too_large:
+        case app::BodyEnd::malformed: return true;
+        case app::BodyEnd::none:
+        case app::BodyEnd::complete:
+        case app::BodyEnd::answered: break;
+    }
+    return false;
+}
+
+void refuse_body(app::BodyEnd end, app::Response& response) {
+    if (response.head_was_sent()) return response.abort();
+    std::string_view status = "400 Bad Request";
+    if (end == app::BodyEnd::timed_out) status = "408 Request Timeout";
+    if (end == app::BodyEnd::too_large) status = "413 Content Too Large";
+    response.start(status);
+    response.header("Content-Type", "text/plain; charset=utf-8");
+    const std::string_view chunks[] = {status, "\n"};
+    response.finish(chunks);
+}
+
 }  // namespace vassal::python

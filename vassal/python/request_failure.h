@@ -17,4 +17,10 @@ void log_failure(const app::Request& request, std::string_view what, std::string
 // A whole response: "Internal Server Error" and the id. Nothing was sent before.
 void answer_internal_error(std::string_view id, app::Response& response);
 
+// Whether a body that the app reads from the client broke off.
+[[nodiscard]] bool is_failed_body(app::BodyEnd end) noexcept;
+
+// The app gave up on such a body: the response says what was wrong with it, where it can still say something.
+void refuse_body(app::BodyEnd end, app::Response& response);
+
 }  // namespace vassal::python

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "vassal/python/broken_rules.h"
 #include "vassal/python/exception_text.h"
@@ -219,6 +220,12 @@ void ServingThread::conclude(Outcome outcome, const app::Request& request, app::
     if (outcome == Outcome::client_gone || is_noise) {
         exchange.is_finished = true;
         return response.abort();
+    }
+    if (outcome == Outcome::raised && is_failed_body(input_.stream_end()) && PyErr_ExceptionMatches(PyExc_OSError) != 0) {
+        // The client's fault, and nothing that the app could do about it.
+        PyErr_Clear();
+        if (!std::exchange(exchange.is_finished, true)) refuse_body(input_.stream_end(), response);
+        return;
     }
     response.note_exception();
     if (outcome == Outcome::raised) {

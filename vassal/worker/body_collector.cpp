@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace vassal::worker {
 namespace {
@@ -26,16 +26,14 @@ common::UniqueFd open_temporary() {
 
 }  // namespace
 
-BodyCollector::BodyCollector(Framing framing, std::uint64_t length, const Limits& limits,
-                             std::optional<protocol::StdinDecoder> records)
-    : limits_(limits), length_(length), chunks_(limits.trailer), records_(records), framing_(framing) {
-    if (framing == Framing::chunked) return;
-    if (length > limits.memory) {
+BodyCollector::BodyCollector(BodyDecoder decoder, std::uint64_t memory)
+    : decoder_(std::move(decoder)), most_in_memory_(memory) {
+    const std::uint64_t length = decoder_.length().value_or(0);
+    if (length > memory) {
         open_file();
     } else {
         memory_.reserve(static_cast<std::size_t>(length));
     }
-    is_complete_ = framing == Framing::length && length == 0;
 }
 
 bool BodyCollector::open_file() {
@@ -58,68 +56,30 @@ bool BodyCollector::write_all(std::string_view bytes) {
 }
 
 void BodyCollector::store(std::string_view piece) {
-    if (piece.empty() || failure_ != 0) return;
-    if (piece.size() > limits_.body || size_ > limits_.body - piece.size()) {
-        failure_ = 413;
-        return;
-    }
-    if (!file_ && size_ + piece.size() > limits_.memory) {
+    if (!file_ && memory_.size() + piece.size() > most_in_memory_) {
         if (!open_file() || !write_all({memory_.data(), memory_.size()})) return;
         memory_ = {};
     }
     if (file_) {
-        if (!write_all(piece)) return;
+        write_all(piece);
     } else {
         memory_.insert(memory_.end(), piece.begin(), piece.end());
     }
-    size_ += piece.size();
 }
 
 std::size_t BodyCollector::feed(std::string_view bytes) {
-    switch (framing_) {
-        case Framing::chunked: return feed_chunks(bytes);
-        case Framing::records:
-        case Framing::open_records: return feed_records(bytes);
-        case Framing::length: break;
-    }
-    const std::size_t count = std::min<std::uint64_t>(bytes.size(), length_ - size_);
-    store(bytes.substr(0, count));
-    is_complete_ = size_ == length_;
-    return count;
-}
-
-std::size_t BodyCollector::feed_chunks(std::string_view bytes) {
     std::size_t used = 0;
-    while (used < bytes.size() && failure_ == 0 && !chunks_.is_done()) {
-        const auto step = chunks_.next(bytes.substr(used));
+    while (used < bytes.size() && failure_ == 0 && !decoder_.has_ended()) {
+        const auto step = decoder_.next(bytes.substr(used));
         used += step.consumed;
-        store(step.data);
-        if (chunks_.is_bad()) failure_ = chunks_.failure();
+        if (!step.data.empty()) store(step.data);
     }
-    is_complete_ = chunks_.is_done();
-    return used;
-}
-
-// The stream must be as long as CONTENT_LENGTH says: a part of a request must not pass for the whole.
-std::size_t BodyCollector::feed_records(std::string_view bytes) {
-    std::size_t used = 0;
-    while (used < bytes.size() && failure_ == 0 && !records_->has_ended()) {
-        const auto step = records_->next(bytes.substr(used), replies_);
-        used += step.consumed;
-        if (records_->is_bad() || (framing_ == Framing::records && step.data.size() > length_ - size_)) {
-            failure_ = 400;
-        } else {
-            store(step.data);
-        }
-    }
-    is_complete_ = records_->is_done();
-    if (is_complete_ && framing_ == Framing::records && size_ < length_ && failure_ == 0) failure_ = 400;
     return used;
 }
 
 app::Body BodyCollector::body() const noexcept {
-    if (file_) return {.memory = {}, .file = file_.get(), .size = size_};
-    return {.memory = {memory_.data(), memory_.size()}, .file = -1, .size = size_};
+    if (file_) return {.memory = {}, .file = file_.get(), .size = size()};
+    return {.memory = {memory_.data(), memory_.size()}, .file = -1, .size = size()};
 }
 
 }  // namespace vassal::worker

@@ -15,6 +15,7 @@
 #include "vassal/worker/request_ids.h"
 #include "vassal/worker/response.h"
 #include "vassal/worker/shared.h"
+#include "vassal/worker/socket_body.h"
 
 namespace vassal::worker {
 
@@ -55,11 +56,10 @@ private:
 
     // conversation_body.cpp: bodies
     [[nodiscard]] Next begin_request(Connection& connection, std::size_t head_size);
-    [[nodiscard]] Next begin_collecting(Connection& connection);
-    [[nodiscard]] BodyCollector::Limits body_limits() const noexcept {
-        return {.memory = shared_.config.limits.body_memory,
-                .body = shared_.limits.body,
-                .trailer = shared_.limits.header_size};
+    // Of a body that is not there yet: collects it, or calls the app, which reads it.
+    [[nodiscard]] Next begin_body(Connection& connection, BodyDecoder decoder);
+    [[nodiscard]] BodyDecoder::Limits body_limits() const noexcept {
+        return {.body = shared_.limits.body, .trailer = shared_.limits.header_size};
     }
     [[nodiscard]] Next feed_first(Connection& connection);
     [[nodiscard]] Next read_inline_body(Connection& connection);
@@ -83,7 +83,8 @@ private:
     [[nodiscard]] bool send_body_replies(Connection& connection);
 
     // conversation_answer.cpp: answers
-    [[nodiscard]] Next serve(Connection& connection);
+    // `body`: what the app is to read from the connection; null: the body is there.
+    [[nodiscard]] Next serve(Connection& connection, SocketBody* body = nullptr);
     [[nodiscard]] Next after_serve(Connection& connection, const ResponseSink::Outcome& outcome);
     [[nodiscard]] Next after_response(Connection& connection);
     [[nodiscard]] Next write(Connection& connection);
@@ -104,6 +105,7 @@ private:
     ConnectionCache slots_;
     BlockPool blocks_;
     ResponseSink sink_;
+    SocketBody socket_body_;
     RequestIds request_ids_;
     Expiry expiry_;
     protocol::Head head_;

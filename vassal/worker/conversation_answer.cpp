@@ -38,7 +38,7 @@ char* Conversation::scratch() {
     return scratch_.get();
 }
 
-Conversation::Next Conversation::serve(Connection& connection) {
+Conversation::Next Conversation::serve(Connection& connection, SocketBody* body) {
     if (decoded_ != &connection) {
         // The head was decoded before the thread waited; head_ has served other connections since.
         protocol::HttpScan scan;
@@ -46,7 +46,7 @@ Conversation::Next Conversation::serve(Connection& connection) {
         static_cast<void>(decode(connection, scan, fastcgi));
     }
     decoded_ = nullptr;
-    if (head_.is_chunked) {
+    if (head_.is_chunked && body == nullptr) {
         const std::uint64_t size = connection.body ? connection.body->size() : connection.inline_body;
         if (connection.body || size > 0) protocol::set_content_length(head_, size);
     }
@@ -58,11 +58,12 @@ Conversation::Next Conversation::serve(Connection& connection) {
                                .url_scheme = head_.url_scheme,
                                .listener = connection.listener,
                                .request_id = head_.request_id.empty() ? request_ids_.next() : head_.request_id,
-                               .body = connection.body
-                                           ? connection.body->body()
-                                           : app::Body{bytes.substr(connection.head_size, connection.inline_body), -1,
-                                                       connection.inline_body}};
-    if (request.body.size > 0) meter_.received_body(request.body.size);
+                               .body = body != nullptr   ? body->body()
+                                       : connection.body ? connection.body->body()
+                                                         : app::Body{bytes.substr(connection.head_size,
+                                                                                  connection.inline_body),
+                                                                     -1, connection.inline_body}};
+    if (request.body.size > 0 && body == nullptr) meter_.received_body(request.body.size);
     const bool is_http = connection.protocol == common::net::Protocol::http;
     const bool is_fastcgi = connection.protocol == common::net::Protocol::fastcgi;
     const std::int64_t began = now_us();
@@ -74,7 +75,7 @@ Conversation::Next Conversation::serve(Connection& connection) {
                  .is_head = head_.method == "HEAD",
                  .keep_alive = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0,
                  .date = is_http ? date() : std::string_view()},
-                request.request_id, began);
+                request.request_id, began, body);
     meter_.begin_request(head_.method, head_.uri, began);
     if (shared_.options.activity != nullptr) shared_.options.activity->note();
     if (file) {
@@ -91,18 +92,23 @@ Conversation::Next Conversation::serve(Connection& connection) {
     } else {
         meter_.end_request(outcome.status, now_us() - began);
     }
+    if (body != nullptr) {
+        meter_.received_body(body->size());
+        connection.inline_body = body->used_of_first();
+    }
     return after_serve(connection, outcome);
 }
 
 Conversation::Next Conversation::after_serve(Connection& connection, const ResponseSink::Outcome& outcome) {
     connection.input.consume(connection.head_size + connection.inline_body + connection.body_tail);
+    if (outcome.beyond_body.size() > 0) connection.input.append(outcome.beyond_body, blocks_);
     connection.body.reset();
     connection.scan = {};
     if (connection.protocol == common::net::Protocol::fastcgi) forget_request(connection);
     connection.phase_deadline_us = 0;
     if (outcome.is_gone) return Next::close;
     connection.keep_alive = outcome.keep_alive;
-    connection.is_unread = head_.keep_alive && !outcome.keep_alive;
+    connection.is_unread = outcome.is_unread || (head_.keep_alive && !outcome.keep_alive);
     if (outcome.is_incomplete) {
         connection.is_unread = false;
         if (connection.output.is_empty()) reset_on_close(connection.fd);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hot path. Bodies of conversation.h: beside their head where they fit, else collected.
 #include <algorithm>
+#include <utility>
 
 #include "vassal/worker/conversation.h"
 #include "vassal/worker/receive.h"
@@ -22,24 +23,30 @@ Conversation::Next Conversation::begin_request(Connection& connection, std::size
     if (!head_.is_chunked && available >= head_.content_length) return serve(connection);
 
     connection.phase = Phase::body;
-    if (head_.expects_continue && available == 0) {
+    const bool is_collected = !shared_.config.stream_body;
+    if (is_collected && head_.expects_continue && available == 0) {
         iovec part{const_cast<char*>(protocol::continue_reply.data()), protocol::continue_reply.size()};
         // 25 bytes into an empty send buffer; a client that pipelines and does not read gets no interim reply.
         meter_.sent(send_parts(connection.fd, {&part, 1}, false).sent);
     }
-    if (!head_.is_chunked && head_size + head_.content_length <= block_size) {
+    if (is_collected && !head_.is_chunked && head_size + head_.content_length <= block_size) {
         connection.input.ensure(head_size + head_.content_length, blocks_);
         decoded_ = nullptr;  // the views of head_ may point to where the bytes were before
         return Next::again;
     }
-    return begin_collecting(connection);
+    using enum BodyDecoder::Framing;
+    return begin_body(connection, BodyDecoder(head_.is_chunked ? chunked : length, head_.content_length, body_limits()));
 }
 
-Conversation::Next Conversation::begin_collecting(Connection& connection) {
-    connection.body = std::make_unique<BodyCollector>(
-        head_.is_chunked ? BodyCollector::Framing::chunked : BodyCollector::Framing::length, head_.content_length,
-        body_limits());
-    return feed_first(connection);
+Conversation::Next Conversation::begin_body(Connection& connection, BodyDecoder decoder) {
+    if (!shared_.config.stream_body) {
+        connection.body = std::make_unique<BodyCollector>(std::move(decoder), shared_.config.limits.body_memory);
+        return feed_first(connection);
+    }
+    connection.inline_body = 0;
+    socket_body_.begin(connection.fd, connection.input.bytes().substr(connection.head_size), std::move(decoder),
+                       head_.expects_continue);
+    return serve(connection, &socket_body_);
 }
 
 // What came behind the head is the begin of the body.

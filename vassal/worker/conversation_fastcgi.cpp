@@ -20,11 +20,9 @@ Conversation::Next Conversation::begin_stdin(Connection& connection) {
         return serve(connection);
     }
     connection.phase = Phase::body;
-    connection.body = std::make_unique<BodyCollector>(
-        head_.is_chunked ? BodyCollector::Framing::open_records : BodyCollector::Framing::records, head_.content_length,
-        body_limits(),
-        protocol::StdinDecoder(id, shared_.limits.connections));
-    return feed_first(connection);
+    using enum BodyDecoder::Framing;
+    return begin_body(connection, BodyDecoder(head_.is_chunked ? open_records : records, head_.content_length,
+                                              body_limits(), protocol::StdinDecoder(id, shared_.limits.connections)));
 }
 
 // Something that is no request was dealt with. The connection is as it was before.

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 
+#include "vassal/worker/client_wait.h"
 #include "vassal/worker/note.h"
-#include "vassal/worker/reactor.h"
+#include "vassal/worker/socket_body.h"
 
 namespace vassal::worker {
 namespace {
@@ -23,11 +23,12 @@ constexpr std::string_view chunk_end_and_last = "\r\n0\r\n\r\n";
 }  // namespace
 
 void ResponseSink::begin(Connection& connection, const protocol::ResponseContext& context,
-                         std::string_view request_id, std::int64_t now_us) noexcept {
+                         std::string_view request_id, std::int64_t now_us, SocketBody* body) noexcept {
     request_id_ = request_id;
     connection_ = &connection;
     began_us_ = now_us;
     context_ = context;
+    body_ = body;
     head_.reset();
     fields_.clear();
     part_count_ = 0;
@@ -41,11 +42,14 @@ ResponseSink::Outcome ResponseSink::end() {
     if (!is_finished_) abort();
     if (context_.is_framed) close_if_draining();
     const bool is_expired = is_expired_.load(std::memory_order_relaxed);
+    const bool is_unread = body_ != nullptr && !body_->settle();
     return {.status = head_.is_started() ? head_.status() : 500,
             .is_gone = is_gone_ || is_expired,
-            .keep_alive = head_.keep_alive() && !is_gone_ && !is_incomplete_,
+            .keep_alive = head_.keep_alive() && !is_gone_ && !is_incomplete_ && !is_unread,
             .is_incomplete = is_incomplete_,
-            .is_expired = is_expired};
+            .is_expired = is_expired,
+            .is_unread = is_unread,
+            .beyond_body = body_ != nullptr ? body_->beyond() : std::string_view()};
 }
 
 void ResponseSink::start(std::string_view status) {
@@ -59,6 +63,8 @@ void ResponseSink::header(std::string_view name, std::string_view value) {
 void ResponseSink::finish_head(std::optional<std::uint64_t> total) {
     if (is_head_sent_) return;
     if (context_.is_http) close_if_draining();
+    // The answer is whole before the body was read: what is left of that must not pass for the next request.
+    if (body_ != nullptr && is_finished_ && !body_->settle()) head_.close_afterwards();
     head_.finish(total);
     body_left_ = head_.length();
     is_head_sent_ = true;
@@ -142,25 +148,21 @@ void ResponseSink::keep_unsent(std::span<const iovec> parts) {
 
 void ResponseSink::wait_until_unsent_is_at_most(std::size_t most) {
     while (!is_gone_ && connection_->output.left() > most) {
-        pollfd writable{connection_->fd, POLLOUT, 0};
-        application_.release();
-        const std::int64_t began = now_us();
-        const std::int64_t deadline = began + write_timeout_ms_ * 1000;
-        meter_.begin_wait();
-        int ready = 0;
-        do {
-            const std::int64_t left_ms = write_timeout_ms_ > 0 ? (deadline - now_us()) / 1000 : -1;
-            ready = left_ms < -1 ? 0 : ::poll(&writable, 1, static_cast<int>(left_ms));
-        } while (ready < 0 && errno == EINTR);
-        meter_.end_wait(now_us() - began);
-        application_.acquire();
-        if (ready <= 0) {
+        if (wait_for_client(connection_->fd, POLLOUT, write_timeout_ms_, application_, meter_)) {
+            flush_output();
+        } else {
             meter_.write_error();
             is_gone_ = true;
-        } else {
-            flush_output();
         }
     }
+}
+
+bool ResponseSink::send_aside(std::string_view bytes) {
+    if (is_gone_) return false;
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    if (flush_output()) take(send_parts(connection_->fd, {&part, 1}, false));
+    if (!is_gone_) connection_->output.append({static_cast<const char*>(part.iov_base), part.iov_len});
+    return !is_gone_;
 }
 
 app::Sent ResponseSink::write(std::string_view chunk) {

@@ -22,6 +22,8 @@
 
 namespace vassal::worker {
 
+class SocketBody;
+
 // Ends a connection for sending, after its last answer: what the client has sent and nobody read is thrown away, for it
 // would turn the close into a reset, which may overtake the answer. Bounded; fit for signal handlers.
 void end_complete(int fd) noexcept;
@@ -34,15 +36,17 @@ public:
         bool keep_alive = false;
         bool is_incomplete = false;  // the client must be able to see that something is missing
         bool is_expired = false;     // see expire()
+        bool is_unread = false;      // part of the request's body is still to come
+        std::string_view beyond_body;  // what was received behind the end of a body that the app read
     };
 
     ResponseSink(app::Application& application, Meter& meter, std::int64_t write_timeout_ms,
                  DrainOrder drain_order) noexcept
         : application_(application), meter_(meter), write_timeout_ms_(write_timeout_ms), drain_order_(drain_order) {}
 
-    // `request_id` stays valid until end().
+    // `request_id` stays valid until end(). `body`: what the app reads while it answers; null where it was there before.
     void begin(Connection& connection, const protocol::ResponseContext& context, std::string_view request_id,
-               std::int64_t now_us) noexcept;
+               std::int64_t now_us, SocketBody* body = nullptr) noexcept;
     [[nodiscard]] Outcome end();
 
     // Between begin() and end(), in a signal handler of the sink's own thread: answers 504 where nothing was sent, else
@@ -66,6 +70,11 @@ public:
     void abort() override;
     void note_exception() noexcept override { meter_.exception(); }
     void log_field(std::string_view name, std::string_view value) noexcept override { fields_.add(name, value); }
+
+    // What belongs to the protocol, beside the response. False: the client is gone.
+    bool send_aside(std::string_view bytes);
+    // The client wants no answer any more.
+    void give_up() noexcept { is_gone_ = true; }
 
     // What the app said for the access log since begin(); turned on by whoever writes that log.
     [[nodiscard]] AccessFields& fields() noexcept { return fields_; }
@@ -104,6 +113,7 @@ private:
     Connection* connection_ = nullptr;
     std::string_view held_chunk_;  // within finish_held()
     const app::Hold* hold_ = nullptr;
+    SocketBody* body_ = nullptr;
     protocol::ResponseContext context_;
     std::string_view request_id_;
     protocol::ResponseHead head_;

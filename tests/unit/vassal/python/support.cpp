@@ -98,6 +98,7 @@ void App::serve(const RequestSpec& spec, app::Response& response) {
     for (const auto& [key, value] : spec.more) params.push_back({key, value});
     app::Body body{
         .memory = spec.body, .file = spec.body_file, .size = spec.body_file < 0 ? spec.body.size() : spec.body_size};
+    if (spec.stream != nullptr) body = {.memory = {}, .file = -1, .size = spec.body_size, .stream = spec.stream};
     application_->serve({.params = params,
                          .method = spec.method,
                          .url_scheme = spec.url_scheme,

@@ -64,7 +64,8 @@ struct RequestSpec {
     Params more = {};
     std::string body = {};
     int body_file = -1;
-    std::uint64_t body_size = 0;  // of the file
+    std::uint64_t body_size = 0;  // of the file, or of the stream
+    app::BodyStream* stream = nullptr;
     std::string url_scheme = "http";
     std::string request_id = "0123456789abcdef";
 };

@@ -20,8 +20,8 @@ Conversation::Conversation(Shared& shared, InterpreterLock& lock, common::scoreb
       slots_(shared.connections),
       sink_(shared.application, meter_, shared.config.timeouts.write.count(),
             DrainOrder(shared.gate, shared.options.link)),
-      expiry_(shared, slot, meter_, sink_),
-      socket_body_(shared.application, meter_, sink_, shared.config.timeouts.body.count()) {}
+      socket_body_(shared.application, meter_, sink_, shared.config.timeouts.body.count()),
+      expiry_(shared, slot, meter_, sink_) {}
 
 Connection* Conversation::take_slot(std::size_t listener) {
     Connection* const connection = slots_.take();

@@ -173,7 +173,10 @@ constexpr std::array table = {
         .default_text = "false",
         .summary = "Call the application as soon as the head of a request is there; it reads the body while it comes.",
         .detail = "Otherwise the whole body is collected first, so that a slow client does not occupy a thread of the "
-                  "application. For uploads that the application passes on, or answers before they are complete.",
+                  "application. For uploads that the application passes on, or answers before they are complete. "
+                  "wsgi.input waits up to timeouts.body for more; a body that breaks off raises an OSError "
+                  "(ConnectionResetError, TimeoutError) and, where the application does not handle it, is answered "
+                  "with 400, 408 or 413. An answer before the end of the body ends the connection.",
         .example = "stream_body: true"},
     Key{.path = "static",
         .kind = ValueKind::path_map,

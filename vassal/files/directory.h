@@ -28,6 +28,8 @@ public:
     // a device: they are 404 like all that is no regular file, and like every name that begins with a dot.
     [[nodiscard]] OpenedFile find(std::string_view path) const noexcept;
 
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
 private:
     explicit Directory(common::UniqueFd fd) noexcept : fd_(std::move(fd)) {}
 

@@ -112,6 +112,12 @@ common::Result<Site> Site::open(const std::map<std::string, std::string>& direct
     return site;
 }
 
+std::vector<int> Site::descriptors() const {
+    std::vector<int> fds;
+    for (const Root& root : roots_) fds.push_back(root.directory.fd());
+    return fds;
+}
+
 std::optional<Site::Place> Site::find(std::string_view url) const noexcept {
     for (const Root& root : roots_) {
         if (!url.starts_with(root.prefix)) continue;

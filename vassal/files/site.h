@@ -30,6 +30,8 @@ public:
     [[nodiscard]] static common::Result<Site> open(const std::map<std::string, std::string>& directories);
 
     [[nodiscard]] bool is_empty() const noexcept { return roots_.empty(); }
+    // What a process that is to serve() must keep open.
+    [[nodiscard]] std::vector<int> descriptors() const;
     // Hot path. By the longest prefix, at whole segments. `url` is the decoded path with SCRIPT_NAME in it.
     [[nodiscard]] std::optional<Place> find(std::string_view url) const noexcept;
     void serve(const Place& place, const app::Request& request, app::Response& response) const;

@@ -54,6 +54,7 @@ void become_child(const Generation& generation, const ChildEnds& ends) {
     if (ends.link) {
         kept.push_back(ends.link.get());
         for (const Listener& listener : generation.listeners) kept.push_back(listener.fd.get());
+        for (const int directory : generation.site.descriptors()) kept.push_back(directory);
         if (generation.activity) kept.push_back(generation.activity->eventfd());
     }
     close_all_but(std::move(kept));

@@ -40,6 +40,7 @@ vassal::mold::Shop shop_of(const vassal::master::Generation& generation, const v
     if (!generation.site.is_empty()) shop.site = &generation.site;
     shop.board = &generation.scoreboard.board();
     shop.bank = generation.bank;
+    shop.access_rings = generation.access_rings ? &*generation.access_rings : nullptr;
     shop.activity = generation.activity ? &*generation.activity : nullptr;
     shop.set_title = [&title, name = generation.name](std::string_view role) {
         title.set(std::string("vassal: ").append(name).append(" ").append(role));

@@ -27,7 +27,7 @@ Exit codes: 0 stopped, 1 the app or a socket could not be started, 2 bad usage o
 ParsedOptions parse_options(int argc, const char* const* argv) {
     Options options;
     std::vector<std::string> listen, env, python_path, set;
-    std::string workers, threads, chdir, venv;
+    std::string workers, threads, chdir, venv, access_log;
     bool preload = false;
 
     CLI::App cli{"Hosts one Python web app (WSGI).", "vassal"};
@@ -46,21 +46,21 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     cli.add_option("--python-path", python_path, "Directory for sys.path, repeatable")
         ->type_name("DIR")
         ->allow_extra_args(false);
+    cli.add_option("--access-log", access_log, "Log each request on standard output: off, text or json (default off)")
+        ->type_name("off|text|json");
     cli.add_flag("--preload,!--no-preload", preload, "Import the app once and fork the workers from that process");
     cli.add_option("--set", set, "Any configuration key, repeatable: --set timeouts.request=5s")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
     cli.add_option("--link", options.link, "Descriptor of the channel to an emperor")->group("");
     cli.add_option("APP", options.app, "What to host");
-    // Words whose time has not come: an answer of their own rather than "unknown option".
+    // A word whose time has not come: an answer of its own rather than "unknown option".
     std::string later;
     cli.add_option("--stats", later)->group("");
-    cli.add_option("--access-log", later)->group("");
 
     try {
         cli.parse(argc, argv);
-        for (const char* name : {"--stats", "--access-log"})
-            if (cli.count(name) > 0) throw CLI::ValidationError(name, "is not available in this version");
+        if (cli.count("--stats") > 0) throw CLI::ValidationError("--stats", "is not available in this version");
         if (options.link < 0 && options.app.empty()) throw CLI::RequiredError("APP");
         if (options.link >= 0 && !options.app.empty()) throw CLI::ExcludesError("--link", "APP");
     } catch (const CLI::ParseError& error) {
@@ -80,6 +80,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     if (!threads.empty()) add("threads", threads);
     add("chdir", chdir.empty() ? "." : chdir);
     if (!venv.empty()) add("venv", venv);
+    if (cli.count("--access-log") > 0) add("log.access", access_log);
     if (cli.count("--preload") > 0) add("preload", preload ? "true" : "false");
     const auto names = [&set](std::string_view key) {
         for (const std::string& setting : set)

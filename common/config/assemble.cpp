@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/config/access_format.h"
 #include "common/config/json_path.h"
 #include "common/config/rules.h"
 
@@ -53,7 +54,19 @@ void set_default_listen(Layer& layer, const Assembly& assembly, const DecodeOpti
     layer.settings.find("listen")->second.origins.emplace("listen.0", Origin{});
 }
 
+void check_access_format(Layer& layer, const Assembly& assembly, Decoded& decoded) {
+    const nlohmann::json& text = value_of(layer, "log.access_format");
+    if (!text.is_string()) return;
+    const LogConfig log{.file = "",
+                        .access = value_of(layer, "log.access") == "json" ? AccessLog::json : AccessLog::text,
+                        .access_format = text.get<std::string>()};
+    if (const auto format = access_format(log); !format)
+        decoded.diagnostics.push_back(
+            blame(layer, "log.access_format", assembly, "log.access_format: " + format.error().message()));
+}
+
 void check_together(Layer& layer, const Assembly& assembly, Decoded& decoded) {
+    check_access_format(layer, assembly, decoded);
     if (value_of(layer, "restart.initial") > value_of(layer, "restart.max")) {
         const Origin* max = layer.origin("restart.max");
         const bool is_max_set = max != nullptr && max->kind != Origin::Kind::built_in;

@@ -19,7 +19,8 @@ constexpr std::string_view recycle_age = "use recycle.max_age";
 constexpr std::string_view recycle_rss = "use recycle.max_rss";
 constexpr std::string_view static_files = "use static: {/prefix: directory}, or serve the files with nginx";
 constexpr std::string_view log_later = "the format of the application's log is not available as a key in this version";
-constexpr std::string_view access_format = "use log.access and log.access_format";
+constexpr std::string_view access_format = "use log.access and log.access_format (docs/access-log.md names the fields)";
+constexpr std::string_view access_filter = "no filter: use log.access and choose by {status} and {bytes} when reading";
 constexpr std::string_view rotation = "use log.file with logrotate and 'emperorctl reopen-logs'";
 constexpr std::string_view scaling = "use a range, workers: {min: 1, max: 8}";
 constexpr std::string_view cgroups = "use limits of systemd; limits by cgroup are not available in this version";
@@ -83,7 +84,7 @@ constexpr std::array advice = std::to_array<Advice>({
     {"single-interpreter", "", always_on},
     {"log-format", "log.access_format", access_format},
     {"logformat", "log.access_format", access_format},
-    {"log-format-strftime", "log.access_format", access_format},
+    {"log-format-strftime", "log.access_format", "not needed, {time} is ISO 8601 and {time_common} as web servers write it"},
     {"stats", "", "not needed, every vassal has a stats socket (stats/NAME.sock in the runtime directory)"},
     {"stats-server", "", "not needed, every vassal has a stats socket (stats/NAME.sock in the runtime directory)"},
     {"stats-http", "", "not needed, the stats socket answers HTTP as well"},
@@ -92,11 +93,11 @@ constexpr std::array advice = std::to_array<Advice>({
     {"stats-no-cores", "", not_needed},
     {"memory-report", "", "not needed, the stats always hold the memory of each worker"},
     {"disable-logging", "log.access", "not needed, requests are logged only with log.access"},
-    {"log-4xx", "log.access_format", access_format},
-    {"log-5xx", "log.access_format", access_format},
+    {"log-4xx", "log.access", access_filter},
+    {"log-5xx", "log.access", access_filter},
     {"log-slow", "", "'log.slow' is not available in this version"},
-    {"log-zero", "log.access_format", access_format},
-    {"log-big", "log.access_format", access_format},
+    {"log-zero", "log.access", access_filter},
+    {"log-big", "log.access", access_filter},
     {"log-x-forwarded-for", "trusted_proxies", "use trusted_proxies"},
     {"socket-timeout", "timeouts.body", "use timeouts.body and timeouts.write"},
     {"http-timeout", "timeouts.body", "use timeouts.body and timeouts.write"},
@@ -137,7 +138,7 @@ constexpr std::array advice = std::to_array<Advice>({
     {"logger", "", "use log.file, or the emperor's log"},
     {"req-logger", "log.access", "use log.access, and log.file"},
     {"log-encoder", "", log_later},
-    {"log-req-encoder", "log.access_format", access_format},
+    {"log-req-encoder", "log.access", "use log.access: json"},
     {"log-route", "", log_later},
     {"log-buffering", "", not_needed},
     {"cheaper", "workers", scaling},

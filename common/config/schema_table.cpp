@@ -421,7 +421,10 @@ constexpr std::array table = {
         .reload = recycle,
         .default_text = "off",
         .summary = "Whether and how each request is logged.",
-        .detail = "",
+        .detail = "text: the combined format of web servers, with the duration in milliseconds and the request id behind it; "
+                  "json: one object per line. See log.access_format. The lines go to log.file where that is set, else to the "
+                  "emperor's log (stand-alone: to standard output). They are not among the lines of 'emperorctl logs'. What "
+                  "comes faster than it can be written is dropped and counted (access_dropped in the stats), never waited for.",
         .example = "log: {access: json}",
         .choices = "off|text|json"},
     Key{.path = "log.access_format",
@@ -429,7 +432,11 @@ constexpr std::array table = {
         .reload = recycle,
         .default_text = "",
         .summary = "What a line of the access log says.",
-        .detail = "",
+        .detail = "With access: text, a line with fields in braces ({{ and }} stand for braces); with access: json, the list of "
+                  "the object's keys. Fields: time, time_common, vassal, generation, worker, thread, pid, remote_addr, user, "
+                  "method, uri, path, query, protocol, scheme, host, status, bytes, duration_ms, duration_us, request_id, "
+                  "referer, user_agent; header.NAME is a header of the request, field.NAME what the application added "
+                  "(emperor.set_log_field). docs/access-log.md explains each. An unknown field is an error.",
         .example = "log: {access: text, access_format: \"{time} {method} {path} {status} {duration_ms}\"}"},
 };
 

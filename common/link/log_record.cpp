@@ -10,6 +10,10 @@ namespace {
 // Both ends run on one machine: native byte order. stream, worker, generation, time, dropped, then the text.
 constexpr std::size_t header_size = 1 + 2 + 4 + 8 + 8;
 
+std::size_t max_text_size(LogStream stream) noexcept {
+    return stream == LogStream::access ? max_batch_size : max_line_size;
+}
+
 template <class T>
 void put(std::string& out, T value) {
     char bytes[sizeof value];
@@ -28,7 +32,7 @@ T take(std::string_view& in) {
 }  // namespace
 
 std::string encode(const LogRecord& record) {
-    const std::string_view text = std::string_view(record.text).substr(0, max_line_size);
+    const std::string_view text = std::string_view(record.text).substr(0, max_text_size(record.stream));
     std::string out;
     out.reserve(header_size + text.size());
     put(out, static_cast<std::uint8_t>(record.stream));
@@ -42,15 +46,15 @@ std::string encode(const LogRecord& record) {
 
 Result<LogRecord> decode_log_record(std::string_view payload) {
     if (payload.size() < header_size) return failure("log record: too short");
-    if (payload.size() > header_size + max_line_size) return failure("log record: too long");
     const auto stream = take<std::uint8_t>(payload);
-    if (stream > static_cast<std::uint8_t>(LogStream::master)) return failure("log record: unknown stream");
+    if (stream > static_cast<std::uint8_t>(LogStream::access)) return failure("log record: unknown stream");
     LogRecord record;
     record.stream = static_cast<LogStream>(stream);
     record.worker = take<std::uint16_t>(payload);
     record.generation = take<std::uint32_t>(payload);
     record.time_us = take<std::int64_t>(payload);
     record.dropped = take<std::uint64_t>(payload);
+    if (payload.size() > max_text_size(record.stream)) return failure("log record: too long");
     record.text = std::string(payload);
     return record;
 }

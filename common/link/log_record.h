@@ -10,7 +10,12 @@
 
 namespace common::link {
 
-enum class LogStream : std::uint8_t { out = 0, err = 1, master = 2 };  // master: the vassal's own words about the app
+enum class LogStream : std::uint8_t {
+    out = 0,
+    err = 1,
+    master = 2,  // the vassal's own words about the app
+    access = 3,  // lines of the access log, several in one record; never in the scoreboard's ring
+};
 
 struct LogRecord {
     LogStream stream = LogStream::out;
@@ -18,10 +23,13 @@ struct LogRecord {
     std::uint32_t generation = 0;
     std::int64_t time_us = 0;        // microseconds since the epoch
     std::uint64_t dropped = 0;       // records lost before this one because nobody read the channel
-    std::string text;                // one line without its newline, at most max_line_size bytes, bytes as the app wrote them
+    // One line without its newline, at most max_line_size bytes, bytes as the app wrote them; of the access log: lines
+    // with newlines, at most max_batch_size bytes.
+    std::string text;
 };
 
 inline constexpr std::size_t max_line_size = 8192;  // longer lines are split
+inline constexpr std::size_t max_batch_size = 32 * 1024;
 
 [[nodiscard]] std::string encode(const LogRecord& record);
 [[nodiscard]] Result<LogRecord> decode_log_record(std::string_view payload);

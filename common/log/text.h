@@ -21,7 +21,4 @@ namespace common::log {
 // `text` as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_string(std::string_view text);
 
-// The number of bytes of the valid UTF-8 sequence at the start of `text`; 0: not valid.
-[[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;
-
 }  // namespace common::log

@@ -86,6 +86,7 @@ struct Board {
     std::atomic<std::uint64_t> created_epoch_us;
     alignas(64) std::atomic<std::uint64_t> log_next;     // tickets handed out
     std::atomic<std::uint64_t> log_dropped;              // lines that could not be passed on to the emperor
+    std::atomic<std::uint64_t> access_dropped;           // records or lines of the access log that found no room
     std::array<LogSlot, log_lines> log;
     std::array<std::array<WorkerSlot, max_workers>, banks * lanes> worker;  // by row_of()
 };

@@ -215,8 +215,18 @@ std::unique_ptr<FleetApi::Subscription> Fleet::follow_log(std::string_view name,
     return std::make_unique<LogSubscription>(*this, last_follower_);
 }
 
+// Whole lines, several in a record. They are in the log and nowhere else: who follows an app's words would drown in them.
+void Fleet::access_lines(const std::string& name, const common::link::LogRecord& record) {
+    for (std::string_view rest = record.text; !rest.empty();) {
+        const std::size_t newline = rest.find('\n');
+        log::app_line(name, 0, "access", record.time_us, rest.substr(0, newline));
+        rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+    }
+}
+
 void Fleet::log_line(const std::string& name, const common::link::LogRecord& record) {
     static constexpr std::string_view streams[] = {"out", "err", "master"};
+    if (record.stream == common::link::LogStream::access) return access_lines(name, record);
     if (record.dropped > 0) log::warn("log lines dropped", {{"vassal", name}, {"lines", record.dropped}});
     log::app_line(name, record.worker, streams[static_cast<std::size_t>(record.stream) % 3], record.time_us, record.text);
     if (followers_.empty()) return;

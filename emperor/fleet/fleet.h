@@ -81,6 +81,8 @@ private:
     void look_for_free_addresses();
 
     class LogSubscription;
+    static void access_lines(const std::string& name, const common::link::LogRecord& record);
+
     using OnLine = std::function<void(const common::link::LogRecord&)>;
     struct Follower {
         std::uint64_t id;

@@ -168,7 +168,9 @@ void add_rich(Json& json, const fleet::VassalView& view, const VassalFigures& fi
                       {"read_errors", figures.read_errors},
                       {"client_aborts", figures.client_aborts},
                       {"timeouts", figures.timeouts},
-                      {"crashes", figures.crashes}};
+                      {"crashes", figures.crashes},
+                      {"log_dropped", figures.log_dropped},
+                      {"access_dropped", figures.access_dropped}};
     for (std::size_t at = 0; at < std::size(figures.status_classes); ++at)
         json["totals"][std::to_string(at + 1) + "xx"] = figures.status_classes[at];
     json["capacity"] = {{"workers", figures.configured},

@@ -89,6 +89,8 @@ VassalFigures figures_of(const fleet::VassalView& view) {
     figures.least = view.effective ? std::clamp(view.effective->config.workers_min, 0, figures.configured) : 0;
     figures.wanted = figures.least;
     if (!view.board) return figures;
+    figures.log_dropped = clamp(view.board->log_dropped.load(std::memory_order_relaxed));
+    figures.access_dropped = clamp(view.board->access_dropped.load(std::memory_order_relaxed));
     const int slots = used_slots(*view.board, figures.configured);
     figures.workers = common::scoreboard::read_workers(*view.board, view.status.active_bank, slots);
     figures.wanted = 0;

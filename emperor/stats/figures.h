@@ -24,6 +24,7 @@ struct VassalFigures {
     // Since the vassal began, over every slot that was ever used.
     std::int64_t requests = 0, exceptions = 0, bytes_out = 0, bytes_in = 0, busy_us = 0;
     std::int64_t write_errors = 0, read_errors = 0, client_aborts = 0, timeouts = 0, crashes = 0;
+    std::int64_t log_dropped = 0, access_dropped = 0;  // lines
     std::int64_t status_classes[5] = {};
 };
 

@@ -34,7 +34,10 @@ Activity::~Activity() {
 
 // Of many threads one writes: the exchange has one winner.
 void Activity::announce() const noexcept {
-    if (page_->state.exchange(State::news) != State::asleep) return;
+    if (page_->state.exchange(State::news) == State::asleep) wake();
+}
+
+void Activity::wake() const noexcept {
     const int before = errno;
     const std::uint64_t one = 1;
     static_cast<void>(!::write(eventfd_.get(), &one, sizeof one));
@@ -44,6 +47,7 @@ void Activity::announce() const noexcept {
 bool Activity::take_news() noexcept {
     std::uint64_t count = 0;
     static_cast<void>(!::read(eventfd_.get(), &count, sizeof count));
+    page_->is_hurried.store(0);
     return page_->state.exchange(State::quiet) == State::news;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The master's end of link::Activity: calls `on_tick` every Activity::tick while workers have something to do, and not at
-// all while they have not. Owned by Master; exists only when a feature of the generation needs it.
+// The master's end of link::Activity: calls `on_tick` every Activity::tick while workers have something to do, at
+// once when one is in a hurry, and not at all while they have nothing to do. Owned by Master; exists only when a feature
+// of the generation needs it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -24,7 +25,7 @@ public:
     ActivityWatch& operator=(const ActivityWatch&) = delete;
 
 private:
-    void sleep();
+    void wait_for_event();
     void look();
 
     link::Activity& activity_;

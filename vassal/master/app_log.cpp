@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
 #include <cstring>
@@ -22,6 +24,7 @@ using common::link::LogStream;
 
 constexpr std::size_t collect_at_most = 64 * 1024;
 constexpr int own_output_patience_ms = 1000;
+constexpr int access_output_patience_ms = 100;  // and none at all after it was in vain once
 
 std::int64_t epoch_us() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -67,18 +70,39 @@ void AppLog::reopen() {
 }
 
 void AppLog::flush() {
-    std::string_view rest = collected_;
-    while (file_ && !rest.empty()) {
-        const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
+    static_cast<void>(write_to_file(collected_));
+    collected_.clear();
+}
+
+std::string_view AppLog::write_to_file(std::string_view bytes) {
+    while (file_ && !bytes.empty()) {
+        const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) {
-            collected_.clear();
-            return file_failed("write", errno);
+            file_failed("write", errno);
+            break;
         }
-        rest.remove_prefix(static_cast<std::size_t>(written));
-        if (rest.empty()) has_reported_file_ = false;
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+        if (bytes.empty()) has_reported_file_ = false;
     }
-    collected_.clear();
+    return bytes;
+}
+
+std::size_t AppLog::access_lines(std::string_view lines) {
+    std::string_view lost;
+    if (file_) {
+        flush();
+        lost = write_to_file(lines);
+    } else if (options_.is_standalone) {
+        lost = access_to_stdout(lines);
+    } else {
+        const LogRecord record{.stream = LogStream::access,
+                               .generation = options_.generation,
+                               .time_us = epoch_us(),
+                               .text = std::string(lines)};
+        if (!send(record)) lost = lines;
+    }
+    return static_cast<std::size_t>(std::ranges::count(lost, '\n'));
 }
 
 void AppLog::open_file() {
@@ -93,16 +117,21 @@ void AppLog::file_failed(std::string_view what, int number) {
     say("log.file: " + std::string(what) + " " + path_ + ": " + std::strerror(number));
 }
 
+bool AppLog::send(const LogRecord& record) {
+    if (!channel_) return false;
+    const auto sent = common::link::send(channel_.get(), common::link::encode(record));
+    if (sent) return true;
+    if (sent.error().code.value() == EPIPE || sent.error().code.value() == ECONNRESET)
+        channel_.reset();  // nobody reads it any more; a new emperor brings a new one
+    return false;
+}
+
 void AppLog::to_channel(LogRecord& record) {
     if (options_.is_standalone) return;
-    if (channel_) {
-        record.dropped = dropped_;
-        if (const auto sent = common::link::send(channel_.get(), common::link::encode(record)); sent) {
-            dropped_ = 0;
-            return;
-        } else if (sent.error().code.value() == EPIPE || sent.error().code.value() == ECONNRESET) {
-            channel_.reset();  // nobody reads it any more; a new emperor brings a new one
-        }
+    record.dropped = dropped_;
+    if (send(record)) {
+        dropped_ = 0;
+        return;
     }
     ++dropped_;
     if (options_.board != nullptr) options_.board->log_dropped.fetch_add(1, std::memory_order_relaxed);
@@ -122,6 +151,26 @@ void AppLog::to_own_output(LogStream stream, std::string_view text) {
         if (written <= 0) return;
         rest.remove_prefix(static_cast<std::size_t>(written));
     }
+}
+
+// As above, for many lines at once. A pipe takes PIPE_BUF bytes without waiting when poll() says so, a file any number.
+std::string_view AppLog::access_to_stdout(std::string_view lines) {
+    struct stat status {};
+    const bool is_file = ::fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+    while (!lines.empty()) {
+        pollfd ready{STDOUT_FILENO, POLLOUT, 0};
+        const int patience = is_stdout_stuck_ ? 0 : access_output_patience_ms;
+        if (::poll(&ready, 1, patience) <= 0 || (ready.revents & POLLOUT) == 0) break;
+        // Whole lines where they fit, so that what others write to the pipe stands between them.
+        std::size_t size = std::min<std::size_t>(lines.size(), is_file ? lines.size() : PIPE_BUF);
+        if (const std::size_t newline = lines.rfind('\n', size - 1); newline != lines.npos) size = newline + 1;
+        const ssize_t written = ::write(STDOUT_FILENO, lines.data(), size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) break;
+        lines.remove_prefix(static_cast<std::size_t>(written));
+    }
+    is_stdout_stuck_ = !lines.empty();
+    return lines;
 }
 
 }  // namespace vassal::master

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/access/ring.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/config/vassal_config.h"
@@ -36,6 +37,7 @@ struct Generation {
     common::UniqueFd scoreboard_fd;
     common::scoreboard::Mapping scoreboard;
     bool is_standalone = false;
+    std::optional<common::access::Rings> access_rings;  // with log.access; likewise
     std::optional<link::Activity> activity;  // where something needs it; made before the first fork
 
     // Filled in by prepare().

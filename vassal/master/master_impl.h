@@ -12,6 +12,7 @@
 
 #include "common/base/spacing.h"
 #include "vassal/link/worker_messages.h"
+#include "vassal/master/access_log.h"
 #include "vassal/master/activity_watch.h"
 #include "vassal/master/app_log.h"
 #include "vassal/master/channel_end.h"
@@ -78,6 +79,7 @@ private:
     void on_command_exit(const ExitStatus& status);
     void begin_pool();
     common::Result<void> watch_activity();
+    common::Result<void> open_access_log();
     void fail(StartFailure failure);
 
     // master_pool.cpp
@@ -196,6 +198,7 @@ private:
     };
     std::deque<Orphan> orphans_;
     boost::asio::steady_timer orphan_timer_;
+    std::optional<AccessLog> access_log_;
 
     enum class MoldState { absent, starting, ready };
     Process mold_;

@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "common/config/access_format.h"
 #include "vassal/master/master_impl.h"
 
 namespace vassal::master {
@@ -108,6 +109,7 @@ void Master::Impl::begin_pool() {
     if (options.workers_min < options.workers)
         scaling_.emplace(ScalingOptions{.least = options.workers_min, .most = options.workers, .threads = options.threads});
     if (const auto watched = watch_activity(); !watched) return fail({"environment", watched.error().message(), ""});
+    if (const auto opened = open_access_log(); !opened) return fail({"environment", opened.error().message(), ""});
     pool_.emplace(options);
     post(Begin{start_deadline_});
 }
@@ -118,6 +120,22 @@ common::Result<void> Master::Impl::watch_activity() {
     if (!activity) return activity.error();
     generation_->activity = std::move(*activity);
     activity_watch_.emplace(io_, *generation_->activity, [this] { return tick(); });
+    return {};
+}
+
+common::Result<void> Master::Impl::open_access_log() {
+    const auto& config = generation_->config;
+    if (config.log.access == common::config::AccessLog::off) return {};
+    auto format = common::config::access_format(config.log);
+    if (!format) return common::failure("log.access_format: " + format.error().message());
+    auto rings = common::access::Rings::make(
+        static_cast<std::size_t>(std::clamp(config.workers, 1, common::scoreboard::max_workers)),
+        static_cast<std::size_t>(std::clamp(config.threads, 1, common::scoreboard::max_threads)));
+    if (!rings) return rings.error();
+    generation_->access_rings = std::move(*rings);
+    common::scoreboard::Board* board = generation_->scoreboard ? &generation_->scoreboard.board() : nullptr;
+    access_log_.emplace(common::access::LineWriter(std::move(*format), generation_->name, generation_->number),
+                        *generation_->access_rings, *log_, board);
     return {};
 }
 

@@ -27,6 +27,7 @@ std::uint64_t monotonic_us() {
 }  // namespace
 
 bool Master::Impl::tick() {
+    if (access_log_) access_log_->drain(Clock::now());
     if (!pool_) return false;
     bool is_waiting_for_lock = false;
     if (pool_->state() == PoolState::serving) {

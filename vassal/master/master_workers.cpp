@@ -104,6 +104,7 @@ void Master::Impl::worker_gone(Place place, const ExitStatus& status) {
     if (taken.process.link && taken.process.pid != 0) taken.process.link->receive_now();  // its last words
     taken.last_pid = taken.process.pid;
     close_process(taken.process);
+    if (access_log_) access_log_->drain(Clock::now());  // before a successor goes on in its rings, and its end is told
     auto& board = board_slot(place);
     board.pid.store(0);
     const auto threads = std::min<std::size_t>(board.threads.load(), common::scoreboard::max_threads);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/access/ring.h"
 #include "common/config/vassal_config.h"
 #include "common/scoreboard/layout.h"
 #include "vassal/link/activity.h"
@@ -29,6 +30,7 @@ struct Shop {
     const files::Site* site = nullptr;  // null: no `static`
     common::scoreboard::Board* board = nullptr;
     int bank = 0;
+    const common::access::Rings* access_rings = nullptr;  // null: no access log
     const link::Activity* activity = nullptr;  // null: nobody listens
 
     std::function<void(std::string_view role)> set_title;  // "worker 2", "mold"

@@ -50,6 +50,8 @@ int serve(const Shop& shop, const Assignment& assignment, python::Interpreter& i
                                       [static_cast<std::size_t>(assignment.worker) - 1];
     options.worker = assignment.worker;
     options.link = assignment.link;
+    options.access_rings = shop.access_rings;
+    options.access_set = common::access::Rings::set_of(assignment.worker, assignment.lane);
     options.activity = shop.activity;
     const int code = shop.run_worker(options, interpreter.application());
     run_exit_handlers(interpreter);

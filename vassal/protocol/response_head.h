@@ -73,6 +73,7 @@ private:
 // What the server says by itself: a short text/plain page that names the status; then the connection closes. Without a
 // date in the context there is none in the reply. `more_fields` are whole lines, each with its CRLF.
 void write_status_reply(int status, const ResponseContext& context, TextBuffer& out, std::string_view more_fields = {});
+[[nodiscard]] std::size_t status_reply_body_size(int status) noexcept;
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;
 
 }  // namespace vassal::protocol

@@ -66,6 +66,9 @@ std::string_view reason_phrase(int status) noexcept {
     }
 }
 
+// "400 ", the reason, a newline.
+std::size_t status_reply_body_size(int status) noexcept { return reason_phrase(status).size() + 5; }
+
 void write_status_reply(int status, const ResponseContext& context, TextBuffer& out, std::string_view more_fields) {
     const std::string_view reason = reason_phrase(status);
     out.clear();
@@ -74,7 +77,7 @@ void write_status_reply(int status, const ResponseContext& context, TextBuffer& 
     out.append(" ");
     out.append(reason);
     out.append("\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ");
-    out.append_number(reason.size() + 5);  // "400 ", reason, newline
+    out.append_number(status_reply_body_size(status));
     if (context.is_http) {
         if (!context.date.empty()) {
             out.append("\r\nDate: ");

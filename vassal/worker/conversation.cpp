@@ -12,16 +12,29 @@
 
 namespace vassal::worker {
 
-Conversation::Conversation(Shared& shared, InterpreterLock& lock, common::scoreboard::ThreadSlot& slot)
+namespace {
+
+AccessWriter access_writer(const Shared& shared, std::size_t thread) {
+    if (!shared.access_format) return {};
+    const WorkerOptions& options = shared.options;
+    return {*shared.access_format, options.access_rings->ring(options.access_set, thread), options.activity};
+}
+
+}  // namespace
+
+Conversation::Conversation(Shared& shared, InterpreterLock& lock, std::size_t thread)
     : shared_(shared),
       expects_proxies_(!shared.trusted.empty()),
       lock_(lock),
-      meter_(slot),
+      meter_(shared.options.slot->thread[thread]),
       slots_(shared.connections),
       sink_(shared.application, meter_, shared.config.timeouts.write.count(),
             DrainOrder(shared.gate, shared.options.link)),
       socket_body_(shared.application, meter_, sink_, shared.config.timeouts.body.count()),
-      expiry_(shared, slot, meter_, sink_) {}
+      access_(access_writer(shared, thread)),
+      expiry_(shared, shared.options.slot->thread[thread], meter_, sink_, access_, head_) {
+    if (access_.wants_fields()) sink_.fields().turn_on();
+}
 
 Connection* Conversation::take_slot(std::size_t listener) {
     Connection* const connection = slots_.take();

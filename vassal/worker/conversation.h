@@ -8,6 +8,7 @@
 
 #include "vassal/protocol/protocol.h"
 #include "vassal/protocol/response_head.h"
+#include "vassal/worker/access_writer.h"
 #include "vassal/worker/connection_pool.h"
 #include "vassal/worker/expiry.h"
 #include "vassal/worker/interpreter_lock.h"
@@ -21,7 +22,8 @@ namespace vassal::worker {
 
 class Conversation {
 public:
-    Conversation(Shared& shared, InterpreterLock& lock, common::scoreboard::ThreadSlot& slot);
+    // `thread`: the index of the calling thread.
+    Conversation(Shared& shared, InterpreterLock& lock, std::size_t thread);
 
     // Null: no slot is left. Otherwise owned by the caller, who fills fd and peer, and open()s or drops it.
     [[nodiscard]] Connection* take_slot(std::size_t listener);
@@ -96,6 +98,11 @@ private:
     [[nodiscard]] std::string_view date() noexcept;
     [[nodiscard]] char* scratch();
 
+    // conversation_access.cpp: the access log
+    void log_answer(const app::Request& request, const ResponseSink::Outcome& outcome, std::int64_t began_us,
+                    std::int64_t ended_us) noexcept;
+    void log_refusal(Connection& connection, int status);
+
     static constexpr std::size_t scratch_size = 64 * 1024;
 
     Shared& shared_;
@@ -106,6 +113,7 @@ private:
     BlockPool blocks_;
     ResponseSink sink_;
     SocketBody socket_body_;
+    AccessWriter access_;
     RequestIds request_ids_;
     Expiry expiry_;
     protocol::Head head_;

@@ -90,7 +90,10 @@ Conversation::Next Conversation::serve(Connection& connection, SocketBody* body)
     if (outcome.is_expired) [[unlikely]] {
         expiry_.come_back();
     } else {
-        meter_.end_request(outcome.status, now_us() - began);
+        const std::int64_t ended = now_us();
+        meter_.end_request(outcome.status, ended - began);
+        // In between, the handler of its timeout may have written the record.
+        if (access_.is_on() && !sink_.is_expired()) log_answer(request, outcome, began, ended);
     }
     if (body != nullptr) {
         meter_.received_body(body->size());
@@ -148,6 +151,7 @@ Conversation::Next Conversation::write(Connection& connection) {
 Conversation::Next Conversation::refuse(Connection& connection, int status) {
     if (status == 507) note("a request body found no room for its temporary file (TMPDIR)");
     meter_.count_response(status);
+    if (access_.is_on()) log_refusal(connection, status);
     // A FastCGI client that has begun no request gets plain text: it is none, and a person may read it.
     const std::uint16_t request = connection.fastcgi.id;
     protocol::write_status_reply(status,

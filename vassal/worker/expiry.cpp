@@ -20,8 +20,9 @@ thread_local Expiry* mine = nullptr;
 
 }  // namespace
 
-Expiry::Expiry(Shared& shared, common::scoreboard::ThreadSlot& slot, Meter& meter, ResponseSink& sink)
-    : shared_(shared), slot_(slot), meter_(meter), sink_(sink), stack_(sink) {
+Expiry::Expiry(Shared& shared, common::scoreboard::ThreadSlot& slot, Meter& meter, ResponseSink& sink,
+               AccessWriter& access, const protocol::Head& head)
+    : shared_(shared), slot_(slot), meter_(meter), sink_(sink), access_(access), head_(head), stack_(sink) {
     for (protocol::TextBuffer* text : {&text_.fields, &text_.reply, &text_.framed}) text->append(" ");  // makes room
     mine = this;
 }
@@ -41,7 +42,9 @@ void Expiry::judge(int value) noexcept {
         shared_.is_forked_child.load(std::memory_order_relaxed)) {
         return;
     }
-    meter_.count_response(sink_.expire(text_));
+    const int status = sink_.expire(text_);
+    meter_.count_response(status);
+    if (access_.is_on()) log_answer(status);
     report();
     held_lock_ = shared_.application.holds_lock();
     if (held_lock_) shared_.stuck_with_lock.fetch_add(1);
@@ -50,6 +53,19 @@ void Expiry::judge(int value) noexcept {
     if (!is_nobody_left()) return;
     give_connections_away(shared_, text_);
     ::_exit(0);
+}
+
+// The thread is in the app, not in the writer, which needs memory that is there and no lock.
+void Expiry::log_answer(int status) noexcept {
+    access_.write({.head = &head_,
+                   .peer = {},
+                   .first_line = {},
+                   .request_id = sink_.request_id(),
+                   .fields = {},
+                   .status = status,
+                   .bytes = sink_.body_size(),
+                   .began_us = static_cast<std::int64_t>(slot_.request_started_us.load(std::memory_order_relaxed)),
+                   .ended_us = now_us()});
 }
 
 void Expiry::report() noexcept {

@@ -8,6 +8,7 @@
 
 #include <csignal>
 
+#include "vassal/worker/access_writer.h"
 #include "vassal/worker/last_words.h"
 #include "vassal/worker/meter.h"
 #include "vassal/worker/response.h"
@@ -18,7 +19,9 @@ namespace vassal::worker {
 // Made and destroyed in its thread.
 class Expiry {
 public:
-    Expiry(Shared& shared, common::scoreboard::ThreadSlot& slot, Meter& meter, ResponseSink& sink);
+    // `head`: of the request that the thread serves.
+    Expiry(Shared& shared, common::scoreboard::ThreadSlot& slot, Meter& meter, ResponseSink& sink, AccessWriter& access,
+           const protocol::Head& head);
     ~Expiry();
     Expiry(const Expiry&) = delete;
     Expiry& operator=(const Expiry&) = delete;
@@ -30,6 +33,7 @@ private:
     friend class ExpirySignal;
     static void handle(int number, siginfo_t* info, void* context) noexcept;
     void judge(int value) noexcept;
+    void log_answer(int status) noexcept;
     void report() noexcept;
     [[nodiscard]] bool is_nobody_left() const noexcept;
 
@@ -37,6 +41,8 @@ private:
     common::scoreboard::ThreadSlot& slot_;
     Meter& meter_;
     ResponseSink& sink_;
+    AccessWriter& access_;
+    const protocol::Head& head_;
     SignalStack stack_;
     ResponseSink::ExpiryText text_;
     bool held_lock_ = false;              // when it expired

@@ -34,6 +34,7 @@ void ResponseSink::begin(Connection& connection, const protocol::ResponseContext
     part_count_ = 0;
     record_count_ = record_size_ = 0;
     body_left_ = 0;
+    body_size_ = 0;
     is_head_sent_ = is_finished_ = is_gone_ = is_incomplete_ = false;
     is_expired_.store(false, std::memory_order_relaxed);
 }
@@ -44,6 +45,7 @@ ResponseSink::Outcome ResponseSink::end() {
     const bool is_expired = is_expired_.load(std::memory_order_relaxed);
     const bool is_unread = body_ != nullptr && !body_->settle();
     return {.status = head_.is_started() ? head_.status() : 500,
+            .body_size = body_size_,
             .is_gone = is_gone_ || is_expired,
             .keep_alive = head_.keep_alive() && !is_gone_ && !is_incomplete_ && !is_unread,
             .is_incomplete = is_incomplete_,
@@ -74,13 +76,17 @@ void ResponseSink::finish_head(std::optional<std::uint64_t> total) {
 
 std::uint64_t ResponseSink::admit(std::uint64_t size) noexcept {
     if (head_.framing() == protocol::BodyFraming::none) return 0;
-    if (head_.framing() != protocol::BodyFraming::length) return size;
+    if (head_.framing() != protocol::BodyFraming::length) {
+        body_size_ += size;
+        return size;
+    }
     if (size > body_left_ && !has_noted_excess_) {
         has_noted_excess_ = true;  // once per thread: an app that does it does it always
         note("the app sent more body than its Content-Length says; the rest was cut");
     }
     const std::uint64_t admitted = std::min(size, body_left_);
     body_left_ -= admitted;
+    body_size_ += admitted;
     return admitted;
 }
 

@@ -32,6 +32,7 @@ class ResponseSink final : public app::Response {
 public:
     struct Outcome {
         int status = 0;
+        std::uint64_t body_size = 0;  // what the connection was given; the reactor may still be sending it
         bool is_gone = false;  // the client closed, or a send failed: close at once
         bool keep_alive = false;
         bool is_incomplete = false;  // the client must be able to see that something is missing
@@ -57,6 +58,7 @@ public:
     };
     int expire(ExpiryText& text) noexcept;
     [[nodiscard]] std::string_view request_id() const noexcept { return request_id_; }
+    [[nodiscard]] std::uint64_t body_size() const noexcept { return body_size_; }
     [[nodiscard]] bool is_expired() const noexcept { return is_expired_; }
 
     void start(std::string_view status) override;
@@ -126,6 +128,7 @@ private:
     std::size_t record_count_ = 0;
     std::size_t record_size_ = 0;  // of the record that is open; 0: none is
     std::uint64_t body_left_ = 0;  // of Content-Length
+    std::uint64_t body_size_ = 0;  // so far
     bool is_head_sent_ = false, is_finished_ = false, is_gone_ = false, is_incomplete_ = false,
          has_noted_excess_ = false;
     std::atomic<bool> is_expired_{false};

@@ -49,6 +49,7 @@ int ResponseSink::expire(ExpiryText& text) noexcept {
     protocol::ResponseContext context = context_;
     context.is_head = context_.is_http && context_.is_head;
     context.date = {};  // may be in the middle of being written
+    body_size_ = context.is_head ? 0 : protocol::status_reply_body_size(504);
     text.fields.clear();
     text.fields.append("X-Request-ID: ");
     text.fields.append(request_id_);

@@ -41,7 +41,7 @@ ServingThread::ServingThread(Shared& shared, std::size_t index)
     : shared_(shared),
       lock_(shared.application, true),
       slot_(shared.options.slot->thread[index]),
-      conversation_(shared, lock_, slot_) {
+      conversation_(shared, lock_, index) {
     slot_.lock_wait.store(0, std::memory_order_relaxed);  // the former process may have died in the middle
     slot_.thread_id.store(::gettid(), std::memory_order_relaxed);
 }

@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
+#include "common/access/format.h"
 #include "vassal/protocol/protocol.h"
 #include "vassal/protocol/trusted_proxies.h"
 #include "vassal/worker/connection_pool.h"
@@ -34,6 +36,7 @@ struct Shared {
     const protocol::TrustedProxies trusted;
     const protocol::Limits limits;
     const int threads;
+    const std::optional<common::access::Format> access_format;  // of the access log, when it is on
     Reactor reactor;
     ConnectionPool connections;
     Gate gate;

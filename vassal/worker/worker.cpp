@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "common/config/access_format.h"
 #include "common/link/channel.h"
 #include "vassal/link/worker_messages.h"
 #include "vassal/worker/expiry.h"
@@ -25,6 +26,12 @@
 
 namespace vassal::worker {
 namespace {
+
+std::optional<common::access::Format> access_format_of(const WorkerOptions& options) {
+    if (options.access_rings == nullptr) return std::nullopt;
+    auto format = common::config::access_format(options.config->log);
+    return format ? std::optional(std::move(*format)) : std::nullopt;  // the master has the same one
+}
 
 constexpr int exit_done = 0;
 constexpr int exit_failed = 1;  // could not start, or a drain left requests behind
@@ -149,6 +156,7 @@ Shared::Shared(const WorkerOptions& worker_options, app::Application& the_applic
              .body = config.limits.body,
              .connections = config.limits.connections},
       threads(std::clamp(config.threads, 1, common::scoreboard::max_threads)),
+      access_format(access_format_of(worker_options)),
       gate(reactor, descriptors(worker_options), config.limits.connections, config.timeouts.drain.count() * 1000,
            config.timeouts.keepalive.count() * 1000) {}
 

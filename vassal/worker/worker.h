@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/access/ring.h"
 #include "common/base/unique_fd.h"
 #include "common/config/vassal_config.h"
 #include "common/net/address.h"
@@ -30,6 +31,8 @@ struct WorkerOptions {
     common::scoreboard::WorkerSlot* slot = nullptr;  // this worker's; never null
     int worker = 0;                                  // 1..N, for people
     int link = -1;                                   // channel to the master (vassal/link/worker_messages.h)
+    const common::access::Rings* access_rings = nullptr;  // null: no access log; outlives the run
+    std::size_t access_set = 0;                           // which of them are this process's
     const link::Activity* activity = nullptr;        // null: the master wants to hear nothing; outlives the run
 };
 

@@ -82,10 +82,14 @@ TEST_F(OptionsTest, bad_usage_is_exit_2) {
 }
 
 TEST_F(OptionsTest, options_of_later_versions_are_answered_as_such) {
-    for (const std::string option : {"--stats", "--access-log"}) {
-        EXPECT_EQ(parse({option.c_str(), "text", "shop:app"}).exit_code, 2);
-        EXPECT_THAT(complaint, HasSubstr(option + ": is not available in this version"));
-    }
+    EXPECT_EQ(parse({"--stats", "text", "shop:app"}).exit_code, 2);
+    EXPECT_THAT(complaint, HasSubstr("--stats: is not available in this version"));
+}
+
+TEST_F(OptionsTest, the_access_log_is_the_key_of_that_name) {
+    const auto parsed = parse({"--access-log", "json", "shop:app"});
+    ASSERT_TRUE(parsed.options);
+    EXPECT_THAT(parsed.options->settings, testing::Contains("log.access=json"));
 }
 
 }  // namespace

@@ -46,6 +46,19 @@ TEST_F(ActivityWatchTest, looks_for_an_idle_second_and_sleeps_again) {
     EXPECT_TRUE(run_until([&] { return ticks_ > 21; })) << "and can be woken again";
 }
 
+TEST_F(ActivityWatchTest, looks_at_once_when_a_worker_is_in_a_hurry) {
+    activity_.note();
+    ASSERT_TRUE(run_until([&] { return ticks_ == 1; }));
+    for (int i = 2; i < 12; ++i) {
+        activity_.hurry();
+        activity_.hurry();  // one look is enough
+        const auto began = std::chrono::steady_clock::now();
+        ASSERT_TRUE(run_until([&] { return ticks_ >= i; }));
+        if (std::chrono::steady_clock::now() - began < 25ms) return;  // before the next tick was due
+    }
+    FAIL() << "it waited for its tick each time";
+}
+
 TEST_F(ActivityWatchTest, does_not_sleep_while_its_owner_has_work_under_way) {
     is_busy_ = true;
     activity_.note();

@@ -35,6 +35,8 @@ TEST_F(WorkerTest, a_uwsgi_request_allocates_nothing_in_the_steady_state) {
         seen.push_back(allocations);
         FakeApplication::answer(response, "counted");
     };
+    config.log.access = common::config::AccessLog::json;  // its records come from a ring that is there
+    access_rings = common::access::Rings::make(1, 1).value();
     start();
     const std::string get = uwsgi("/count", {}, {{"HTTP_X", "1"}, {"HTTP_X", "2"}, {"HTTP_COOKIE", "a=b"}});
     const std::string post = uwsgi("/count", "a small body");

@@ -232,6 +232,7 @@ protected:
         worker_end_ = std::move(ends.second);
         options_.config = &config;
         if (site) options_.site = &*site;
+        if (access_rings) options_.access_rings = &*access_rings;
         options_.slot = slot.get();
         options_.worker = 3;
         options_.link = worker_end_.get();
@@ -307,6 +308,7 @@ protected:
         return counter.load() >= wanted;
     }
 
+    std::optional<common::access::Rings> access_rings;  // set before start(): the access log is on
     common::config::VassalConfig config;
     FakeApplication app;
     std::optional<files::Site> site;  // set before start()

@@ -37,8 +37,19 @@ TEST(LogRecord, short_long_and_unknown_ones_are_errors) {
         EXPECT_FALSE(decode_log_record(std::string_view(whole).substr(0, length))) << length;
     EXPECT_FALSE(decode_log_record(whole + std::string(max_line_size, 'x')));
     std::string other = whole;
-    other[0] = 3;
+    other[0] = 4;
     EXPECT_FALSE(decode_log_record(other));
+}
+
+TEST(LogRecord, lines_of_the_access_log_come_many_at_a_time) {
+    LogRecord record = a_record();
+    record.stream = LogStream::access;
+    record.text.assign(max_batch_size, 'x');
+    const auto decoded = decode_log_record(encode(record));
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->stream, LogStream::access);
+    EXPECT_EQ(decoded->text.size(), max_batch_size);
+    EXPECT_FALSE(decode_log_record(encode(record) + "x"));
 }
 
 }  // namespace

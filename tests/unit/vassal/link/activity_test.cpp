@@ -44,6 +44,20 @@ TEST_F(ActivityTest, the_master_does_not_fall_asleep_over_news) {
     EXPECT_TRUE(activity_.fall_asleep());
 }
 
+TEST_F(ActivityTest, a_hurry_writes_once_between_two_looks_and_also_while_the_master_is_awake) {
+    activity_.note();
+    activity_.take_news();
+    activity_.hurry();
+    ASSERT_TRUE(is_readable(activity_.eventfd()));
+    std::uint64_t count = 0;
+    ASSERT_EQ(::read(activity_.eventfd(), &count, sizeof count), 8);
+    activity_.hurry();
+    EXPECT_FALSE(is_readable(activity_.eventfd()));
+    activity_.take_news();
+    activity_.hurry();
+    EXPECT_TRUE(is_readable(activity_.eventfd()));
+}
+
 TEST_F(ActivityTest, another_process_is_heard) {
     const pid_t child = ::fork();
     if (child == 0) {

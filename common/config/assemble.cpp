@@ -37,7 +37,7 @@ void make_absolute(Layer& layer, const Assembly& assembly) {
     for (const std::string_view path : {"venv", "log.file"})
         if (nlohmann::json& value = value_of(layer, path); value.is_string())
             value = absolute_path(base, value.get<std::string>());
-    for (const std::string_view path : {"env_file", "python_path"})
+    for (const std::string_view path : {"env_file", "python_path", "watch"})
         for (nlohmann::json& element : value_of(layer, path)) element = absolute_path(base, element.get<std::string>());
     for (nlohmann::json& directory : value_of(layer, "static"))
         directory = absolute_path(base, directory.get<std::string>());

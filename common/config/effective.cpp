@@ -144,6 +144,7 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("chdir", config.chdir);
     reader.read("venv", config.venv);
     reader.read("python_path", config.python_path);
+    reader.read("watch", config.watch);
     reader.read("env", config.env);
     reader.read("env_file", config.env_file);
     reader.read("mount", config.mount);

@@ -142,7 +142,8 @@ std::optional<std::string> check_text(const Key& key, std::string_view text) {
         return check_account(text);
     if (key.path == "trusted_proxies") return check_network(text);
     if (key.kind == ValueKind::text_list && text.empty()) return "is empty";
-    const bool is_path = key.kind == ValueKind::path || key.kind == ValueKind::path_map || key.path == "env_file" || key.path == "python_path";
+    const bool is_path = key.kind == ValueKind::path || key.kind == ValueKind::path_map || key.path == "env_file" || key.path == "python_path" ||
+                         key.path == "watch";
     if (is_path && text.starts_with('~')) return "'~' is not expanded (write the whole path or ${HOME})";
     if (is_path && text.size() >= PATH_MAX) return "is longer than a path can be";
     return std::nullopt;

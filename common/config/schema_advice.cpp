@@ -301,7 +301,7 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "on_demand",     "watch",         "autoreload",      "rollout",          "health",
+    "on_demand",     "autoreload",      "rollout",          "health",
     "hosts",         "sandbox",       "cron",            "daemons",          "preload_modules",
     "log.slow",      "log.rotate",    "log.format",      "timeouts.idle",    "restart.hold",
     "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",

@@ -81,6 +81,15 @@ constexpr std::array table = {
         .detail = "It runs in chdir with the application's user and environment, under timeouts.start. If it fails, "
                   "the generation does not start and the previous one keeps serving.",
         .example = "before_start: python manage.py migrate --noinput"},
+    Key{.path = "watch",
+        .kind = ValueKind::text_list,
+        .reload = live,
+        .default_text = "[]",
+        .summary = "Files and links: when one of them changes, the vassal is reloaded.",
+        .detail = "A link counts by where it leads, a file by its contents' time and size, a directory by which one it is "
+                  "(not by what lies in it). A path that is not there counts when it appears. Looked at with the rights "
+                  "of the vassal's user. Relative paths count from chdir.",
+        .example = "watch: [/srv/mysite/current, venv/pyvenv.cfg]"},
     Key{.path = "enabled",
         .kind = ValueKind::boolean,
         .reload = live,

@@ -85,6 +85,7 @@ struct VassalConfig {
     std::map<std::string, std::string> env;
     std::vector<std::string> env_file;
     std::vector<std::string> python_path;
+    std::vector<std::string> watch;  // paths; when what is there changes, the vassal is reloaded
     std::vector<net::ListenAddress> listen;  // never empty after decoding
     int workers = 1;      // the most processes; "auto" is resolved to the number of usable processors
     int workers_min = 1;  // the fewest; as many as `workers` unless a range was written

@@ -10,13 +10,14 @@
 #include "common/config/decode.h"
 #include "common/config/verify.h"
 #include "emperor/supervise/types.h"
-#include "emperor/watch/scanner.h"
+#include "emperor/watch/watched_path.h"
 
 namespace emperor::fleet {
 
 struct Deployment {
     std::string file;
     watch::FileStamp stamp;
+    watch::WatchedStamps watched;
     common::config::Identity identity;
     std::shared_ptr<const common::config::Effective> effective;  // shared with the cache of decoded files
     supervise::SpecPtr spec;

@@ -25,6 +25,12 @@ config::DecodeOptions options_for(const watch::ScannedFile& file, const std::str
     return {file.name, sockets_directory, is_own ? own_variable : nullptr};
 }
 
+watch::WatchedStamps watched_by(const config::Effective* effective, const config::Identity& identity) {
+    if (effective == nullptr || effective->config.watch.empty()) return {};
+    const process::ActAs rights(identity);
+    return watch::stamps_of(effective->config.watch);
+}
+
 }  // namespace
 
 DesiredBuilder::Decoded DesiredBuilder::decode(const watch::ScannedFile& file,
@@ -81,7 +87,7 @@ plan::Desired DesiredBuilder::build(const watch::Scan& scan) {
             Decoded decoded = is_fresh ? std::move(known->second) : decode(file, directory.defaults);
             desired.files.push_back({file.name, file.path, file.stamp, decoded.effective ? decoded.identity.uid : file.uid,
                                      decoded.effective ? decoded.identity.gid : file.gid, decoded.effective,
-                                     decoded.diagnostics});
+                                     decoded.diagnostics, watched_by(decoded.effective.get(), decoded.identity)});
             next.insert_or_assign(file.path, std::move(decoded));
         }
     }

@@ -11,6 +11,17 @@ namespace emperor::fleet {
 namespace log = common::log;
 using plan::Action;
 
+namespace {
+
+std::vector<std::string> targets_of(const watch::Scan& scan, const plan::Desired& desired) {
+    std::vector<std::string> paths = scan.link_targets;
+    for (const plan::DesiredFile& file : desired.files)
+        for (const auto& [path, stamp] : file.watched) paths.push_back(path);
+    return paths;
+}
+
+}  // namespace
+
 void Fleet::scan_now() {
     if (!is_scanning_allowed_ || is_shutting_down_) return;
     const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now());
@@ -21,7 +32,7 @@ void Fleet::scan_now() {
     complete_adopted(desired);
     keepsakes_.forget_rest();
     for (const auto& [name, host] : hosts_) host->restore_sockets();
-    watcher_.watch_targets(scan.link_targets);
+    watcher_.watch_targets(targets_of(scan, desired));
     if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);
     // An address in use becomes free without a word from inotify.
     if (has_listen_failures_) watcher_.rescan_after(std::chrono::seconds(2));
@@ -59,6 +70,7 @@ plan::Known Fleet::known() const {
             item.path = desired->file;
             item.values = desired->effective->values;
             item.stamp = desired->stamp;
+            item.watched = desired->watched;
             item.uid = desired->identity.uid;
             item.gid = desired->identity.gid;
         }
@@ -77,6 +89,7 @@ bool Fleet::desire(VassalHost& host, const plan::DesiredFile& file, const std::s
     auto deployment = std::make_shared<Deployment>();
     deployment->file = file.path;
     deployment->stamp = file.stamp;
+    deployment->watched = file.watched;
     deployment->identity = builder_.identity_of(file.path);
     deployment->effective = file.effective;
     deployment->spec = make_spec(file.effective->config);

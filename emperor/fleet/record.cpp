@@ -31,11 +31,23 @@ json to_json(const watch::FileStamp& stamp) {
             {"link_mtime_ns", stamp.link_mtime_ns}};
 }
 
+json to_json(const watch::WatchedStamps& watched) {
+    json object = json::object();
+    for (const auto& [path, stamp] : watched) object[path] = to_json(stamp);
+    return object;
+}
+
+watch::FileStamp stamp_from(const json& stamp) {
+    return {stamp.at("inode").get<std::uint64_t>(), stamp.at("mtime_ns").get<std::int64_t>(),
+            stamp.at("size").get<std::int64_t>(), stamp.at("link_inode").get<std::uint64_t>(),
+            stamp.at("link_mtime_ns").get<std::int64_t>()};
+}
+
 json to_json(const RecordedInstance& item) {
     const Deployment& deployment = *item.deployment;
     return {{"generation", item.generation}, {"pid", item.pid}, {"start_ticks", item.start_ticks}, {"bank", item.bank},
             {"state", item.state}, {"started_us", item.started_us}, {"file", deployment.file},
-            {"stamp", to_json(deployment.stamp)}, {"identity", to_json(deployment.identity)},
+            {"stamp", to_json(deployment.stamp)}, {"watched", to_json(deployment.watched)}, {"identity", to_json(deployment.identity)},
             {"config", *deployment.effective->values}, {"sockets", item.socket_inodes}};
 }
 
@@ -43,10 +55,9 @@ json to_json(const RecordedInstance& item) {
 RecordedInstance from_json(const json& item) {
     auto deployment = std::make_shared<Deployment>();
     deployment->file = item.at("file").get<std::string>();
-    const json& stamp = item.at("stamp");
-    deployment->stamp = {stamp.at("inode").get<std::uint64_t>(), stamp.at("mtime_ns").get<std::int64_t>(),
-                         stamp.at("size").get<std::int64_t>(), stamp.at("link_inode").get<std::uint64_t>(),
-                         stamp.at("link_mtime_ns").get<std::int64_t>()};
+    deployment->stamp = stamp_from(item.at("stamp"));
+    if (const auto watched = item.find("watched"); watched != item.end())  // younger than the record's version
+        for (const auto& [path, stamp] : watched->items()) deployment->watched.emplace(path, stamp_from(stamp));
     const json& identity = item.at("identity");
     deployment->identity = {identity.at("uid").get<uid_t>(), identity.at("gid").get<gid_t>(),
                             identity.at("groups").get<std::vector<gid_t>>(), identity.at("user").get<std::string>(),

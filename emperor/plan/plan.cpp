@@ -50,6 +50,13 @@ std::optional<Action> compare_invalid(const DesiredFile& file, const Diagnostics
     return action;
 }
 
+// The first watched path that is not what it was; empty: none.
+std::string changed_path(const watch::WatchedStamps& now, const watch::WatchedStamps& before) {
+    for (const auto& [path, stamp] : now)
+        if (const auto known = before.find(path); known != before.end() && known->second != stamp) return path;
+    return {};
+}
+
 std::optional<Action> compare_valid(const DesiredFile& file, const KnownVassal* known) {
     using Kind = Action::Kind;
     if (!known || !known->values) return make(Kind::added, file, ReloadClass::listeners, "new file");
@@ -62,6 +69,8 @@ std::optional<Action> compare_valid(const DesiredFile& file, const KnownVassal* 
         return has_same_stamp ? make(Kind::defaults_changed, file, difference, "_defaults.yaml edited")
                               : make(Kind::changed, file, difference, "edited");
     if (!has_same_stamp) return make(Kind::touched, file, ReloadClass::rollout, "touched");
+    if (const std::string path = changed_path(file.watched, known->watched); !path.empty())
+        return make(Kind::touched, file, ReloadClass::rollout, path + " changed");
     if (!known->invalid.empty()) return make(Kind::recovered, file, ReloadClass::none, "valid again");
     return std::nullopt;
 }

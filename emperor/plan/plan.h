@@ -9,6 +9,7 @@
 //     valid                same stamp, same values            none; recovered when it was shown invalid
 //     valid                same stamp, other values           defaults_changed (what else could it be)
 //     valid                other stamp, same values           touched: a rollout
+//     valid                same, but a watched path changed   touched, naming the path
 //     valid                other stamp, other values          changed, with the highest reload class of what differs
 //     valid                other owner (uid or gid)           changed, at least a rollout (law 11: other rights)
 //     invalid              not shown with this text yet       invalid
@@ -27,6 +28,7 @@
 #include "common/config/decode.h"
 #include "common/config/schema.h"
 #include "emperor/watch/scanner.h"
+#include "emperor/watch/watched_path.h"
 
 namespace emperor::plan {
 
@@ -40,6 +42,7 @@ struct DesiredFile {
     // Null when `diagnostics` has errors. Shared with the fleet, which keeps it as the vassal's desired configuration.
     std::shared_ptr<const common::config::Effective> effective;
     common::config::Diagnostics diagnostics;
+    watch::WatchedStamps watched{};  // of its `watch` paths, as they are now
 };
 
 struct Desired {
@@ -57,6 +60,8 @@ struct KnownVassal {
     gid_t gid = 0;
     // render() of the errors it is shown invalid with; empty: it is not.
     std::string invalid;
+    // When that configuration was taken. A path that is missing here was not looked at then.
+    watch::WatchedStamps watched{};
 };
 using Known = std::map<std::string, KnownVassal, std::less<>>;  // by name
 

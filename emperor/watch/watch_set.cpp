@@ -20,6 +20,7 @@ constexpr std::uint32_t directory_mask = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB 
                                          IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t parent_mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR;
 constexpr std::uint32_t target_mask = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t target_directory_mask = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;  // not what lies in it
 
 // "/etc/apps.d/" has no last component to lstat or to look for in the parent.
 std::string without_slashes(std::string path) {
@@ -70,12 +71,23 @@ void WatchSet::watch_parent(Directory& directory) {
     directory.parent = ::inotify_add_watch(fd_.get(), parent.empty() ? "." : parent.c_str(), parent_mask | IN_MASK_ADD);
 }
 
+// A link and what it leads to; of what is not there, the directory in which it may appear.
+void WatchSet::add_target(const std::string& path, std::vector<int>& watches) {
+    const auto add = [&](const std::string& what, std::uint32_t mask) {
+        const int watch = fd_ ? ::inotify_add_watch(fd_.get(), what.c_str(), mask | IN_MASK_ADD) : -1;
+        if (watch >= 0) watches.push_back(watch);
+    };
+    struct stat status {};
+    if (is_link(path)) add(path, target_mask | IN_DONT_FOLLOW);
+    if (::stat(path.c_str(), &status) == 0)
+        add(path, S_ISDIR(status.st_mode) ? target_directory_mask : target_mask);
+    else if (!is_link(path))
+        add(std::filesystem::path(path).parent_path().string(), parent_mask);
+}
+
 bool WatchSet::watch_targets(const std::vector<std::string>& paths) {
     std::vector<int> now;
-    for (const std::string& path : paths)
-        if (const int watch = fd_ ? ::inotify_add_watch(fd_.get(), path.c_str(), target_mask | IN_MASK_ADD) : -1;
-            watch >= 0)
-            now.push_back(watch);
+    for (const std::string& path : paths) add_target(path, now);
     std::sort(now.begin(), now.end());
     now.erase(std::unique(now.begin(), now.end()), now.end());
     const bool has_new = !std::includes(targets_.begin(), targets_.end(), now.begin(), now.end());

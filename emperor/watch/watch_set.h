@@ -26,7 +26,7 @@ public:
     // Watches what can be watched and is not yet; true when that changed something: what lies there is worth a look.
     [[nodiscard]] bool refresh();
 
-    // Replaces the files that are watched besides the directories; true when there is a new one among them.
+    // Replaces the paths that are watched besides the directories; true when there is a new one among them.
     [[nodiscard]] bool watch_targets(const std::vector<std::string>& paths);
 
     // Reads everything that is queued; true when any of it is of interest (an overflow is).
@@ -45,6 +45,7 @@ private:
 
     [[nodiscard]] bool refresh(Directory& directory);
     void watch_parent(Directory& directory);
+    void add_target(const std::string& path, std::vector<int>& watches);
     void drop(int& watch);
     [[nodiscard]] bool is_used(int watch) const;
     [[nodiscard]] bool on_event(int watch, std::uint32_t mask, std::string_view name);

@@ -47,7 +47,8 @@ KnownVassal known(const DesiredFile& file) {
             .stamp = file.stamp,
             .uid = file.uid,
             .gid = file.gid,
-            .invalid = file.effective ? "" : common::config::render(file.diagnostics)};
+            .invalid = file.effective ? "" : common::config::render(file.diagnostics),
+            .watched = file.watched};
 }
 
 // "touched shop rollout"
@@ -192,6 +193,22 @@ TEST(Plan, the_order_is_removed_invalid_changes_added_and_by_name) {
     for (const Action& action : plan(desired, fleet))
         order.push_back(std::string(name_of(action.kind)) + " " + action.name);
     EXPECT_EQ(order, (Words{"removed a", "invalid c", "touched d", "changed e", "added b", "added z"}));
+}
+
+TEST(Plan, a_watched_path_that_changed_is_a_touch_that_names_it) {
+    DesiredFile file = valid("shop");
+    file.watched = {{"/srv/a", {.inode = 1}}, {"/srv/current", {.inode = 2}}};
+    Known fleet{{"shop", known(file)}};
+    EXPECT_TRUE(plan({.files = {file}, .unreadable_directories = {}}, fleet).empty());
+    file.watched["/srv/current"].inode = 3;
+    const Desired desired{.files = {file}, .unreadable_directories = {}};
+    const std::vector<Action> actions = plan(desired, fleet);
+    ASSERT_EQ(actions.size(), 1u);
+    EXPECT_EQ(actions[0].kind, Kind::touched);
+    EXPECT_EQ(actions[0].reload, ReloadClass::rollout);
+    EXPECT_EQ(actions[0].cause, "/srv/current changed");
+    fleet.at("shop").watched.clear();
+    EXPECT_TRUE(plan(desired, fleet).empty()) << "what was not looked at cannot have changed";
 }
 
 }  // namespace

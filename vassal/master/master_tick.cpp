@@ -89,12 +89,13 @@ void Master::Impl::look_at_requests_now() {
     for (const Place place : pool_->places()) {
         const ProcessState state = pool_->process_state(place);
         if (state == ProcessState::serving || state == ProcessState::draining)
-            workers.push_back({place, &board_slot(place), pool_->interrupted(place)});
+            workers.push_back({place, &board_slot(place), pool_->judged(place)});
     }
     const auto& config = generation_->config;
     const auto timeout = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(config.timeouts.request).count());
     const WatchResult seen = look_at_requests(workers, config.threads, monotonic_us(), timeout);
+    for (const ReturnedRequest& returned : seen.returned) post(RequestReturned{returned.at, returned.thread});
     for (const OverdueRequest& overdue : seen.overdue) {
         const std::string reason = timeout_text(overdue);
         log_->say(reason + " (worker " + std::to_string(overdue.at.slot) + ", pid " +

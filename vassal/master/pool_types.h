@@ -64,13 +64,14 @@ struct WorkerExited { Place at; ExitStatus status; };        // also: could not 
 struct PromoteRequested {};
 struct StopRequested { bool graceful; };
 struct RequestTimedOut { Place at; int thread; std::uint64_t sequence; std::string reason; };
+struct RequestReturned { Place at; int thread; };            // one that timed out has ended after all
 struct RecycleDue { Place at; std::string reason; };         // this process has served enough
 struct RollRequested { std::string reason; };                // replace all, one after the other
 struct WorkersWanted { int count; };                         // between workers_min and workers
 struct LinkLost { Place at; };                               // it closed its link and lives on
 struct TimePassed {};                                        // deadline() is reached
 using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested, StopRequested,
-                               RequestTimedOut, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed>;
+                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed>;
 
 // ---- commands ------------------------------------------------------------------------------------------------------
 struct Fork { Place at; bool operator==(const Fork&) const = default; };

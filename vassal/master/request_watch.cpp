@@ -32,7 +32,10 @@ WatchResult look_at_requests(std::span<const WatchedWorker> workers, int threads
             const ThreadSlot& thread = worker.board->thread[i];
             const std::uint64_t sequence = thread.request_sequence.load(std::memory_order_relaxed);
             const std::uint64_t started = thread.request_started_us.load(std::memory_order_acquire);
-            if (started == 0 || started > now_us || (worker.judged >> i & 1) != 0) continue;
+            const std::uint64_t judged = i < worker.judged.size() ? worker.judged[i] : 0;
+            const bool is_judged = judged != 0 && started != 0 && judged == sequence;
+            if (judged != 0 && !is_judged) result.returned.push_back({worker.at, static_cast<int>(i)});
+            if (started == 0 || started > now_us || is_judged) continue;
             if (now_us - started < timeout_us)
                 result.next_look_us = std::min(result.next_look_us, started + timeout_us);
             else

@@ -18,7 +18,7 @@ namespace vassal::master {
 struct WatchedWorker {
     Place at;
     const common::scoreboard::WorkerSlot* board = nullptr;
-    std::uint64_t judged = 0;  // a bit per thread that was overdue before
+    std::span<const std::uint64_t> judged;  // per thread the sequence that was overdue before; 0 or missing: none
 };
 
 struct OverdueRequest {
@@ -29,7 +29,13 @@ struct OverdueRequest {
     std::string request;  // "GET /slow"; untrusted bytes, made printable
 };
 
+struct ReturnedRequest {
+    Place at;
+    int thread = 0;
+};
+
 struct WatchResult {
+    std::vector<ReturnedRequest> returned;  // judged before, and over
     std::vector<OverdueRequest> overdue;
     std::uint64_t next_look_us = 0;       // CLOCK_MONOTONIC
 };

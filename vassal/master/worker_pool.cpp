@@ -132,7 +132,10 @@ void WorkerPool::settle() {
     retire_unwanted();
     for (int number = 1; number <= wanted_; ++number) {
         if (is_staffed(number) || slot(number).retry_at > now_) continue;
-        if (const int free = lane_with(number, ProcessState::empty); free >= 0) fork({number, free});
+        if (const int free = lane_with(number, ProcessState::empty); free >= 0)
+            fork({number, free});
+        else
+            make_room(number);
     }
     settle_plans();
 }

@@ -23,7 +23,8 @@
 //   crash, failed start with nobody serving in the slot: started again at once the first time, then after a backoff that
 //       doubles with jitter; a worker that served `stable` long starts the count anew.
 //   request timeout: the thread is interrupted, the process drains, and its replacement starts at once in the other lane.
-//       When the drain is over, whatever is still in a request is interrupted too; then it is killed.
+//       When the drain is over, whatever is still in a request is interrupted too; then it is killed. It is over early
+//       when both lanes of a slot drain and nobody serves in it.
 //   planned (RecycleDue, RollRequested, age): first come first served, one at a time until the old process is gone;
 //       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own.
 //   unwanted (WorkersWanted): the highest slots drain.
@@ -32,6 +33,7 @@
 #include <array>
 #include <deque>
 #include <random>
+#include <span>
 
 #include "vassal/master/pool_types.h"
 
@@ -59,8 +61,8 @@ public:
     [[nodiscard]] bool is_in_backoff(int slot) const;
     // Requests that this process may serve before it is to be recycled; 0: any number.
     [[nodiscard]] std::uint64_t request_bound(Place place) const { return at(place).request_bound; }
-    // A bit per thread whose request timed out.
-    [[nodiscard]] std::uint64_t interrupted(Place place) const { return at(place).interrupted; }
+    // Per thread the sequence of its request that timed out and has not returned; 0: none.
+    [[nodiscard]] std::span<const std::uint64_t> judged(Place place) const { return at(place).judged; }
     [[nodiscard]] std::vector<Place> places() const;  // of all processes
     [[nodiscard]] std::vector<Place> places(ProcessState state) const;
 
@@ -79,7 +81,8 @@ private:
         TimePoint deadline = TimePoint::max();  // of its state
         TimePoint age_at = TimePoint::max();
         std::uint64_t request_bound = 0;
-        std::uint64_t interrupted = 0;  // a bit per thread
+        std::vector<std::uint64_t> judged;  // per thread, empty: none
+        bool is_hurried = false;            // draining: everything in a request was interrupted, the end is near
     };
     struct Slot {
         std::array<Process, lanes> lane;
@@ -106,11 +109,14 @@ private:
     void handle(const WorkerFailed& event);
     void handle(const WorkerExited& event);
     void handle(const RequestTimedOut& event);
+    void handle(const RequestReturned& event);
     void handle(const LinkLost& event);
     void fork(Place place);
     void serve(Place place);
     void drain(Place place, Cause cause, const std::string& reason, Duration patience);
     void kill(Place place);
+    void hurry(Place place);
+    void make_room(int number);
     void process_deadline(Place place);
     void gone_while_serving(Place place, const Process& process, const ExitStatus& status);
     [[nodiscard]] Duration count_crash(Place place, const Process& process);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One process of the pool: what it says, how it ends, and who takes its place.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -91,9 +90,10 @@ Duration WorkerPool::count_crash(Place place, const Process& process) {
 void WorkerPool::handle(const RequestTimedOut& event) {
     Process& process = at(event.at);
     if (process.state != ProcessState::serving && process.state != ProcessState::draining) return;
-    const std::uint64_t thread = std::uint64_t{1} << (event.thread & 63);
-    if ((process.interrupted & thread) != 0) return;
-    process.interrupted |= thread;
+    const auto thread = static_cast<std::size_t>(event.thread);
+    process.judged.resize(std::max(process.judged.size(), thread + 1));
+    if (process.judged[thread] == event.sequence) return;
+    process.judged[thread] = event.sequence;
     command(Interrupt{event.at, event.thread, event.sequence});
     const bool is_first = process.cause != Cause::timeout;
     if (is_first) {
@@ -107,8 +107,15 @@ void WorkerPool::handle(const RequestTimedOut& event) {
         command(SendDrain{event.at, options_.drain});
     }
     // When all its threads are stuck, nobody is left whom a drain could wait for.
-    if (std::popcount(process.interrupted) >= options_.threads)
+    if (std::cmp_greater_equal(process.judged.size() - static_cast<std::size_t>(std::ranges::count(process.judged, 0u)),
+                               options_.threads))
         process.deadline = std::min(process.deadline, now_ + abort_grace);
+}
+
+// Its thread takes part in the drain again, and its next request has a time of its own.
+void WorkerPool::handle(const RequestReturned& event) {
+    const auto thread = static_cast<std::size_t>(event.thread);
+    if (thread < at(event.at).judged.size()) at(event.at).judged[thread] = 0;
 }
 
 void WorkerPool::handle(const LinkLost& event) {
@@ -129,19 +136,36 @@ void WorkerPool::process_deadline(Place place) {
     };
     if (process.is_link_lost) return end("closed its link to the master");
     if (process.state == ProcessState::starting) return end("not ready within timeouts.start");
-    if (process.state == ProcessState::draining && process.cause == Cause::planned) {
+    if (process.state == ProcessState::draining && process.cause == Cause::planned && !process.is_hurried) {
         process.state = ProcessState::ending;
         process.deadline = now_ + options_.kill;
         return command(SendStop{place});
     }
     // Whoever waits beside a stuck thread that holds the interpreter lock is answered before the end.
-    if (process.state == ProcessState::draining && process.cause == Cause::timeout &&
-        std::popcount(process.interrupted) < options_.threads) {
-        process.interrupted = ~std::uint64_t{0};
-        process.deadline = now_ + abort_grace;
-        return command(InterruptAll{place});
-    }
+    const bool has_company = std::cmp_less(process.judged.size(), options_.threads) || std::ranges::count(process.judged, 0u) > 0;
+    if (process.state == ProcessState::draining && process.cause == Cause::timeout && has_company && !process.is_hurried)
+        return hurry(place);
     if (process.state == ProcessState::draining || process.state == ProcessState::ending) kill(place);
+}
+
+// Whoever is in a request is answered now; a moment later it is killed.
+void WorkerPool::hurry(Place place) {
+    at(place).is_hurried = true;
+    at(place).deadline = now_ + abort_grace;
+    command(InterruptAll{place});
+}
+
+// Both lanes drain, so nobody serves in this slot: one of them has had time enough. Rather one whose request timed out
+// than one that was to be replaced, and of two the older one.
+void WorkerPool::make_room(int number) {
+    int oldest = -1;
+    for (int lane = 0; lane < lanes; ++lane) {
+        const Process& process = at({number, lane});
+        if (process.state != ProcessState::draining || process.is_hurried || process.is_link_lost) return;  // about to end
+        const auto rank = [](const Process& p) { return std::pair(p.cause != Cause::timeout, p.serving_since); };
+        if (oldest < 0 || rank(process) < rank(at({number, oldest}))) oldest = lane;
+    }
+    hurry({number, oldest});
 }
 
 void WorkerPool::fork(Place place) {

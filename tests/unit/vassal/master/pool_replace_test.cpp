@@ -165,7 +165,7 @@ TEST_F(Pool, a_timed_out_request_is_interrupted_while_its_replacement_starts_in_
     serve(options);
     const RequestTimedOut event{{1, 0}, 1, 41, "request timeout: GET /slow after 60 s"};
     EXPECT_THAT(feed(event), ElementsAre(Interrupt{{1, 0}, 1, 41}, SendDrain{{1, 0}, 30s}, Fork{{1, 1}}));
-    EXPECT_EQ(pool->interrupted({1, 0}), 2u);
+    EXPECT_THAT(pool->judged({1, 0}), ElementsAre(0u, 41u));
     EXPECT_THAT(feed(event), IsEmpty());
     EXPECT_THAT(feed(WorkerReady{{1, 1}}), ElementsAre(SendPromote{{1, 1}}));
     const auto exited = exit_in(feed(WorkerExited{{1, 0}, exit_0})).value();
@@ -214,15 +214,42 @@ TEST_F(Pool, a_timeout_in_a_draining_worker_needs_no_further_replacement) {
     EXPECT_TRUE(exit_in(feed(WorkerExited{{1, 0}, exit_0}))->is_timeout);
 }
 
-TEST_F(Pool, never_more_than_two_processes_in_a_slot) {
+TEST_F(Pool, a_thread_that_came_back_from_a_timed_out_request_is_judged_again) {
     PoolOptions options = options_for(1);
     options.threads = 2;
     serve(options);
     static_cast<void>(feed(RequestTimedOut{{1, 0}, 0, 1, "timeout"}));
+    EXPECT_THAT(feed(RequestReturned{{1, 0}, 0}), IsEmpty());
+    EXPECT_THAT(pool->judged({1, 0}), ElementsAre(0u));
+    EXPECT_THAT(feed(RequestTimedOut{{1, 0}, 1, 5, "timeout"}), ElementsAre(Interrupt{{1, 0}, 1, 5}));
+    EXPECT_THAT(wait(abort_grace), Not(Contains(PoolCommand(Kill{{1, 0}})))) << "its first thread can finish others";
+    EXPECT_THAT(feed(RequestTimedOut{{1, 0}, 0, 2, "timeout"}), ElementsAre(Interrupt{{1, 0}, 0, 2}));
+    EXPECT_THAT(wait(abort_grace), Contains(PoolCommand(Kill{{1, 0}}))) << "now both are stuck";
+}
+
+TEST_F(Pool, when_both_lanes_drain_the_older_one_makes_room) {
+    PoolOptions options = options_for(1);
+    options.threads = 2;
+    serve(options);
+    static_cast<void>(feed(RequestTimedOut{{1, 0}, 0, 1, "timeout"}));
+    now += 1s;
     static_cast<void>(feed(WorkerReady{{1, 1}}));
     EXPECT_THAT(feed(RequestTimedOut{{1, 1}, 0, 1, "timeout"}),
-                ElementsAre(Interrupt{{1, 1}, 0, 1}, SendDrain{{1, 1}, 30s}));
-    EXPECT_THAT(feed(WorkerExited{{1, 0}, exit_0}), Contains(PoolCommand(Fork{{1, 0}})));
+                ElementsAre(Interrupt{{1, 1}, 0, 1}, SendDrain{{1, 1}, 30s}, InterruptAll{{1, 0}}));
+    EXPECT_THAT(wait(500ms), IsEmpty()) << "one at a time";
+    EXPECT_THAT(wait(500ms), Contains(PoolCommand(Kill{{1, 0}})));
+    EXPECT_THAT(feed(WorkerExited{{1, 0}, killed}), Contains(PoolCommand(Fork{{1, 0}})));
+}
+
+TEST_F(Pool, one_that_was_replaced_makes_room_after_one_that_timed_out) {
+    PoolOptions options = options_for(1);
+    options.threads = 2;
+    serve(options);
+    static_cast<void>(feed(RecycleDue{{1, 0}, "recycled"}));
+    static_cast<void>(feed(WorkerReady{{1, 1}}));
+    EXPECT_THAT(feed(RequestTimedOut{{1, 1}, 0, 1, "timeout"}), Contains(PoolCommand(InterruptAll{{1, 1}})));
+    EXPECT_THAT(wait(abort_grace), ElementsAre(Kill{{1, 1}}));
+    EXPECT_THAT(feed(WorkerExited{{1, 1}, killed}), Contains(PoolCommand(Fork{{1, 1}})));
 }
 
 // ---- as many as wanted

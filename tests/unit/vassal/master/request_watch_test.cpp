@@ -22,6 +22,7 @@ protected:
         std::memcpy(slot.request_line.data(), line.data(), line.size());
         slot.request_line_length = static_cast<std::uint32_t>(line.size());
         slot.request_started_us = started;
+        ++slot.request_sequence;
     }
     WatchResult look() {
         const WatchedWorker workers[] = {{{2, 1}, board.get(), judged}};
@@ -29,7 +30,7 @@ protected:
     }
 
     std::unique_ptr<WorkerSlot> board = std::make_unique<WorkerSlot>();
-    std::uint64_t judged = 0;
+    std::vector<std::uint64_t> judged;
 };
 
 TEST_F(RequestWatch, an_idle_vassal_is_looked_at_once_per_timeout) {
@@ -60,9 +61,24 @@ TEST_F(RequestWatch, every_overdue_request_is_named_with_its_thread_and_sequence
 TEST_F(RequestWatch, what_was_judged_is_not_looked_at_again) {
     begin(0, now - 60 * second, "GET /slow");
     begin(1, now - 10 * second, "GET /other");
-    judged = 1;
+    judged = {1};
     EXPECT_TRUE(look().overdue.empty());
+    EXPECT_TRUE(look().returned.empty());
     EXPECT_EQ(look().next_look_us, now + 50 * second);
+}
+
+TEST_F(RequestWatch, the_next_request_of_a_thread_that_came_back_is_looked_at) {
+    begin(0, now - 90 * second, "GET /slow");
+    judged = {1};
+    begin(0, now - 61 * second, "GET /slow/too");
+    const auto result = look();
+    ASSERT_EQ(result.returned.size(), 1u);
+    EXPECT_EQ(result.returned[0].thread, 0);
+    ASSERT_EQ(result.overdue.size(), 1u);
+    EXPECT_EQ(result.overdue[0].sequence, 2u);
+    board->thread[0].request_started_us = 0;
+    EXPECT_EQ(look().returned.size(), 1u) << "between two requests";
+    EXPECT_TRUE(look().overdue.empty());
 }
 
 TEST_F(RequestWatch, short_timeouts_show_tenths) {

@@ -68,7 +68,11 @@ private:
             case 4: return lives && (kill_wanted_.contains(at) || pick(0, 2) == 0) ? exit(at, {ExitStatus::Kind::exited, pick(0, 3)}) : void();
             case 5: return lives && pick(0, 3) == 0 ? feed(WorkerFailed{at, {"import", "x", ""}}) : void();
             case 6: return feed(PromoteRequested{});
-            case 7: return pick(0, 2) == 0 ? feed(RequestTimedOut{at, pick(0, options_.threads - 1), 1, "request timeout"}) : void();
+            case 7: {
+                const int thread = pick(0, options_.threads - 1);
+                if (pick(0, 2) != 0) return feed(RequestReturned{at, thread});
+                return feed(RequestTimedOut{at, thread, static_cast<std::uint64_t>(pick(1, 3)), "request timeout"});
+            }
             case 8: return lives && pick(0, 3) == 0 ? feed(LinkLost{at}) : void();
             case 9: return kill_wanted_.contains(at) ? exit(at, {ExitStatus::Kind::signaled, 9}) : void();
             case 10: if (pick(0, 60) == 0) { is_stopping_ = true; feed(StopRequested{true}); } return;

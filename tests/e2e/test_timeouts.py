@@ -120,6 +120,27 @@ def test_a_connection_that_a_stuck_worker_has_not_read_is_served_by_another(empe
     kept.close()
 
 
+def test_a_connection_that_a_stuck_worker_has_not_read_is_refused_politely_by_a_generation_that_leaves(emperor):
+    port = free_port()
+    emperor.write("forks", "forks:application", listen=f"http:127.0.0.1:{port}", timeouts_request="4s")
+    wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 15)
+    kept, idle = (http.client.HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(2))
+    for client in (kept, idle):
+        client.request("GET", "/pid")
+        assert client.getresponse().read()
+    with concurrent.futures.ThreadPoolExecutor(1) as clients:
+        stuck = clients.submit(fetch, f"http://127.0.0.1:{port}/stuck?s=3600")
+        wait_until(lambda: emperor.status("forks")["workers"]["busy"] == 1, 10, "the stuck request")
+        kept.request("GET", "/pid")  # into a connection that its worker will not read again
+        assert emperor.ctl("reload", "forks").returncode == 0
+        refusal = kept.getresponse()
+        assert (refusal.status, refusal.headers["Retry-After"]) == (503, "1")
+        assert refusal.read() == b"503 Service Unavailable\n"
+        assert idle.sock.recv(1) == b"", "who asked nothing hears nothing"
+        assert stuck.result(30)[0] == 504
+    assert fetch(f"http://127.0.0.1:{port}/pid")[0] == 200
+
+
 def test_a_slow_client_is_not_held_against_the_app(emperor):
     emperor.write("forks", "forks:application", timeouts_request="1s", timeouts_write="30s")
     emperor.wait_serving("forks")

@@ -184,6 +184,9 @@ void Master::Impl::execute(const ReportServing& command) {
     report(common::link::ServingChanged{command.is_serving, command.reason, milliseconds(command.retry)});
 }
 
-void Master::Impl::execute(const Finished& command) { finish(command.code); }
+void Master::Impl::execute(const Finished& command) {
+    give_orphans_away();
+    finish(command.code);
+}
 
 }  // namespace vassal::master

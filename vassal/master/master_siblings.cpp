@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one worker cannot do for a client is brought to another: accept a connection, or read it.
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
 
 #include "vassal/master/master_impl.h"
+#include "vassal/protocol/refusal.h"
 
 namespace vassal::master {
 
@@ -14,6 +17,7 @@ using boost::system::error_code;
 
 // Beyond it connections are closed: their clients hear that they are not served.
 constexpr std::size_t most_orphans = 1024;
+constexpr int most_refused_reads = 64;
 constexpr auto next_try = std::chrono::milliseconds(50);
 
 bool is_idle(const common::scoreboard::WorkerSlot& board) {
@@ -21,6 +25,20 @@ bool is_idle(const common::scoreboard::WorkerSlot& board) {
     return std::ranges::any_of(std::span(board.thread).first(threads), [](const auto& thread) {
         return thread.request_started_us.load(std::memory_order_relaxed) == 0 && thread.lock_wait.load() % 2 == 0;
     });
+}
+
+// Taken from the socket first: what lies there unread when it is closed makes the kernel reset the connection, and the
+// answer is lost. Who has asked nothing, as on a kept-alive connection, sees its end.
+void refuse(int fd, common::net::Protocol protocol) {
+    std::array<char, 4096> unread;
+    ssize_t size = ::recv(fd, unread.data(), unread.size(), MSG_DONTWAIT);
+    if (size <= 0) return;
+    const std::uint16_t id = vassal::protocol::first_fastcgi_id({unread.data(), static_cast<std::size_t>(size)});
+    for (int i = 0; i < most_refused_reads && size > 0; ++i)
+        size = ::recv(fd, unread.data(), unread.size(), MSG_DONTWAIT);
+    vassal::protocol::TextBuffer reply, framed;
+    const std::string_view answer = vassal::protocol::write_refusal(protocol, id, reply, framed);
+    static_cast<void>(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 }  // namespace
@@ -40,15 +58,23 @@ bool Master::Impl::look_at_lock_waits() {
 }
 
 void Master::Impl::take_orphan(int listener, common::UniqueFd connection) {
-    if (orphans_.size() >= most_orphans) return;
+    // The app may write into the link that this came from.
+    const bool is_known = listener >= 0 && static_cast<std::size_t>(listener) < generation_->listeners.size();
+    if (!is_known || orphans_.size() >= most_orphans) return;
     orphans_.push_back({listener, std::move(connection)});
     if (orphans_.size() == 1) give_orphans_away();
 }
 
 // To idle workers only: what lies unread in the link of one that gets stuck would be lost. Where there is none, the
-// replacement is on its way.
+// replacement is on its way. A generation that leaves has nobody: a worker of it that looks idle is about to end.
 void Master::Impl::give_orphans_away() {
-    if (pool_->state() != PoolState::serving) return orphans_.clear();
+    if (pool_->state() != PoolState::serving) {
+        for (const Orphan& orphan : orphans_) {
+            const auto& listener = generation_->listeners[static_cast<std::size_t>(orphan.listener)];
+            refuse(orphan.connection.get(), listener.address.protocol);
+        }
+        return orphans_.clear();
+    }
     auto idle = pool_->places(ProcessState::serving);
     std::erase_if(idle, [this](const Place place) { return !is_idle(board_slot(place)); });
     for (std::size_t turn = 0; !orphans_.empty() && !idle.empty(); ++turn) {

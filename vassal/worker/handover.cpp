@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "vassal/link/worker_messages.h"
+#include "vassal/protocol/refusal.h"
 
 namespace vassal::worker {
 namespace {
@@ -42,18 +43,9 @@ void send_to_master(int link, const Connection& connection) noexcept {
 }
 
 void refuse(const Connection& connection, ResponseSink::ExpiryText& text) noexcept {
-    const bool is_fastcgi = connection.protocol == Protocol::fastcgi;
-    if (is_fastcgi && connection.fastcgi.id == 0) return;
-    protocol::ResponseContext context;
-    context.is_http = connection.protocol == Protocol::http;
-    context.is_cgi = is_fastcgi || connection.protocol == Protocol::scgi;
-    protocol::write_status_reply(503, context, text.reply, "Retry-After: 1\r\n");
-    std::string_view answer = text.reply.view();
-    if (is_fastcgi) {
-        text.framed.clear();
-        protocol::fastcgi::append_answer(connection.fastcgi.id, answer, text.framed);
-        answer = text.framed.view();
-    }
+    const std::string_view answer =
+        protocol::write_refusal(connection.protocol, connection.fastcgi.id, text.reply, text.framed);
+    if (answer.empty()) return;
     static_cast<void>(::send(connection.fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
     end_complete(connection.fd);
 }

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a client hears whose request nobody will serve any more: 503 and Retry-After, in its protocol. For workers whose
+// threads are lost and for masters that are left with connections of such a worker. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/net/address.h"
+#include "vassal/protocol/text_buffer.h"
+
+namespace vassal::protocol {
+
+// A view of one of the buffers. Empty where nobody waits for an answer: FastCGI without a request (id 0).
+[[nodiscard]] std::string_view write_refusal(common::net::Protocol protocol, std::uint16_t fastcgi_id,
+                                             TextBuffer& reply, TextBuffer& framed);
+
+// Of the request that the first bytes of a FastCGI connection begin; 0: none.
+[[nodiscard]] std::uint16_t first_fastcgi_id(std::string_view bytes) noexcept;
+
+}  // namespace vassal::protocol

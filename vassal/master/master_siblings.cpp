@@ -46,10 +46,13 @@ void refuse(int fd, common::net::Protocol protocol) {
 bool Master::Impl::look_at_lock_waits() {
     std::vector<Place> others;
     bool is_waiting = false;
-    for (const Place place : pool_->places(ProcessState::serving)) {
+    for (const Place place : pool_->places()) {
+        const ProcessState state = pool_->process_state(place);
+        // One that drains may have been woken just before.
+        if (state != ProcessState::serving && state != ProcessState::draining) continue;
         if (lock_watch_.look(board_slot(place)))
             is_waiting = true;
-        else
+        else if (state == ProcessState::serving)
             others.push_back(place);
     }
     for (const Place place : others)

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <span>
 
 #include "tests/component/vassal/master/shop.h"
 
@@ -84,6 +85,24 @@ TEST_F(Shop, a_stuck_request_costs_no_capacity) {
     EXPECT_EQ(exited.status.value, SIGKILL) << "its single thread did not listen to the signal";
     EXPECT_EQ(worker(1).timeouts, 1u);
     EXPECT_EQ(worker(1).spawns, 2u);
+}
+
+TEST_F(Shop, the_siblings_of_a_draining_worker_are_poked_for_whom_it_cannot_accept) {
+    start({"workers=2", "threads=2", "timeouts.request=1s", "timeouts.drain=60s"}, "poke:app");
+    expect<Ready>();
+    send(Promote{});
+    expect<Promoted>();
+    const UniqueFd stuck(connect_and_send('i'));
+    common::scoreboard::WorkerSlot* draining = nullptr;
+    ASSERT_TRUE(wait_until([&] {
+        for (auto& row : board.board().worker)
+            for (auto& slot : std::span(row).first(2))
+                if (slot.state.load() == static_cast<std::uint32_t>(WorkerState::draining)) draining = &slot;
+        return draining != nullptr;
+    }));
+    draining->thread[1].lock_wait = 1;
+    expect_line("poked");
+    EXPECT_EQ(draining->state.load(), static_cast<std::uint32_t>(WorkerState::draining)) << "poked for its end";
 }
 
 TEST_F(Shop, a_range_of_workers_grows_while_all_are_busy) {

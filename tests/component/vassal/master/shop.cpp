@@ -127,6 +127,10 @@ int worker(const Child& child) {
             if (received->state == ReceiveState::empty) continue;
             const auto order = link::decode_master_order(received->packet.payload);
             if (std::holds_alternative<link::Promote>(*order)) is_promoted = true;
+            if (std::holds_alternative<link::Poke>(*order) && app.starts_with("poke")) {
+                std::printf("poked\n");
+                std::fflush(stdout);
+            }
             if (std::holds_alternative<link::Drain>(*order) || std::holds_alternative<link::Stop>(*order)) return 0;
         }
         if (ready[1].revents != 0) {

@@ -26,7 +26,8 @@ using namespace common::link;
 //   p: answers its pid   o/e: prints a line to stdout/stderr   x: exits with 3   h: hangs in a request
 //   u: prints without a newline, then exits with 0   i: as h, but ignores the signal of a request timeout
 //   m: keeps 64 MiB   c: closes its link to the master and hangs
-// config.app picks how a worker starts: "ok:app", "fail:app" (import fails), "exit:app" (exits with 7), "hang:app".
+// config.app picks how a worker starts: "ok:app", "fail:app" (import fails), "exit:app" (exits with 7), "hang:app";
+// "poke:app" prints a line when the master pokes it.
 // A file `broken` in the test's directory makes every later import fail.
 class Shop : public testing::Test {
 protected:

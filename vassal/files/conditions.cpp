@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "vassal/files/http_date.h"
+#include "vassal/protocol/http_policy.h"
 
 namespace vassal::files {
 namespace {
@@ -63,7 +64,7 @@ std::optional<Verdict> partial(std::string_view range, std::uint64_t size) noexc
     constexpr std::string_view unit = "bytes=";
     constexpr Verdict unsatisfiable{.status = 416};
     range = trimmed(range);
-    if (!range.starts_with(unit)) return std::nullopt;
+    if (!protocol::equals_without_case(range.substr(0, unit.size()), unit)) return std::nullopt;
     range = trimmed(range.substr(unit.size()));
     const std::size_t dash = range.find('-');
     if (dash == std::string_view::npos) return std::nullopt;

@@ -81,6 +81,7 @@ TEST(Ranges, one_range_is_a_part) {
     EXPECT_EQ(of({.range = "bytes=-10"}), (Verdict{206, 990, 10}));
     EXPECT_EQ(of({.range = "bytes=-5000"}), (Verdict{206, 0, 1000}));
     EXPECT_EQ(of({.range = "bytes=999-99999999999999999999999"}), (Verdict{206, 999, 1}));
+    EXPECT_EQ(of({.range = "Bytes=10-19"}), (Verdict{206, 10, 10}));  // RFC 9110 14.1: without case
 }
 
 TEST(Ranges, beyond_the_end_is_416) {

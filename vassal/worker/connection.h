@@ -40,6 +40,7 @@ struct Connection {
     common::net::Protocol protocol = common::net::Protocol::uwsgi;
     bool keep_alive = false;  // after the response that is being written
     bool is_unread = false;   // close() needs a lingering phase: the client may still be sending
+    bool is_incomplete = false;  // the response that is being written: its end must not look like one
     std::uint8_t listener = 0;
     int fd = -1;
     std::uint32_t interest = 0;   // in the epoll set with these events; 0: not in it

@@ -43,6 +43,7 @@ Connection* Conversation::take_slot(std::size_t listener) {
     connection->protocol = shared_.options.listeners[listener].protocol;
     connection->keep_alive = false;
     connection->is_unread = false;
+    connection->is_incomplete = false;
     connection->listener = static_cast<std::uint8_t>(listener);
     connection->interest = 0;
     connection->phase_deadline_us = 0;
@@ -139,7 +140,7 @@ void Conversation::time_out(Connection& connection) {
             if (connection.input.size() == 0) return go(connection, Next::close);
             [[fallthrough]];
         case Phase::body: meter_.read_error(); return go(connection, refuse(connection, 408));
-        case Phase::writing: meter_.write_error(); break;
+        case Phase::writing: meter_.write_error(); return go(connection, close_broken(connection));
         case Phase::idle:
         case Phase::lingering: break;
     }

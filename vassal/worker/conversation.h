@@ -90,6 +90,7 @@ private:
     [[nodiscard]] Next after_serve(Connection& connection, const ResponseSink::Outcome& outcome);
     [[nodiscard]] Next after_response(Connection& connection);
     [[nodiscard]] Next write(Connection& connection);
+    [[nodiscard]] static Next close_broken(Connection& connection) noexcept;
     [[nodiscard]] Next refuse(Connection& connection, int status);
     [[nodiscard]] Next pong(Connection& connection);
     [[nodiscard]] Next reply(Connection& connection, std::string_view bytes);

@@ -19,12 +19,6 @@ constexpr int max_served_in_a_row = 16;        // pipelined requests, before oth
 constexpr std::int64_t linger_us = 2'000'000;  // for a client that goes on sending after its answer
 constexpr int max_lingering_reads = 16;
 
-// Without framing only a reset tells the client that the end is not the end. Unix sockets know no reset.
-void reset_on_close(int fd) noexcept {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
-}
-
 }  // namespace
 
 std::string_view Conversation::date() noexcept {
@@ -109,13 +103,11 @@ Conversation::Next Conversation::after_serve(Connection& connection, const Respo
     connection.scan = {};
     if (connection.protocol == common::net::Protocol::fastcgi) forget_request(connection);
     connection.phase_deadline_us = 0;
-    if (outcome.is_gone) return Next::close;
+    if (outcome.is_expired) return Next::close;  // expire() has ended it: the 504 must not be lost
+    if (outcome.is_gone) return close_broken(connection);
     connection.keep_alive = outcome.keep_alive;
     connection.is_unread = outcome.is_unread || (head_.keep_alive && !outcome.keep_alive);
-    if (outcome.is_incomplete) {
-        connection.is_unread = false;
-        if (connection.output.is_empty()) reset_on_close(connection.fd);
-    }
+    connection.is_incomplete = outcome.is_incomplete;
     if (connection.output.is_empty()) return after_response(connection);
     connection.phase = Phase::writing;
     return Next::wait_to_write;
@@ -123,6 +115,7 @@ Conversation::Next Conversation::after_serve(Connection& connection, const Respo
 
 Conversation::Next Conversation::after_response(Connection& connection) {
     clear_output(connection);
+    if (connection.is_incomplete) return close_broken(connection);
     if (!connection.keep_alive) {
         const bool is_read = !connection.is_unread && connection.input.size() == 0;
         return is_read ? Next::close : begin_lingering(connection);
@@ -143,8 +136,16 @@ Conversation::Next Conversation::write(Connection& connection) {
         case SendState::done: return after_response(connection);
         case SendState::full: return Next::wait_to_write;
         case SendState::gone: meter_.client_abort(); return Next::close;
-        case SendState::failed: meter_.write_error(); return Next::close;
+        case SendState::failed: meter_.write_error(); return close_broken(connection);
     }
+    return Next::close;
+}
+
+// Without framing only a reset tells the client that the end is not the end. It may overtake what the kernel has not
+// yet sent, which is no loss: the client cannot use a part. Unix sockets know no reset.
+Conversation::Next Conversation::close_broken(Connection& connection) noexcept {
+    const ::linger now{.l_onoff = 1, .l_linger = 0};
+    static_cast<void>(::setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
     return Next::close;
 }
 

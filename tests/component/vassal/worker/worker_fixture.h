@@ -3,8 +3,10 @@
 // client is bounded, so that a silent worker fails the test.
 #pragma once
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -221,12 +223,37 @@ protected:
         options_.listeners.push_back({fd.get(), protocol, "localhost", "80"});
         listeners_.push_back(std::move(fd));
     }
-    // Listener 0 speaks uwsgi, 1 HTTP, 2 FastCGI, 3 SCGI.
+    // On loopback, with small buffers on both sides, so that a client that does not read leaves much with the worker.
+    void listen_on_tcp(common::net::Protocol protocol) {
+        common::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        const int size = 32 * 1024;
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        ASSERT_EQ(::listen(fd.get(), 1024), 0);
+        options_.listeners.push_back({fd.get(), protocol, "localhost", "80"});
+        listeners_.push_back(std::move(fd));
+    }
+    Client connect_to_tcp(int listener) const {
+        common::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const int size = 32 * 1024;
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+        sockaddr_in address{};
+        socklen_t length = sizeof address;
+        ::getsockname(listeners_[static_cast<std::size_t>(listener)].get(), reinterpret_cast<sockaddr*>(&address),
+                      &length);
+        EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+        return Client(std::move(fd));
+    }
+    // Listener 0 speaks uwsgi, 1 HTTP, 2 FastCGI, 3 SCGI; with has_tcp 4 to 7 the same.
     void listen_and_link() {
         listen(common::net::Protocol::uwsgi);
         listen(common::net::Protocol::http);
         listen(common::net::Protocol::fastcgi);
         listen(common::net::Protocol::scgi);
+        for (int i = 0; has_tcp && i < 4; ++i) listen_on_tcp(options_.listeners[static_cast<std::size_t>(i)].protocol);
         auto ends = common::link::make_channel().value();
         master = std::move(ends.first);
         worker_end_ = std::move(ends.second);
@@ -311,6 +338,7 @@ protected:
     std::optional<common::access::Rings> access_rings;  // set before start(): the access log is on
     common::config::VassalConfig config;
     FakeApplication app;
+    bool has_tcp = false;             // set before start()
     std::optional<files::Site> site;  // set before start()
     InSharedMemory<common::scoreboard::WorkerSlot> slot = share<common::scoreboard::WorkerSlot>();
     common::UniqueFd master;

@@ -14,6 +14,8 @@
 namespace vassal::worker {
 namespace {
 
+constexpr std::uint64_t turn = 4 << 20;  // of a file: a quick client's download does not hold the thread
+
 SendState state_of_errno() noexcept {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return SendState::full;
     return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? SendState::gone : SendState::failed;
@@ -52,11 +54,14 @@ SendResult send_parts(int fd, std::span<iovec> parts, bool more_follows) noexcep
 }
 
 SendResult send_file(int fd, int file, std::uint64_t& offset, std::uint64_t& count) noexcept {
-    constexpr std::uint64_t most = 1 << 20;  // per call, so that one download does not hold the thread
     SendResult result;
     while (count > 0) {
+        if (result.sent >= turn) {
+            result.state = SendState::full;
+            return result;
+        }
         auto position = static_cast<off_t>(offset);
-        const ssize_t sent = ::sendfile(fd, file, &position, std::min(count, most));
+        const ssize_t sent = ::sendfile(fd, file, &position, std::min(count, turn - result.sent));
         if (sent < 0 && errno == EINTR) continue;
         if (sent <= 0) {
             result.state = sent == 0 ? SendState::failed : state_of_errno();  // 0: the file became shorter
@@ -121,6 +126,7 @@ SendResult Output::flush_framed_file(int fd) {
     namespace fastcgi = protocol::fastcgi;
     SendResult total;
     while (total.state == SendState::done && count_ > 0) {
+        if (total.sent >= turn) return {SendState::full, total.sent};
         if (slice_ == 0) {
             slice_ = std::min<std::uint64_t>(count_, fastcgi::max_content);
             char header[fastcgi::header_size];

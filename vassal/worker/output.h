@@ -17,7 +17,7 @@ namespace vassal::worker {
 
 enum class SendState : std::uint8_t {
     done,    // everything is with the kernel
-    full,    // the socket takes nothing more now
+    full,    // the socket takes nothing more now, or it is the turn of others: go on when it is writable
     gone,    // the client closed
     failed,  // another error of send or of the file
 };
@@ -71,7 +71,7 @@ private:
     bool is_complete_ = false;
 };
 
-// sendfile without waiting; advances offset and count.
+// sendfile without waiting, a few MiB at most; advances offset and count.
 [[nodiscard]] SendResult send_file(int fd, int file, std::uint64_t& offset, std::uint64_t& count) noexcept;
 
 }  // namespace vassal::worker

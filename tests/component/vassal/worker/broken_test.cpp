@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A response that breaks off must not pass for a whole one, also where the client is slow and most of it waits in the
-// worker when that becomes known.
+// worker when that becomes known. And the turns in which large files are sent.
 #include "tests/component/vassal/worker/worker_fixture.h"
+#include "vassal/worker/output.h"
 
 namespace vassal::worker {
 namespace {
@@ -110,6 +111,40 @@ TEST_F(BrokenTest, a_client_that_stood_still_too_long_sees_that_the_rest_is_miss
     ASSERT_TRUE(reaches(figures().write_errors, 1));
     EXPECT_TRUE(client.read_all().ends_with("RESET"));
 }
+
+// Nothing ever fills /dev/null.
+TEST(SendFile, others_have_a_turn_in_between) {
+    const common::UniqueFd sink(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    const common::UniqueFd file = file_of(50'000'000);
+    std::uint64_t offset = 0, count = 50'000'000;
+    int turns = 1;
+    SendResult result = send_file(sink.get(), file.get(), offset, count);
+    for (; result.state == SendState::full; ++turns) {
+        EXPECT_EQ(result.sent, 4u << 20);
+        result = send_file(sink.get(), file.get(), offset, count);
+    }
+    EXPECT_EQ(result.state, SendState::done);
+    EXPECT_EQ(offset, 50'000'000u);
+    EXPECT_EQ(turns, 12);
+}
+
+class TurnsTest : public BrokenTest, public testing::WithParamInterface<int> {};
+
+// One thread has its events level-triggered, several have them once each.
+TEST_P(TurnsTest, a_file_of_many_turns_comes_whole) {
+    config.threads = GetParam();
+    const common::UniqueFd file = file_of(30'000'000);
+    app.routes["/file"] = [&](const app::Request&, app::Response& response) {
+        response.start("200 OK");
+        response.finish_file(file.get(), 0, 30'000'000);
+    };
+    start();
+    EXPECT_GT(connect(0).ask(uwsgi("/file")).size(), 30'000'000u);
+    EXPECT_TRUE(connect(1).ask(http("/file") + http("/after", "Connection: close\r\n")).ends_with("/after"));
+    EXPECT_TRUE(connect(2).ask(fastcgi("/file")).ends_with(record(3, 1, std::string(8, '\0'))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, TurnsTest, testing::Values(1, 2));
 
 }  // namespace
 }  // namespace vassal::worker

@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 #include <vector>
 
 #include "emperor/process/unix_listener.h"
@@ -20,6 +22,10 @@ using common::Result;
 using common::UniqueFd;
 
 namespace {
+
+// A killed emperor holds his lock until the kernel is done with him: some milliseconds, more with much memory.
+constexpr auto patience = std::chrono::seconds(1);
+constexpr auto pause = std::chrono::milliseconds(10);
 
 constexpr const char* inner_directories[] = {"sockets", "stats", "vassals"};
 
@@ -50,21 +56,28 @@ std::string holder_of(int lock) {
 // will ever see, and we try again.
 Result<UniqueFd> take_lock(const std::string& directory) {
     const std::string path = directory + "/emperor.lock";
-    for (int attempt = 0; attempt < 100; ++attempt) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (true) {
+        const bool is_last = std::chrono::steady_clock::now() >= deadline;
         UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
         if (!file) return common::system_error("open " + path);
         if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK) return common::system_error("lock " + path);
-            return common::failure("another emperor (pid " + holder_of(file.get()) + ") runs on " + directory);
+            if (is_last)
+                return common::failure("another emperor (pid " + holder_of(file.get()) + ") runs on " + directory);
+            std::this_thread::sleep_for(pause);
+            continue;
         }
         struct stat ours {}, there {};
-        if (::fstat(file.get(), &ours) != 0 || ::stat(path.c_str(), &there) != 0 || ours.st_ino != there.st_ino) continue;
+        if (::fstat(file.get(), &ours) != 0 || ::stat(path.c_str(), &there) != 0 || ours.st_ino != there.st_ino) {
+            if (is_last) return common::failure("lock " + path + ": it is replaced all the time");
+            continue;
+        }
         const std::string pid = std::to_string(::getpid()) + "\n";
         if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
             return common::system_error("write " + path);
         return file;
     }
-    return common::failure("lock " + path + ": it is replaced all the time");
 }
 
 // The directory is the emperor's own: what lies in it was made by him or by an emperor before him.

@@ -58,6 +58,16 @@ Problem check_app(std::string_view text) {
     return std::nullopt;
 }
 
+// Front ends and the server resolve these before they compare: such a prefix would match nothing.
+bool has_dot_segment(std::string_view path) {
+    while (!path.empty()) {
+        const std::string_view segment = path.substr(0, path.find('/'));
+        if (segment == "." || segment == "..") return true;
+        path.remove_prefix(std::min(path.size(), segment.size() + 1));
+    }
+    return false;
+}
+
 Problem check_mount(std::string_view text) {
     if (text.empty()) return std::nullopt;
     if (text.find('=') != std::string_view::npos)
@@ -67,6 +77,7 @@ Problem check_mount(std::string_view text) {
         return "must not end in '/', got " + in_quotes(text) + (text == "/" ? " (the root is the default)" : "");
     if (text.find("//") != std::string_view::npos || text.find_first_of("?#% \t") != std::string_view::npos)
         return "is not a plain path: " + in_quotes(text);
+    if (has_dot_segment(text)) return "'.' and '..' cannot be parts of a prefix, got " + in_quotes(text);
     return std::nullopt;
 }
 

@@ -54,6 +54,8 @@ struct Key {
 
 [[nodiscard]] nlohmann::json json_schema();                      // draft-07
 [[nodiscard]] std::string explain(std::string_view path);        // empty: no such key
+// A value of the canonical document as a file may have it: "5%", "64KiB", "off", "{min: 1, max: 8}".
+[[nodiscard]] std::string value_text(const Key& key, const nlohmann::json& value);
 [[nodiscard]] std::string reference_markdown();                  // docs/configuration.md
 
 }  // namespace common::config

@@ -72,7 +72,7 @@ json text_schema(const Key& key) {
     if (key.path == "app")
         return pattern(
             R"(\$\{|\{name\}|^[^\s:]*[^\s:/]\.py(:[^\s:()/]+(\(\))?)?$|^[^\s:/.()-]+(\.[^\s:/.()-]+)*(:[^\s:/()-]+(\(\))?)?$)");
-    if (key.path == "mount") return pattern(R"(\$\{|\{name\}|^$|^(/[^/?#%=\s]+)+$)");
+    if (key.path == "mount") return pattern(R"(\$\{|\{name\}|^$|^(/(?!\.\.?(/|$))[^/?#%=\s]+)+$)");
     if (key.kind == ValueKind::path) return pattern("^[^~]|^$");
     return {{"type", json::array({"string", "integer"})}};
 }
@@ -98,7 +98,7 @@ json value_schema(const Key& key) {
                     {"additionalProperties", {{"type", json::array({"string", "number", "boolean"})}}}};
         case ValueKind::path_map:
             return {{"type", "object"},
-                    {"propertyNames", {{"pattern", "^(/[^/?#%\\s]+)+/?$"}}},
+                    {"propertyNames", {{"pattern", "^(/(?!\\.\\.?(/|$))[^/?#%\\s]+)+/?$"}}},
                     {"additionalProperties", pattern("^[^~]")}};
         case ValueKind::boolean:
         case ValueKind::integer:

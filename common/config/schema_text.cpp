@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The key table as prose: `emperorctl explain KEY` and docs/configuration.md.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "common/config/scalars.h"
 #include "common/config/schema_internal.h"
@@ -175,6 +176,16 @@ std::string reference_markdown() {
     text += "\n## Not available in this version\n\n";
     for (const std::string_view key : planned_keys()) text += std::string("- `") + std::string(key) + "`\n";
     return text;
+}
+
+std::string value_text(const Key& key, const nlohmann::json& value) {
+    if (value.is_string()) return value.get<std::string>();
+    if (key.kind == ValueKind::workers && value.is_object())
+        return "{min: " + value.value("min", nlohmann::json()).dump() + ", max: " +
+               value.value("max", nlohmann::json()).dump() + "}";
+    if (!value.is_number_integer()) return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const auto number = value.get<std::int64_t>();
+    return key.allows_off && number == 0 ? "off" : bound_text(key, number);
 }
 
 }  // namespace common::config

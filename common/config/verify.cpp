@@ -34,6 +34,7 @@ public:
         if (!config_.venv.empty() && check_directory("venv", "venv", config_.venv, X_OK)) check_venv();
         for (std::size_t i = 0; i < config_.python_path.size(); ++i) check_python_path(i);
         for (std::size_t i = 0; i < config_.env_file.size(); ++i) check_env_file(i);
+        for (const auto& [prefix, directory] : config_.static_files) check_static(prefix, directory);
         check_log_file();
         if (!config_.socket.owner.empty() && !find_user(config_.socket.owner))
             fail("socket.owner",
@@ -125,6 +126,13 @@ private:
         std::map<std::string, std::string> ignored;
         const auto parsed = parse_env_file(config_.env_file[index], *text, ignored);
         if (!parsed) fail(where, "env_file: " + printable(parsed.error().message(), 400));
+    }
+
+    // What before_start may still make (collected files, a link) is not missing yet.
+    void check_static(const std::string& prefix, const std::string& directory) {
+        struct stat status {};
+        if (!config_.before_start.empty() && ::stat(directory.c_str(), &status) != 0 && errno == ENOENT) return;
+        check_directory("static." + prefix, "static: " + printable(prefix), directory, X_OK);
     }
 
     void check_log_file() {

@@ -37,7 +37,7 @@ struct Ownership {
 [[nodiscard]] std::optional<Identity> resolve_identity(const Effective& effective, const Ownership& ownership,
                                                        Diagnostics& diagnostics);
 
-// chdir, venv, env_file, python_path exist and can be entered; the venv is of this Python version (3.11); socket owner
+// chdir, venv, env_file, python_path, the directories of static exist and can be entered; the venv is of this Python version (3.11); socket owner
 // and group exist. Under root run it with the vassal's rights (emperor/process/act_as.h).
 void verify_environment(const Effective& effective, const Identity& identity, Diagnostics& diagnostics);
 

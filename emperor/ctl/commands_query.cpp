@@ -14,19 +14,6 @@ namespace {
 
 std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
-// A value of the canonical document as one would write it in YAML.
-std::string value_text(const common::config::Key& key, const Json& value) {
-    using common::config::ValueKind;
-    if (value.is_string()) return value.get<std::string>();
-    if (key.kind == ValueKind::duration && value.is_number_integer()) return milliseconds_text(value.get<std::int64_t>());
-    if (key.kind == ValueKind::mode && value.is_number_integer()) {
-        std::string digits;
-        for (auto rest = value.get<std::uint32_t>(); rest > 0; rest /= 8) digits.insert(digits.begin(), static_cast<char>('0' + rest % 8));
-        return "0" + digits;
-    }
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 const Json* value_at(const Json& values, std::string_view path) {
     const Json* at = &values;
     while (!path.empty()) {
@@ -107,15 +94,17 @@ int config(const Context& context, const std::string& app) {
     }
     const Json values = result.value("values", Json::object());
     const Json origins = result.value("origins", Json::object());
+    // Of an adopted app whose file says something else by now the values are known, not where they came from.
+    const std::string unknown = origins.empty() ? "running" : "default";
     Table table({"KEY", "ORIGIN", "VALUE"});
     for (const common::config::Key& key : common::config::keys()) {
         const Json* value = value_at(values, key.path);
         if (!value || (value->is_structured() && value->empty())) continue;
         const std::string path(key.path);
         const auto origin = origins.find(path);
-        const std::string from = origin != origins.end() ? origin->value("text", "default") : "default";
+        const std::string from = origin != origins.end() ? origin->value("text", unknown) : unknown;
         if (context.output == Output::name) context.out << path << "\n";
-        table.add({{path, Color::none}, {from, from == "default" ? Color::dim : Color::none}, {harmless(value_text(key, *value)), Color::none}});
+        table.add({{path, Color::none}, {from, from == unknown ? Color::dim : Color::none}, {harmless(common::config::value_text(key, *value)), Color::none}});
     }
     if (context.output != Output::name) context.out << table.text(context.style);
     return exit_with(ExitCode::done);

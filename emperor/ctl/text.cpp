@@ -110,14 +110,6 @@ std::string size_text(std::int64_t bytes) {
     return std::to_string(bytes / (step * step * step)) + " GB";
 }
 
-std::string milliseconds_text(std::int64_t milliseconds) {
-    if (milliseconds == 0) return "off";
-    if (milliseconds % 3'600'000 == 0) return std::to_string(milliseconds / 3'600'000) + "h";
-    if (milliseconds % 60'000 == 0 && milliseconds > 60'000) return std::to_string(milliseconds / 60'000) + "m";
-    if (milliseconds % 1000 == 0) return std::to_string(milliseconds / 1000) + "s";
-    return std::to_string(milliseconds) + "ms";
-}
-
 std::string time_text(std::int64_t epoch_us) {
     const std::time_t seconds = epoch_us / 1'000'000;
     std::tm broken_down{};

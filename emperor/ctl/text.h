@@ -23,7 +23,6 @@ namespace emperor::ctl {
 
 [[nodiscard]] std::string span_text(std::chrono::microseconds span);  // "4 s", "2h11m", "3d04h"
 [[nodiscard]] std::string size_text(std::int64_t bytes);              // "61 MB"
-[[nodiscard]] std::string milliseconds_text(std::int64_t milliseconds);  // "60s", "500ms", "off" for 0
 [[nodiscard]] std::string time_text(std::int64_t epoch_us);           // local time, "2026-11-22 13:40:00.123"
 
 // "30s", "500ms", "2m", "1h" or bare seconds.

@@ -256,7 +256,14 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
     } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
         common::log::info("worker started", {{"vassal", name_}, {"generation", generation}, {"worker", started->worker},
                                              {"pid", started->pid}});
-    } else if (const auto* exited = std::get_if<link::WorkerExited>(&message)) {
+    } else if (const auto* exited = std::get_if<link::WorkerExited>(&message); exited && exited->pid == 0) {
+        // No process, so nothing exited: the mold that was to make it is not there. Often no reason is known
+        // but the failed start, which is reported by itself.
+        if (exited->reason == exited->status.text()) return;
+        common::log::warn("worker not started", {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},
+                                                 {"reason", exited->reason}, {"retry_ms", exited->retry_ms}});
+        if (!exited->expected) remember("worker_not_started", generation, "worker " + std::to_string(exited->worker) + ": " + exited->reason);
+    } else if (exited) {
         common::log::write(exited->expected ? common::log::Level::info : common::log::Level::warn, "worker exited",
                            {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},
                             {"pid", exited->pid}, {"status", exited->status.text()}, {"reason", exited->reason},

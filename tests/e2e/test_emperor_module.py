@@ -68,7 +68,7 @@ def test_hooks_run_in_each_worker_in_order_before_it_serves(curious, preload):
         names = [hook[0] for hook in hooks]
         assert names == ["first", "reload", "second", *(["two"] if worker == 2 else []), "from a hook", "attribute"]
         assert all(hook[1:] == [worker, pid] for hook in hooks if hook[0] != "reload")
-        assert hooks[1][1].startswith("RuntimeError: emperor.reload(): the app is being imported")
+        assert hooks[1][1].startswith("RuntimeError: emperor.reload(): a postfork hook runs")
 
 
 @pytest.mark.parametrize("preload", [False, True])

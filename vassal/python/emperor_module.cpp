@@ -48,9 +48,8 @@ PyObject* reload(PyObject* module, PyObject* arguments, PyObject* names) {
     const Surroundings& surroundings = surroundings_of(module);
     if (surroundings.host == nullptr) {
         if (surroundings.stage == Stage::ended) return no_host(surroundings, "emperor.reload");
-        PyErr_SetString(PyExc_RuntimeError,
-                        "emperor.reload(): the app is being imported; a reload now would have no end");
-        return nullptr;
+        const char* now = surroundings.stage == Stage::hooks ? "a postfork hook runs" : "the app is being imported";
+        return PyErr_Format(PyExc_RuntimeError, "emperor.reload(): %s; a reload now would have no end", now);
     }
     std::string reason = given != nullptr ? one_line(utf8(given)) : std::string();
     if (reason.size() > max_reason) {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/runtime_dir.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -59,6 +64,29 @@ TEST_F(RuntimeDirTest, what_a_killed_emperor_left_is_no_obstacle) {
     { ASSERT_TRUE(RuntimeDir::open(path_)); }  // without clean_up()
     EXPECT_TRUE(fs::exists(path_ + "/emperor.lock"));
     EXPECT_EQ(problem(path_), "");
+}
+
+// Its memory makes the end of it last: the kernel gives that back before it closes the lock.
+TEST_F(RuntimeDirTest, an_emperor_that_is_being_killed_is_waited_for) {
+    constexpr std::size_t much = 64U << 20U;
+    int ready[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    const pid_t dying = ::fork();
+    if (dying == 0) {
+        void* memory = ::mmap(nullptr, much, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory != MAP_FAILED) std::memset(memory, 1, much);
+        const auto held = RuntimeDir::open(path_);
+        (void)!::write(ready[1], held ? "y" : "n", 1);
+        while (true) ::pause();
+    }
+    char holds = 0;
+    EXPECT_EQ(::read(ready[0], &holds, 1), 1);
+    EXPECT_EQ(holds, 'y');
+    ::kill(dying, SIGKILL);
+    EXPECT_EQ(problem(path_), "");
+    EXPECT_EQ(::waitpid(dying, nullptr, 0), dying);
+    ::close(ready[0]);
+    ::close(ready[1]);
 }
 
 TEST_F(RuntimeDirTest, a_clean_end_removes_the_lock_and_what_is_empty_but_nothing_else) {

@@ -32,6 +32,39 @@ TEST(Schema, every_key_is_complete_and_unique) {
     EXPECT_LE(paths.size(), 60u);
 }
 
+TEST(Schema, a_value_is_shown_as_a_file_may_have_it) {
+    const auto shown = [](std::string_view path, const json& value) { return value_text(*find_key(path), value); };
+    EXPECT_EQ(shown("recycle.jitter", 5), "5%");
+    EXPECT_EQ(shown("recycle.jitter", 0), "0%");
+    EXPECT_EQ(shown("recycle.max_rss", 0), "off");
+    EXPECT_EQ(shown("recycle.max_requests", 0), "off");
+    EXPECT_EQ(shown("timeouts.request", 0), "off");
+    EXPECT_EQ(shown("timeouts.request", 45'000), "45s");
+    EXPECT_EQ(shown("limits.body", 1 << 30), "1GiB");
+    EXPECT_EQ(shown("limits.header_size", 5000), "5000");
+    EXPECT_EQ(shown("socket.mode", 0660), "0660");
+    EXPECT_EQ(shown("workers", 3), "3");
+    EXPECT_EQ(shown("workers", {{"min", 1}, {"max", 8}}), "{min: 1, max: 8}");
+    EXPECT_EQ(shown("preload", true), "true");
+    EXPECT_EQ(shown("listen", {"uwsgi:/a"}), "[\"uwsgi:/a\"]");
+}
+
+TEST(Schema, every_default_is_shown_as_something_that_is_read_as_the_same) {
+    const json values = decoded_values("app: x\n");
+    for (const Key& key : keys()) {
+        json value = values;
+        for (std::string_view rest = key.path; !rest.empty() && value.is_object();) {
+            const std::string_view word = rest.substr(0, rest.find('.'));
+            value = json(value.value(std::string(word), json()));
+            rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+        }
+        if (value.is_null() || value.is_structured()) continue;
+        const auto again = decode_scalar(key, {.text = value_text(key, value), .is_word = true});
+        ASSERT_TRUE(again) << key.path << ": " << again.error().message();
+        EXPECT_EQ(*again, value) << key.path;
+    }
+}
+
 TEST(Schema, every_example_is_accepted) {
     for (const Key& key : keys()) {
         const std::string text = std::string(key.example) + (key.path == "app" ? "\n" : "\napp: x\n");

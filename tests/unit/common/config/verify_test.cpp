@@ -86,6 +86,19 @@ TEST_F(Verify, finds_a_chdir_that_cannot_be_entered) {
               "/etc/apps.d/shop.yaml:2:8: error: chdir: ROOT/closed cannot be entered by 'shop': Permission denied\n");
 }
 
+TEST_F(Verify, finds_static_directories_that_are_none) {
+    write("file", "");
+    std::filesystem::create_directory_symlink(directory("releases/1/public").parent_path(), root / "current");
+    const std::string text = "app: x\nchdir: " + in_root("current") +
+                             "\nstatic:\n  /good: public\n  /gone.d/: gone\n  /file: " + in_root("file") + "\n";
+    EXPECT_EQ(findings(text),
+              "/etc/apps.d/shop.yaml:6:10: error: static: /file: ROOT/file is not a directory\n"
+              "/etc/apps.d/shop.yaml:5:13: error: static: /gone.d: there is no directory ROOT/current/gone\n");
+    EXPECT_EQ(findings(text + "before_start: make gone\n"),
+              "/etc/apps.d/shop.yaml:6:10: error: static: /file: ROOT/file is not a directory\n")
+        << "the command may make what is missing";
+}
+
 TEST_F(Verify, finds_a_venv_of_another_python) {
     write("venv/pyvenv.cfg", "home = /usr/bin\nversion = 3.9.2\n");
     const std::string found = findings("app: x\nvenv: " + in_root("venv") + "\n");

@@ -233,7 +233,7 @@ constexpr std::array advice = std::to_array<Advice>({
     {"import", "", "import it in the application"},
     {"shared-pyimport", "preload", "use preload: true"},
     {"shared-import", "preload", "use preload: true"},
-    {"fs-reload", "", "'watch' is not available in this version"},
+    {"fs-reload", "watch", "use watch"},
     {"reload-on-exception", "", not_needed},
     {"reload-os-env", "", always_on},
     {"cache2", "", "there is no counterpart, use Redis or memcached"},

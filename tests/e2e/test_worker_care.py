@@ -1,9 +1,7 @@
 """Workers are replaced for many reasons, and no client is to notice: recycling, request timeouts, ranges of workers."""
-import http.client
 import re
 import threading
 import time
-from collections import Counter
 
 import pytest
 
@@ -11,46 +9,6 @@ from harness import processes, uwsgi
 from harness.load import Load
 from harness.nginx import free_port
 from harness.waiting import wait_until
-
-
-class KeptAlive:
-    """HTTP clients that keep their connections as long as the server does; every request is answered or has a name."""
-
-    def __init__(self, port, uri="/pid", clients=4):
-        self.port, self.uri = port, uri
-        self.answers, self.failures, self.connections = Counter(), Counter(), 0
-        self._ending, self._lock = threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
-
-    def _run(self):
-        connection = None
-        while not self._ending.is_set():
-            try:
-                if connection is None or connection.sock is None:  # closed by the last answer's `Connection: close`
-                    connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-                    with self._lock:
-                        self.connections += 1
-                connection.request("GET", self.uri)
-                answer = connection.getresponse()
-                body = answer.read()
-                with self._lock:
-                    self.answers[body] += 1 if answer.status == 200 else 0
-                    if answer.status != 200:
-                        self.failures[f"status {answer.status}"] += 1
-            except (OSError, http.client.HTTPException) as error:
-                with self._lock:
-                    self.failures[type(error).__name__] += 1
-                connection = None
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ending.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def exits(emperor, text):
@@ -63,10 +21,9 @@ def test_recycling_by_requests_loses_none(emperor, measured, preload):
     emperor.write("probe", workers=2, threads=2, preload=preload, recycle={"max_requests": 200},
                   listen=[f"uwsgi:{emperor.socket('probe')}", f"http:127.0.0.1:{port}"])
     emperor.wait_serving("probe")
-    with KeptAlive(port) as web, Load(emperor.socket("probe"), "/pid", threads=2) as load:
+    with Load(port, "/pid") as web, Load(emperor.socket("probe"), "/pid", threads=2) as load:
         wait_until(lambda: len(exits(emperor, "recycled: ")) >= 8, 60, emperor.output)
-    measured(f"{load.summary()}; HTTP: {sum(web.answers.values())} requests on {web.connections} connections, "
-             f"{sum(web.failures.values())} failed {dict(web.failures)}; {len(exits(emperor, 'recycled: '))} recycled")
+    measured(f"{load.summary()}; HTTP: {web.summary()}; {len(exits(emperor, 'recycled: '))} recycled")
     assert not load.failures and not web.failures
     counts = [int(reason.split()[1]) for reason in exits(emperor, "recycled: [0-9]+ requests")]
     assert min(counts) >= 180, "at most a tenth lower than the bound"

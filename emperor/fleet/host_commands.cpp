@@ -42,6 +42,7 @@ ReportStyle style_of(Report::Kind kind) {
         case Report::Kind::invalid: return {"invalid", Level::error};
         case Report::Kind::degraded: return {"degraded", Level::warn};
         case Report::Kind::recovered: return {"recovered", Level::info};
+        case Report::Kind::sleeping: return {"sleeping", Level::info};
     }
     return {"unknown", Level::info};
 }

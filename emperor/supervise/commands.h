@@ -37,7 +37,8 @@ struct OperationDone {
 struct Report {
     enum class Kind {
         starting, running, reloading, reloaded, reload_failed, start_failed, crashed, backoff, stopping, stopped,
-        removed, invalid, degraded, recovered
+        removed, invalid, degraded, recovered,
+        sleeping
     };
     Kind kind;
     Generation generation = 0;

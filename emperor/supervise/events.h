@@ -35,10 +35,14 @@ struct TimerFired { Generation generation; };  // 0: the vassal's own timer (bac
 struct ShutdownBegan { StopMode mode; };       // a second one with `fast` hurries
 // A running instance of a former emperor, serving (or draining when `is_draining`).
 struct InstanceAdopted { Generation generation; int bank; SpecPtr spec; pid_t pid; bool is_draining; };
+// A client waits at a listener of a vassal that is asleep.
+struct Woken {};
+// The instance had no request for idle_timeout and has none now.
+struct Idle { Generation generation; };
 
 using VassalEvent = std::variant<ConfigChanged, ConfigInvalid, ConfigRemoved, OperatorRequest, StartSlotGranted,
                                  InstanceSpawned, InstanceSpawnFailed, InstanceStep, InstanceReady, InstanceFailed,
                                  InstancePromoted, InstanceServing, InstanceExited, TimerFired, ShutdownBegan,
-                                 InstanceAdopted>;
+                                 InstanceAdopted, Woken, Idle>;
 
 }  // namespace emperor::supervise

@@ -25,6 +25,9 @@ struct Spec {
     Duration drain_timeout{};
     Duration kill_timeout{};
     Duration restart_initial{}, restart_max{}, restart_stable{};
+    bool is_on_demand = false;  // runs while there is something to do; idle_timeout is the shell's business
+    Duration idle_timeout{};    // 0: once woken, it stays awake
+    Duration restart_hold{};    // 0: clients of a vassal in backoff wait for ever
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 

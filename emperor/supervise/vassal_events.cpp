@@ -19,7 +19,8 @@ Failure exit_failure(const ExitStatus& status, const std::string& step) {
 
 void VassalFsm::handle(const ConfigChanged& event, TimePoint) {
     const bool is_same = desired_ && desired_->id == event.spec->id;
-    const Instance* active = with_role(Role::active);
+    const Instance* newest = with_role(Role::successor);
+    if (!newest) newest = with_role(Role::active);
     if (!invalid_.empty()) report(Report::Kind::recovered, 0, "the file is valid again");
     invalid_.clear();
     is_removed_ = false;
@@ -27,7 +28,7 @@ void VassalFsm::handle(const ConfigChanged& event, TimePoint) {
     desired_ = event.spec;
     reset_backoff();
     // The same Spec comes again when a file is valid again unchanged. It is a wish only if it has never been tried.
-    const bool is_untried = active && active->spec->id != event.spec->id && !is_rejected();
+    const bool is_untried = newest && newest->spec->id != event.spec->id && !is_rejected();
     if (is_same && !is_untried) return;
     ++wish_;
     cause_ = event.cause;
@@ -48,6 +49,21 @@ void VassalFsm::handle(const ConfigRemoved&, TimePoint) {
 }
 
 void VassalFsm::handle(const OperatorRequest& event, TimePoint now) { apply(event, now); }
+
+void VassalFsm::handle(const Woken&, TimePoint) {
+    if (!is_asleep()) return;
+    is_awake_ = true;
+    cause_ = {"woken by a connection"};
+}
+
+void VassalFsm::handle(const Idle& event, TimePoint) {
+    const Instance* active = with_role(Role::active);
+    if (!desired_ || !desired_->is_on_demand || !active || active->generation != event.generation) return;
+    // Whoever waits for something, a client of a coming generation or an operator, is served first.
+    if (with_role(Role::successor) || is_start_due() || active->fsm.is_ending() || !requests_.empty()) return;
+    is_awake_ = false;
+    reset_backoff();
+}
 
 void VassalFsm::handle(const ShutdownBegan& event, TimePoint) {
     if (shutdown_ != StopMode::fast) shutdown_ = event.mode;
@@ -149,6 +165,8 @@ void VassalFsm::handle(const InstanceAdopted& event, TimePoint now) {
     last_generation_ = std::max(last_generation_, event.generation);
     last_bank_ = event.bank;
     is_stopped_reported_ = false;
+    is_sleep_reported_ = false;
+    if (!event.is_draining) is_awake_ = true;
     if (!desired_) desired_ = event.spec;
     const std::uint64_t wish = desired_->id == event.spec->id ? wish_ : ~std::uint64_t{0} - 1;
     instances_.push_back({.generation = event.generation,

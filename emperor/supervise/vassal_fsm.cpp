@@ -33,8 +33,12 @@ void VassalFsm::bring_down(const Down& down, TimePoint now) {
     release_slot();
     retry_at_.reset();
     stable_at_.reset();
-    proven_.reset();  // stopped on purpose: the next start is a first start again
-    rejected_wish_ = ~std::uint64_t{0};
+    if (down.why != Down::Why::asleep) {
+        if (down.why != Down::Why::invalid) is_awake_ = false;  // what was to run when its file broke still is
+        is_sleep_reported_ = false;
+        proven_.reset();  // stopped on purpose: the next start is a first start again
+        rejected_wish_ = ~std::uint64_t{0};
+    }
     requests_overtaken_by(down);
 
     const StopMode mode = shutdown_.value_or(StopMode::graceful);
@@ -45,6 +49,11 @@ void VassalFsm::bring_down(const Down& down, TimePoint now) {
 }
 
 void VassalFsm::settle_down(const Down& down) {
+    if (down.why == Down::Why::asleep) {
+        is_stopped_reported_ = false;  // a stop of a sleeping one is news
+        if (!std::exchange(is_sleep_reported_, true)) report(Report::Kind::sleeping, 0, down.text);
+        return;
+    }
     if (!std::exchange(is_stopped_reported_, true)) report(Report::Kind::stopped, 0, down.text);
     requests_stopped();
     if (!is_removed_ || std::exchange(is_forgotten_, true)) return;
@@ -99,6 +108,8 @@ void VassalFsm::spawn(TimePoint now) {
     last_bank_ = bank;
     retry_at_.reset();
     is_stopped_reported_ = false;
+    is_sleep_reported_ = false;
+    is_awake_ = true;
     report(is_reload ? Report::Kind::reloading : Report::Kind::starting, generation,
            crashes_ > 0 && !is_reload ? "again after: " + retry_reason_ : cause_.text);
     commands_.push_back(Spawn{generation, bank, spec});

@@ -9,7 +9,10 @@
 // the next step. There is no "reloading" state to get stuck in: what is displayed is derived (status()).
 //
 // Wanted: up with the newest valid Spec (`desired_`), or down because of the first of: shutdown, the file was removed,
-// an operator's stop (held), `enabled: false`, nothing valid to run. Each new Spec and each operator's reload or
+// an operator's stop (held), nothing valid to run, `enabled: false`, asleep. Asleep is who is `on_demand` and not awake:
+// a connection and an operator's start or restart wake it, and whatever is started or adopted is awake; it falls asleep
+// when it was idle, and when it is down for any other reason. It does not fall from anybody's trust by that: what is
+// proven stays proven, a rejected wish stays rejected, and a file that is invalid by now does not keep it from waking. Each new Spec and each operator's reload or
 // restart makes a new `wish_` (a number), so that a start that was begun for an older wish is recognised as overtaken.
 //
 // There: at most two instances (I1), each with its own InstanceFsm and a role:
@@ -40,7 +43,8 @@
 //     ConfigRemoved      removed: down
 //     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
 //                        the active one retires first; what is not running is started by any of the three, but
-//                        what is held only by start and restart
+//                        what is held only by start and restart, and what is asleep too: a reload of it is done at
+//                        once, because its next start takes the code and the file as they are then
 //     StartSlotGranted   Spawn with the other bank, else the slot is given back
 //     InstanceSpawned, InstanceReady, InstancePromoted, TimerFired
 //                        InstanceFsm; promoted also changes the roles, settles requests and makes the Spec proven
@@ -50,6 +54,9 @@
 //     InstanceServing    shown; serving for restart_stable resets the backoff
 //     ShutdownBegan      down for good (I7)
 //     InstanceAdopted    an instance of a former emperor, as active or retiring; numbering continues after it
+//     Woken              asleep: awake; else nothing (the connection that woke it may be reported twice)
+//     Idle               of the active one that fits the wish, while nobody waits for anything: not awake any more. It
+//                        drains as after any stop; a client that comes meanwhile wakes the next one beside it
 //
 // Every OperatorRequest gets exactly one OperationDone: its outcome, or "overtaken by …".
 #pragma once
@@ -78,6 +85,7 @@ struct VassalStatus {
     std::optional<TimePoint> retry_at;
     std::optional<Failure> last_reload_failure;  // of the newest attempt; cleared by a success
     std::string last_reload;   // "" never, "ok", "failed: REASON"
+    bool is_asleep = false;    // the shell tells when a client comes (Woken); also while the last instance drains
 };
 
 class VassalFsm {
@@ -113,7 +121,7 @@ private:
 
     // Why the vassal must not run now; `text` is for operators.
     struct Down {
-        enum class Why { shutdown, removed, held, disabled, invalid, nothing };
+        enum class Why { shutdown, removed, held, disabled, invalid, nothing, asleep };
         Why why;
         std::string text;
     };
@@ -135,6 +143,8 @@ private:
     void handle(const TimerFired& event, TimePoint now);
     void handle(const ShutdownBegan& event, TimePoint now);
     void handle(const InstanceAdopted& event, TimePoint now);
+    void handle(const Woken& event, TimePoint now);
+    void handle(const Idle& event, TimePoint now);
 
     // ---- what follows from them (vassal_fsm.cpp; outcomes of starts in vassal_outcomes.cpp)
     void reconcile(TimePoint now);
@@ -177,6 +187,7 @@ private:
     [[nodiscard]] Instance* find(Generation generation);
     [[nodiscard]] Instance* with_role(Role role);
     [[nodiscard]] const Instance* with_role(Role role) const;
+    [[nodiscard]] bool is_asleep() const;
     [[nodiscard]] bool is_rejected() const noexcept { return rejected_wish_ == wish_; }
     [[nodiscard]] bool falls_back() const;
     [[nodiscard]] const SpecPtr& spec_to_start() const { return falls_back() ? proven_ : desired_; }
@@ -195,6 +206,7 @@ private:
     bool is_held_ = false;
     std::string held_reason_ = "stopped by an operator";
     std::optional<StopMode> shutdown_;
+    bool is_awake_ = false;  // decides only for who is on demand
 
     // What is there.
     std::vector<Instance> instances_;  // at most two
@@ -204,6 +216,7 @@ private:
     SpecPtr proven_;
     std::uint64_t rejected_wish_ = ~std::uint64_t{0};
     bool is_stopped_reported_ = true;
+    bool is_sleep_reported_ = false;
     bool is_forgotten_ = false;
 
     // Backoff.

@@ -39,6 +39,9 @@ void VassalFsm::apply(const OperatorRequest& event, TimePoint now) {
         return;  // reconcile() brings it down and answers
     }
     is_held_ = false;
+    if (event.operation == Operation::reload && is_asleep())
+        return finish_requests([&](const Request& request) { return request.ticket == event.ticket; }, {});
+    is_awake_ = true;
     reset_backoff();
     const Instance* active = with_role(Role::active);
     if (event.operation == Operation::start) {
@@ -115,6 +118,7 @@ void VassalFsm::requests_overtaken_by(const Down& down) {
             case Down::Why::removed: return "the removal of its file";
             case Down::Why::disabled: return "an edit: " + down.text;
             case Down::Why::invalid: return "an invalid file: " + down.text;
+            case Down::Why::asleep: return "an edit: it runs on demand";
             case Down::Why::held:
             case Down::Why::nothing: break;
         }

@@ -13,10 +13,17 @@ std::optional<VassalFsm::Down> VassalFsm::down() const {
     if (is_removed_) return Down{Why::removed, "its file was removed"};
     if (is_held_) return Down{Why::held, held_reason_};
     const bool is_up = with_role(Role::active) || with_role(Role::successor);
-    if (!invalid_.empty() && !is_up && !proven_) return Down{Why::invalid, invalid_};
+    const bool is_on_demand = desired_ && desired_->is_on_demand;  // what it wakes with was valid when it fell asleep
+    if (!invalid_.empty() && !is_up && !proven_ && !is_on_demand) return Down{Why::invalid, invalid_};
     if (!desired_) return Down{Why::nothing, ""};
     if (!desired_->is_enabled) return Down{Why::disabled, "disabled in its file"};
+    if (is_on_demand && !is_awake_) return Down{Why::asleep, "waits for a connection"};
     return std::nullopt;
+}
+
+bool VassalFsm::is_asleep() const {
+    const std::optional<Down> reason = down();
+    return reason && reason->why == Down::Why::asleep;
 }
 
 VassalFsm::Instance* VassalFsm::find(Generation generation) {
@@ -49,6 +56,10 @@ int VassalFsm::free_bank() const {
 
 std::pair<DisplayState, std::string> VassalFsm::display_down(const Down& down) const {
     if (down.why == Down::Why::invalid) return {DisplayState::invalid, down.text};
+    if (down.why == Down::Why::asleep) {
+        if (!invalid_.empty()) return {DisplayState::invalid, invalid_};
+        return {DisplayState::sleeping, instances_.empty() ? down.text : "its last generation drains"};
+    }
     return {instances_.empty() ? DisplayState::stopped : DisplayState::stopping, down.text};
 }
 
@@ -94,7 +105,8 @@ VassalStatus VassalFsm::status() const {
             .crashes = crashes_,
             .retry_at = retry_at_,
             .last_reload_failure = last_reload_failure_,
-            .last_reload = last_reload_};
+            .last_reload = last_reload_,
+            .is_asleep = is_asleep()};
 }
 
 }  // namespace emperor::supervise

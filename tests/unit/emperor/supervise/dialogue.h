@@ -14,10 +14,11 @@ namespace emperor::supervise {
 using namespace std::chrono_literals;
 using Words = std::vector<std::string>;
 
-inline SpecPtr spec(std::uint64_t id, bool is_enabled = true) {
+inline SpecPtr spec(std::uint64_t id, bool is_enabled = true, bool is_on_demand = false) {
     auto made = std::make_shared<Spec>();
     made->id = id;
     made->is_enabled = is_enabled;
+    made->is_on_demand = is_on_demand;
     made->start_timeout = 60s;
     made->drain_timeout = 30s;
     made->kill_timeout = 5s;

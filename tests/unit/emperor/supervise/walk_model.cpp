@@ -17,7 +17,9 @@ void World::step() {
         if (is_slot_wanted_ || pick(10) == 0) feed(StartSlotGranted{});  // also one that was withdrawn meanwhile
     } else if (event < 24) {
         pass(std::chrono::milliseconds(pick(4) == 0 ? pick(70'000) : pick(500)));
-    } else if (event < 25) {
+    } else if (event < 27) {
+        sleep_or_wake();
+    } else if (event < 28) {
         feed(TimerFired{pick(newest_ + 1)});  // too early, or for what is gone
     } else if (!processes_.empty()) {
         process_event(std::next(processes_.begin(), pick(static_cast<unsigned>(processes_.size())))->first);
@@ -42,11 +44,21 @@ void World::change_file() {
             feed(ConfigChanged{desired_, {"valid again"}});
             break;
         default:
-            desired_ = spec(++last_spec_, pick(8) != 0);
+            desired_ = spec(++last_spec_, pick(8) != 0, pick(3) == 0);
             is_invalid_ = is_removed_ = is_forgotten_ = is_rejected_ = false;
             feed(ConfigChanged{desired_, {"edited"}});
             break;
     }
+}
+
+void World::sleep_or_wake() {
+    if (pick(2) == 0) {
+        if (may_sleep() && !is_stop_wanted()) is_awake_ = true;
+        return feed(Woken{});
+    }
+    told_idle_ = pick(4) == 0 || processes_.empty() ? pick(newest_ + 1) : processes_.rbegin()->first;
+    feed(Idle{told_idle_});
+    told_idle_ = 0;
 }
 
 void World::operate() {
@@ -62,6 +74,8 @@ void World::operate() {
     else if (!is_refused || (operation == Operation::start && active()))
         is_held_ = false;
     if (!is_refused && is_refused_when_running) is_rejected_ = false;
+    const bool is_done_asleep = operation == Operation::reload && may_sleep();
+    if (!is_refused && operation != Operation::stop && !is_done_asleep) is_awake_ = true;
     is_restart_asked_ = operation == Operation::restart && !is_refused;
     feed(OperatorRequest{operation, ticket, {"operator root: something"}});
     is_restart_asked_ = false;
@@ -150,6 +164,7 @@ bool World::is_stop_wanted() const {
 }
 
 void World::feed(const VassalEvent& event) {
+    if (std::holds_alternative<ShutdownBegan>(event) || is_stop_wanted()) is_awake_ = false;
     const Commands commands = fsm_.on(event, now_);
     check(commands, event);
     for (const Command& command : commands) {
@@ -205,6 +220,8 @@ void World::execute(const Spawn& command) {
     EXPECT_FALSE(is_shut_down_) << "I7";
     EXPECT_FALSE(is_stop_wanted()) << "I5";
     EXPECT_FALSE(is_rejected_ && active()) << "I3";
+    EXPECT_FALSE(may_sleep()) << "nobody asked for it";
+    is_awake_ = true;
     EXPECT_TRUE(is_slot_wanted_) << "I9";
     is_slot_wanted_ = false;
     is_slot_held_ = true;
@@ -221,7 +238,9 @@ void World::execute(const SendStop& command) {
         const bool is_replaced = std::any_of(processes_.begin(), processes_.end(), [&](const auto& other) {
             return other.first > command.generation && other.second.is_promoted;
         });
-        EXPECT_TRUE(is_replaced || is_stop_wanted() || is_restart_asked_) << "I2";
+        const bool falls_asleep = told_idle_ == command.generation && desired_ && desired_->is_on_demand;
+        EXPECT_TRUE(is_replaced || is_stop_wanted() || is_restart_asked_ || falls_asleep) << "I2";
+        if (falls_asleep) is_awake_ = false;
         EXPECT_TRUE(command.mode == StopMode::graceful || is_shut_down_) << "what serves is drained";
     }
     process.is_stopped = true;
@@ -249,6 +268,11 @@ void World::check_state() {
     const VassalStatus status = fsm_.status();
     if (const Process* process = active()) {
         EXPECT_TRUE(status.active != 0 || is_stop_wanted() || process->is_stopped);
+    }
+    if (status.is_asleep) {
+        EXPECT_TRUE(may_sleep() && !active());
+        EXPECT_FALSE(is_slot_wanted_ || is_slot_held_);
+        EXPECT_TRUE(status.state == (is_invalid_ ? DisplayState::invalid : DisplayState::sleeping));
     }
     if (is_shut_down_ || is_removed_) {
         EXPECT_TRUE(status.state == DisplayState::stopping || status.state == DisplayState::stopped);

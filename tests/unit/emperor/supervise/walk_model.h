@@ -34,7 +34,10 @@ public:
     void step();       // one random event
     void settle();     // everything friendly, until nothing moves: the machine must converge
     void shut_down();  // processes that only end by SIGKILL: must be over within drain + kill
-    [[nodiscard]] bool wants_to_run() const { return desired_ && desired_->is_enabled && !is_held_ && !is_removed_; }
+    [[nodiscard]] bool wants_to_run() const {
+        return desired_ && desired_->is_enabled && !is_held_ && !is_removed_ && !may_sleep();
+    }
+    [[nodiscard]] bool may_sleep() const { return desired_ && desired_->is_on_demand && !is_awake_; }
     [[nodiscard]] bool is_invalid() const { return is_invalid_; }
     [[nodiscard]] std::uint64_t desired() const { return desired_ ? desired_->id : 0; }
     [[nodiscard]] VassalStatus status() const { return fsm_.status(); }
@@ -53,6 +56,7 @@ private:
     void execute(const Kill& command);
     void change_file();
     void operate();
+    void sleep_or_wake();
     void process_event(Generation generation);
     void exit(Generation generation);
     bool fire_due_timer(TimePoint until);
@@ -73,6 +77,8 @@ private:
     bool is_invalid_ = false, is_held_ = false, is_removed_ = false, is_shut_down_ = false, is_forgotten_ = false;
     bool is_rejected_ = false;       // I3: the newest wish failed while an active one served
     bool is_restart_asked_ = false;  // by the event in progress
+    bool is_awake_ = false;          // something asked for it since it was down
+    Generation told_idle_ = 0;       // by the event in progress
     std::uint64_t last_ticket_ = 0;
     std::set<std::uint64_t> tickets_;  // unanswered
 };

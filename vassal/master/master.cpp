@@ -128,11 +128,19 @@ void Master::Impl::reap() {
 
 void Master::Impl::on_exit(pid_t pid, const ExitStatus& status) {
     for (const Place place : pool_ ? pool_->places() : std::vector<Place>{})
-        if (seat(place).process.pid == pid) return worker_gone(place, status);
-    if (mold_.pid == pid) return mold_gone(status);
-    if (command_.pid == pid) return on_command_exit(status);
+        if (seat(place).process.pid == pid) return worker_gone(place, explained(status, seat(place).was_killed));
+    if (mold_.pid == pid) return mold_gone(explained(status, is_stopping_));
+    if (command_.pid == pid) return on_command_exit(explained(status, has_command_timed_out_));
     // Not one of ours by name: something that the app started and left.
 }
+
+ExitStatus Master::Impl::explained(ExitStatus status, bool was_killed_by_us) {
+    if (status.kind == ExitStatus::Kind::signaled && status.value == SIGKILL && !was_killed_by_us)
+        status.is_out_of_memory = oom_watch_.explains(oom_reader_.read(), common::Clock::now());
+    return status;
+}
+
+void Master::Impl::look_for_oom_kills() { oom_watch_.look(oom_reader_.read(), common::Clock::now()); }
 
 void Master::Impl::finish(int code) {
     static_cast<void>(mold_.send_signal(SIGKILL));

@@ -10,6 +10,7 @@
 #include <list>
 #include <vector>
 
+#include "common/base/oom_kills.h"
 #include "common/base/spacing.h"
 #include "vassal/link/worker_messages.h"
 #include "vassal/master/access_log.h"
@@ -41,6 +42,7 @@ struct Seat {  // the process at one place of the pool
     bool is_taken = false;         // from the Fork command to the exit
     bool is_waiting_for_mold = false;
     bool kill_when_known = false;
+    bool was_killed = false;       // by us
     bool has_stopped_accepting = false;
     ChildEnds ends;                // while it waits for the mold
     TimePoint forked_at{};
@@ -65,6 +67,9 @@ private:
     void on_exit(pid_t pid, const ExitStatus& status);
     void finish(int code);
     void kill_leftovers();
+    // The same, with the kernel's word about a SIGKILL that was not ours.
+    [[nodiscard]] ExitStatus explained(ExitStatus status, bool was_killed_by_us);
+    void look_for_oom_kills();
     // nullopt and an error when descriptors or memory are short
     common::Result<ChildEnds> open_process(Process& process, int worker, ChannelEnd::OnPacket on_packet,
                                            ChannelEnd::OnClosed on_closed);
@@ -176,6 +181,9 @@ private:
     std::list<std::unique_ptr<LogPipe>> pipes_;
     TimePoint started_at_{};
     std::optional<TimePoint> start_deadline_;
+
+    common::OomReader oom_reader_;
+    common::OomWatch oom_watch_;
 
     Process command_;  // before_start
     std::deque<std::string> command_lines_;

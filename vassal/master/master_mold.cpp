@@ -72,7 +72,7 @@ void Master::Impl::mold_gone(const ExitStatus& status) {
     const bool was_wanted = is_mold_allowed_ && !is_stopping_;
     mold_state_ = MoldState::absent;
     close_process(mold_);
-    const std::string how = status.kind == ExitStatus::Kind::signaled ? "killed by " + status.text() : status.text();
+    const std::string how = status.how();
     if (was_wanted && !mold_failure_)
         log_->say("the mold ended: " + how + "; the next worker that is needed starts another");
     fail_waiting_seats(mold_failure_.value_or(StartFailure{"import", "the mold ended: " + how, ""}));

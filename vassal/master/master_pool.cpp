@@ -90,8 +90,10 @@ void Master::Impl::execute(const Fork& command) {
     Seat& taken = seat(place);
     taken.is_taken = true;
     taken.kill_when_known = false;
+    taken.was_killed = false;
     taken.has_stopped_accepting = false;
     taken.forked_at = Clock::now();
+    look_for_oom_kills();
     auto ends = open_process(
         taken.process, place.slot, [this, place](common::link::Packet& packet) { on_worker_packet(place, packet); },
         [this, place] { on_worker_link_closed(place); });
@@ -141,6 +143,7 @@ void Master::Impl::execute(const InterruptAll& command) {
 void Master::Impl::execute(const Kill& command) {
     Seat& taken = seat(command.at);
     if (!taken.is_taken) return;
+    taken.was_killed = true;
     if (taken.process.pid != 0) return static_cast<void>(taken.process.send_signal(SIGKILL));
     if (taken.is_waiting_for_mold) {
         taken.is_waiting_for_mold = false;

@@ -103,6 +103,7 @@ void Master::Impl::look_at_requests_now() {
                   overdue.at.slot);
         post(RequestTimedOut{overdue.at, overdue.thread, overdue.sequence, reason});
     }
+    if (busy_threads() > 0) look_for_oom_kills();  // who works may need memory
     watch_requests(seen.next_look_us);
 }
 

@@ -16,6 +16,8 @@ void WorkerPool::handle(const RollRequested& event) {
     plan_retry_at_ = {};
     plan_failures_ = 0;
     for (int number = 1; number <= wanted_; ++number) {
+        slot(number).crashes = 0;
+        slot(number).retry_at = {};
         // One that is just starting may have read the old code.
         if (is_staffed(number)) plan(number, event.reason);
     }

@@ -21,7 +21,7 @@
 //
 // What ends how:
 //   crash, failed start with nobody serving in the slot: started again at once the first time, then after a backoff that
-//       doubles with jitter; a worker that served `stable` long starts the count anew.
+//       doubles with jitter; a worker that served `stable` long starts the count anew, and so does a roll.
 //   request timeout: the thread is interrupted, the process drains, and its replacement starts at once in the other lane.
 //       When the drain is over, whatever is still in a request is interrupted too; then it is killed. It is over early
 //       when both lanes of a slot drain and nobody serves in it.

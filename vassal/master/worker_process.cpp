@@ -217,7 +217,7 @@ void WorkerPool::kill(Place place) {
 }
 
 std::string WorkerPool::reason_of(const Process& process, const ExitStatus& status) {
-    const std::string how = status.kind == ExitStatus::Kind::signaled ? "killed by " + status.text() : status.text();
+    const std::string how = status.how();
     switch (process.cause) {
         case Cause::timeout: return process.end_reason;
         case Cause::planned:

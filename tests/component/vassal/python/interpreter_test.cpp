@@ -78,7 +78,7 @@ TEST(Interpreter, output_leaves_by_line) {
 
 TEST(Interpreter, a_crash_leaves_the_python_stack_on_stderr) {
     ChildResult result = in_python([] { return std::string(); }, {}, "import os\nos.abort()\n");
-    EXPECT_EQ(result.status.text(), "signal 6 (SIGABRT)");
+    EXPECT_EQ(result.status.text(), "signal 6 (SIGABRT, aborted itself)");
     EXPECT_THAT(result.output, HasSubstr("Fatal Python error: Aborted"));
     EXPECT_THAT(result.output, HasSubstr("hello.py\", line 2 in <module>"));
 }

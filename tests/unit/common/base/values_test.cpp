@@ -27,6 +27,11 @@ TEST(UniqueFd, closes_what_it_owns_once) {
 TEST(ExitStatus, speaks_an_operators_words) {
     EXPECT_EQ((ExitStatus{ExitStatus::Kind::exited, 3}).text(), "exit code 3");
     EXPECT_EQ((ExitStatus{ExitStatus::Kind::signaled, SIGKILL}).text(), "signal 9 (SIGKILL)");
+    EXPECT_EQ((ExitStatus{ExitStatus::Kind::signaled, SIGSEGV}).text(), "signal 11 (SIGSEGV, segmentation fault)");
+    EXPECT_EQ((ExitStatus{ExitStatus::Kind::signaled, SIGKILL, true}).text(), "killed by the kernel: out of memory");
+    EXPECT_EQ((ExitStatus{ExitStatus::Kind::signaled, SIGKILL, true}).how(), "killed by the kernel: out of memory");
+    EXPECT_EQ((ExitStatus{ExitStatus::Kind::signaled, SIGKILL}).how(), "killed by signal 9 (SIGKILL)");
+    EXPECT_EQ((ExitStatus{ExitStatus::Kind::exited, 3}).how(), "exit code 3");
     EXPECT_EQ(ExitStatus{}.text(), "unknown exit status");
     EXPECT_TRUE((ExitStatus{ExitStatus::Kind::exited, 0}).is_success());
     EXPECT_FALSE(ExitStatus{}.is_success());

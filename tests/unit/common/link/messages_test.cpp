@@ -60,6 +60,8 @@ TEST(Messages, every_word_of_a_master_survives_the_way) {
     const auto exited = there_and_back(WorkerExited{3, 44, {ExitStatus::Kind::signaled, 9}, "killed", true, 250});
     EXPECT_EQ(exited.worker, 3);
     EXPECT_EQ(exited.status, (ExitStatus{ExitStatus::Kind::signaled, 9}));
+    const ExitStatus out_of_memory{ExitStatus::Kind::signaled, 9, true};
+    EXPECT_EQ(there_and_back(WorkerExited{3, 44, out_of_memory, "killed", false, 0}).status, out_of_memory);
     EXPECT_TRUE(exited.expected);
     EXPECT_EQ(exited.retry_ms, 250);
     const auto serving = there_and_back(ServingChanged{false, "exit code 1", 100});

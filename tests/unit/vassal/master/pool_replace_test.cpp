@@ -99,7 +99,7 @@ TEST_F(Pool, a_recycled_worker_that_crashes_over_its_last_request_is_no_expected
     static_cast<void>(feed(WorkerReady{{1, 1}}));
     const auto exited = exit_in(feed(WorkerExited{{1, 0}, segfault})).value();
     EXPECT_FALSE(exited.is_expected);
-    EXPECT_EQ(exited.reason, "killed by signal 11 (SIGSEGV) (recycled)");
+    EXPECT_EQ(exited.reason, "killed by signal 11 (SIGSEGV, segmentation fault) (recycled)");
 }
 
 TEST_F(Pool, each_process_draws_its_own_bounds_up_to_the_jitter_lower) {
@@ -145,6 +145,16 @@ TEST_F(Pool, a_roll_replaces_also_one_that_is_just_starting) {
     static_cast<void>(feed(WorkerExited{{1, 0}, exit_3}));
     EXPECT_THAT(feed(RollRequested{"reload"}), IsEmpty());
     EXPECT_THAT(feed(WorkerReady{{1, 0}}), ElementsAre(SendPromote{{1, 0}}, Fork{{1, 1}}));
+}
+
+TEST_F(Pool, a_roll_ends_the_pause_after_crashes_and_their_count) {
+    serve(1);
+    EXPECT_THAT(feed(WorkerExited{{1, 0}, exit_1}), Contains(PoolCommand(Fork{{1, 0}}))) << "at once the first time";
+    static_cast<void>(feed(WorkerReady{{1, 0}}));
+    EXPECT_GT(exit_in(feed(WorkerExited{{1, 0}, exit_1})).value().retry, Duration::zero());
+    EXPECT_THAT(feed(RollRequested{"reload: new code"}), ElementsAre(Fork{{1, 0}}));
+    static_cast<void>(feed(WorkerReady{{1, 0}}));
+    EXPECT_THAT(feed(WorkerExited{{1, 0}, exit_1}), Contains(PoolCommand(Fork{{1, 0}}))) << "a first time again";
 }
 
 TEST_F(Pool, a_stop_forgets_all_plans) {

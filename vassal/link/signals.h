@@ -13,6 +13,9 @@ namespace vassal::link {
 // Real-time, because it carries a value and queues; an app hardly uses it (glibc keeps the first two for itself).
 [[nodiscard]] inline int request_timeout_signal() noexcept { return SIGRTMIN + 2; }
 
+// The kernel's word that the parent died; see worker/orphan_guard.h.
+[[nodiscard]] inline int orphan_signal() noexcept { return SIGRTMIN + 3; }
+
 // The low 31 bits of ThreadSlot::request_sequence: an int that is never negative.
 [[nodiscard]] constexpr int timeout_value(std::uint64_t request_sequence) noexcept {
     return static_cast<int>(request_sequence & 0x7fff'ffff);

@@ -20,6 +20,7 @@
 #include "vassal/worker/expiry.h"
 #include "vassal/worker/fork_guard.h"
 #include "vassal/worker/open_files.h"
+#include "vassal/worker/orphan_guard.h"
 #include "vassal/worker/serving_thread.h"
 #include "vassal/worker/shared.h"
 #include "vassal/worker/worker_host.h"
@@ -133,6 +134,7 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     const ForkGuard guard(shared);
     const LastWords last_words(shared);
     const ExpirySignal expiry;
+    const OrphanGuard orphan_guard(shared.options.link, shared.config.timeouts.drain + shared.config.timeouts.kill);
     if (is_crew_complete) {
         shared.application.attach(&run->host);
         tell(shared.options.link, link::Ready{});

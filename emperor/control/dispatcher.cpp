@@ -9,12 +9,20 @@
 
 #include "common/base/natural_order.h"
 #include "common/base/nearest.h"
+#include "emperor/control/history_views.h"
 
 namespace emperor::control {
 
 namespace {
 
 bool is_glob(const std::string& text) { return text.find_first_of("*?[") != std::string::npos; }
+
+bool is_meant(const std::string& given, const std::string& name) {
+    return name == given || (is_glob(given) && ::fnmatch(given.c_str(), name.c_str(), 0) == 0);
+}
+
+// Without names they are about all apps.
+bool takes_all(Command command) noexcept { return command == Command::status || command == Command::events; }
 
 bool is_operation(Command command) noexcept {
     return command == Command::start || command == Command::stop || command == Command::restart ||
@@ -69,12 +77,13 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
     if (const auto* error = std::get_if<RequestError>(&selection)) return conversation->send(encode_error(*error));
     const auto& views = std::get<std::vector<fleet::VassalView>>(selection);
     if (is_operation(request.command)) return operate(request, peer, views, conversation);
-    if (request.command != Command::status && views.size() != 1) {
+    if (!takes_all(request.command) && views.size() != 1) {
         std::string message(name_of(request.command));
         message.append(": takes one app; ").append(request.apps.front()).append(" matches ");
         message.append(std::to_string(views.size()));
         return conversation->send(encode_error(error_of(request, ErrorCode::bad_request, std::move(message))));
     }
+    if (request.command == Command::events) return answer_events(request, peer, views, conversation);
     if (request.command == Command::logs) return answer_logs(request, views.front(), conversation);
     send(*conversation, request, read(request, views));
 }
@@ -91,7 +100,7 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
         else forbidden.insert(name);
     }
     const bool is_stranger = allowed.empty() && !is_admin(peer, policy_);
-    if (request.apps.empty()) {  // only `status`
+    if (request.apps.empty()) {
         if (is_stranger) return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "see the apps"));
         return allowed;
     }
@@ -99,7 +108,7 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
     for (const std::string& given : request.apps) {
         bool is_known = false;
         for (const fleet::VassalView& view : allowed) {
-            if (view.name != given && !(is_glob(given) && ::fnmatch(given.c_str(), view.name.c_str(), 0) == 0)) continue;
+            if (!is_meant(given, view.name)) continue;
             is_known = true;
             // `reload '*'` after a deploy is for what runs; an app that was stopped on purpose is named or left alone.
             if (request.command == Command::reload && view.name != given && view.status.is_held) continue;
@@ -175,6 +184,26 @@ void Dispatcher::answer_logs(const Request& request, const fleet::VassalView& vi
         }));
 }
 
+void Dispatcher::answer_events(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
+                               const std::shared_ptr<Conversation>& conversation) {
+    if (request.follows && !conversation->has_room())
+        return conversation->send(encode_error(error_of(request, ErrorCode::busy, "too many streams of this client")));
+    conversation->send(encode_result(request.id, {{"events", merged_events(views, static_cast<std::size_t>(request.lines))}}));
+    if (!request.follows) return;
+    // By name, not by app: one that comes later is followed too.
+    conversation->keep(fleet_.follow_events([request, peer, policy = policy_, &fleet = fleet_, weak = std::weak_ptr(conversation)](
+                                                const std::string& name, const fleet::HistoryEntry& entry) {
+        const auto client = weak.lock();
+        const auto means_it = [&](const std::string& given) { return is_meant(given, name); };
+        if (!client || (!request.apps.empty() && std::ranges::none_of(request.apps, means_it))) return;
+        if (!is_admin(peer, policy)) {
+            const auto view = fleet.view(name);
+            if (!view || !may_touch(peer, policy, *view)) return;
+        }
+        client->send(encode_event(request.id, event_json(name, entry)));
+    }));
+}
+
 std::variant<Json, RequestError> Dispatcher::read(const Request& request,
                                                   const std::vector<fleet::VassalView>& views) const {
     const Lookups lookups = lookups_();
@@ -185,6 +214,7 @@ std::variant<Json, RequestError> Dispatcher::read(const Request& request,
     }
     const fleet::VassalView& view = views.front();
     if (request.command == Command::show) return details(view, lookups);
+    if (request.command == Command::why) return explanation(view);
     Json json = request.command == Command::config ? configuration(view) : exec_context(view, lookups);
     if (!json.is_null()) return json;
     const auto finding = std::find_if(

@@ -41,7 +41,7 @@ public:
           user_name_(std::move(user_name)),
           upgrade_(std::move(upgrade)) {}
 
-    // Every line gets exactly one answer with "ok"; `logs` with follow sends lines after it. The conversation is
+    // Every line gets exactly one answer with "ok"; `logs` and `events` with follow send lines after it. The conversation is
     // shared because an outcome may arrive when the client is already gone: then it is dropped.
     void on_line(std::string_view line, const Peer& peer, const std::shared_ptr<Conversation>& conversation);
 
@@ -54,6 +54,8 @@ private:
                  const std::shared_ptr<Conversation>& conversation);
     void answer_logs(const Request& request, const fleet::VassalView& view,
                      const std::shared_ptr<Conversation>& conversation);
+    void answer_events(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
+                       const std::shared_ptr<Conversation>& conversation);
     [[nodiscard]] std::variant<Json, RequestError> read(const Request& request,
                                                         const std::vector<fleet::VassalView>& views) const;
     [[nodiscard]] std::variant<Json, RequestError> read_emperor(const Request& request, const Peer& peer);

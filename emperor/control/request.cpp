@@ -40,6 +40,8 @@ constexpr Row rows[] = {
     {Command::version, "version", {}, 0, 0},
     {Command::rescan, "rescan", {}, 0, 0},
     {Command::upgrade, "upgrade", {}, 0, 0},
+    {Command::why, "why", app_arguments, 1, 1},
+    {Command::events, "events", log_arguments, 0, max_apps},
 };
 
 std::string to_line(const Json& answer) {
@@ -185,5 +187,7 @@ std::string encode_failure(const RequestError& error, const Json& result) {
 }
 
 std::string encode_log_line(const Json& id, const Json& line) { return to_line({{"id", id}, {"line", line}}); }
+
+std::string encode_event(const Json& id, const Json& event) { return to_line({{"id", id}, {"event", event}}); }
 
 }  // namespace emperor::control

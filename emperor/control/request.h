@@ -18,7 +18,8 @@ using Json = nlohmann::ordered_json;
 inline constexpr std::size_t max_line_size = 64 * 1024;
 
 enum class Command {
-    status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan, upgrade
+    status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan, upgrade, why,
+    events
 };
 [[nodiscard]] std::string_view name_of(Command command) noexcept;
 
@@ -30,8 +31,8 @@ struct Request {
     Command command = Command::version;
     std::vector<std::string> apps;  // names and globs, from "app" or "apps"
     bool waits = true;              // "wait": answer when the outcome is known
-    bool follows = false;           // "follow": logs go on
-    std::int64_t lines = 50;        // "lines" of the log
+    bool follows = false;           // "follow": logs or events go on
+    std::int64_t lines = 50;        // "lines" of the log; how many events
 };
 
 struct RequestError {
@@ -49,5 +50,6 @@ struct RequestError {
 // An operation that failed for some app: the error, and the outcomes of all of them.
 [[nodiscard]] std::string encode_failure(const RequestError& error, const Json& result);
 [[nodiscard]] std::string encode_log_line(const Json& id, const Json& line);
+[[nodiscard]] std::string encode_event(const Json& id, const Json& event);
 
 }  // namespace emperor::control

@@ -27,6 +27,7 @@ struct Choices {
     std::vector<std::string> paths;
     std::string key;
     LogsOptions logs;
+    EventsOptions events;
     bool is_no_wait = false;
     bool is_markdown = false;
 };
@@ -58,6 +59,20 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
         ->capture_default_str();
     command->add_flag("-f,--follow", choices.logs.follows, "Go on with what the app writes from now on");
     actions[command] = [&choices](const Context& context) { return logs(context, choices.logs); };
+
+    command = add(cli, "why", "How an app came to be as it is: who changed or ordered what, what failed and how, with times",
+                  "  emperorctl why shop\n  emperorctl -o json why shop");
+    command->add_option("APP", choices.app, "The app")->required();
+    actions[command] = [&choices](const Context& context) { return why(context, choices.app); };
+
+    command = add(cli, "events", "What happened to apps: starts, reloads, crashes, edits, orders; also before the emperor's last restart",
+                  "  emperorctl events\n  emperorctl events -f 'blog*' shop\n  emperorctl -o json events -n 1000 > events.jsonl");
+    command->add_option("APP", choices.events.apps, "Names or globs; default: all");
+    command->add_option("-n,--lines", choices.events.lines, "How many (the emperor keeps 100 of each app)")
+        ->check(CLI::Range(0, 1'000'000))
+        ->capture_default_str();
+    command->add_flag("-f,--follow", choices.events.follows, "Go on with what happens from now on");
+    actions[command] = [&choices](const Context& context) { return events(context, choices.events); };
 
     command = add(cli, "config", "The effective values of an app, and where each comes from",
                   "  emperorctl config shop\n  emperorctl -o json config shop");

@@ -9,6 +9,12 @@
 
 namespace emperor::ctl {
 
+struct EventsOptions {
+    std::vector<std::string> apps;
+    int lines = 50;
+    bool follows = false;
+};
+
 struct LogsOptions {
     std::string app;
     int lines = 50;
@@ -21,6 +27,8 @@ int show(const Context& context, const std::string& app);
 // `verb` is start, stop, restart or reload.
 int operate(const Context& context, const std::string& verb, const std::vector<std::string>& apps, bool waits);
 int logs(const Context& context, const LogsOptions& options);
+int events(const Context& context, const EventsOptions& options);
+int why(const Context& context, const std::string& app);
 int config(const Context& context, const std::string& app);
 int version(const Context& context);
 int upgrade(const Context& context);

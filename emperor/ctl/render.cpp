@@ -2,37 +2,15 @@
 #include "emperor/ctl/render.h"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 #include <vector>
 
+#include "emperor/ctl/fields.h"
 #include "emperor/ctl/text.h"
 
 namespace emperor::ctl {
 
 namespace {
-
-// Fields of an answer; a missing or odd one (another version's emperor) is shown as empty, not as an exception.
-std::string text_at(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::int64_t number_at(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
-const Json& part_at(const Json& json, const char* key) {
-    static const Json nothing = Json::object();
-    const auto found = json.find(key);
-    return found != json.end() && found->is_structured() ? *found : nothing;
-}
-
-bool is_true(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_boolean() && found->get<bool>();
-}
 
 Color color_of(const std::string& state) {
     if (state == "running") return Color::green;
@@ -153,14 +131,6 @@ std::string render_log_line(const std::string& app, const Json& line, bool is_te
 
 namespace {
 
-// The lines of a traceback or a rendered diagnostic, each behind two blanks.
-std::string indented(const std::string& text) {
-    std::istringstream lines(text);
-    std::string shown;
-    for (std::string line; std::getline(lines, line);) shown += "  " + harmless(line, true) + "\n";
-    return shown;
-}
-
 void add_fact(std::string& page, const std::string& name, const std::string& value) {
     if (!value.empty()) page += name + ":" + std::string(name.size() < 13 ? 13 - name.size() : 1, ' ') + value + "\n";
 }
@@ -227,11 +197,11 @@ std::string render_show(const Json& app, const Style& style, std::int64_t now_us
     std::string page = facts(app, style, now_us);
     if (const Json& findings = part_at(app, "diagnostics"); !findings.empty()) {
         page += heading("configuration file", style);
-        for (const Json& finding : findings) page += indented(text_at(finding, "text"));
+        for (const Json& finding : findings) page += indented("  ", text_at(finding, "text"));
     }
     if (const Json& failure = part_at(app, "last_reload_failure"); !failure.empty()) {
         page += heading("last failed reload", style) + "  step " + harmless(text_at(failure, "step")) + ": " +
-                harmless(text_at(failure, "reason")) + "\n" + indented(text_at(failure, "detail"));
+                harmless(text_at(failure, "reason")) + "\n" + indented("  ", text_at(failure, "detail"));
     }
     if (const Json& instances = part_at(app, "instances"); !instances.empty()) {
         page += heading("instances", style);
@@ -270,7 +240,7 @@ std::string render_failure(const std::string& operation, const Json& outcome) {
     std::string text = app + ": " + operation + " failed";
     if (const std::string step = text_at(failure, "step"); !step.empty()) text += " at step " + harmless(step);
     if (const std::string reason = text_at(failure, "reason"); !reason.empty()) text += ": " + harmless(reason);
-    text += "\n" + indented(text_at(failure, "detail"));
+    text += "\n" + indented("  ", text_at(failure, "detail"));
     const Json& log = part_at(outcome, "log");
     if (!log.empty()) text += "last log lines of " + app + ":\n";
     for (const Json& line : log) text += "  " + render_log_line(app, line, true);

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <sstream>
 #include <utility>
 
 namespace emperor::ctl {
@@ -91,6 +92,13 @@ std::string harmless(std::string_view text, bool keeps_tabs) {
         text.remove_prefix(point.size);
     }
     return safe;
+}
+
+std::string indented(std::string_view margin, const std::string& text) {
+    std::istringstream lines(text);
+    std::string shown;
+    for (std::string line; std::getline(lines, line);) shown.append(margin).append(harmless(line, true)).append("\n");
+    return shown;
 }
 
 std::string span_text(std::chrono::microseconds span) {

@@ -21,6 +21,9 @@ namespace emperor::ctl {
 // Control characters (an app's escape sequences) as \n, \t, \x1b; tabs stay when `keeps_tabs`.
 [[nodiscard]] std::string harmless(std::string_view text, bool keeps_tabs = false);
 
+// The lines of a traceback or a rendered diagnostic, each behind `margin` and made harmless.
+[[nodiscard]] std::string indented(std::string_view margin, const std::string& text);
+
 [[nodiscard]] std::string span_text(std::chrono::microseconds span);  // "4 s", "2h11m", "3d04h"
 [[nodiscard]] std::string size_text(std::int64_t bytes);              // "61 MB"
 [[nodiscard]] std::string time_text(std::int64_t epoch_us);           // local time, "2026-11-22 13:40:00.123"

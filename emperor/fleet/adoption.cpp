@@ -13,6 +13,7 @@
 
 #include "common/log/log.h"
 #include "emperor/fleet/instance.h"
+#include "emperor/fleet/orphan_record.h"
 #include "emperor/fleet/vassal_host.h"
 #include "emperor/process/listeners.h"
 #include "emperor/process/orphans.h"
@@ -85,6 +86,7 @@ LeftBehind find_adoptable(const FleetOptions& options) {
     std::error_code code;
     for (std::filesystem::directory_iterator item(options.vassals_directory(), code), end; !code && item != end;
          item.increment(code)) {
+        if (!item->is_directory(code)) continue;  // the orphans' file
         const std::string directory = item->path().string();
         AdoptableVassal vassal{item->path().filename().string(), {}};
         auto record = read_record(directory);
@@ -104,6 +106,8 @@ LeftBehind find_adoptable(const FleetOptions& options) {
         if (vassal.instances.empty()) remove_record(directory);
         else found.vassals.push_back(std::move(vassal));
     }
+    for (const RecordedOrphans& orphans : read_orphans(options.orphans_file()))
+        if (process::has_orphan_that_runs(program, orphans.leader)) found.gone.push_back({orphans.leader, orphans.patience});
     return found;
 }
 

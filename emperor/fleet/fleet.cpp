@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <csignal>
 
 #include "common/log/log.h"
+#include "emperor/fleet/orphan_record.h"
 
 namespace emperor::fleet {
 
@@ -18,6 +20,7 @@ Fleet::Fleet(boost::asio::io_context& io, FleetOptions options)
       keepsakes_(io, options_), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
       builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
       orphans_(io, [this] {
+          record_orphans();
           look_for_free_addresses();
           check_stopped();
       }),
@@ -32,6 +35,7 @@ void Fleet::start() {
     keepsakes_.start();
     auto left = find_adoptable(options_);
     for (const GoneMaster& gone : left.gone) orphans_.add(gone.pid, false, Clock::now() + gone.drain);
+    record_orphans();
     for (auto& record : left.vassals) {
         adoptions_.push_back(std::make_unique<Adoption>(io_, options_, std::move(record), [this, alive = alive_](AdoptionResult result) {
             if (*alive) adopted(std::move(result));
@@ -63,6 +67,7 @@ void Fleet::begin_watching() {
     if (is_shutting_down_) return check_stopped();
     watcher_.start();
     scan_now();
+    remove_old_histories(options_.history_directory(), [this](const std::string& name) { return hosts_.contains(name); });
 }
 
 // ---- start slots ----------------------------------------------------------------------------------------------------
@@ -102,11 +107,25 @@ void Fleet::arm_gate() {
 
 // ---- processes ------------------------------------------------------------------------------------------------------
 
-void Fleet::process_started(pid_t pid) { masters_.insert(pid); }
+void Fleet::process_started(pid_t pid) {
+    masters_.insert(pid);
+    oom_watch_.look(oom_reader_.read(), Clock::now());
+}
+
+common::ExitStatus Fleet::explained(common::ExitStatus status) {
+    if (status.kind == common::ExitStatus::Kind::signaled && status.value == SIGKILL)
+        status.is_out_of_memory = oom_watch_.explains(oom_reader_.read(), Clock::now());
+    return status;
+}
 
 void Fleet::process_ended(pid_t pid, bool is_child, common::TimePoint deadline) {
     masters_.erase(pid);
-    orphans_.add(pid, is_child, deadline);
+    if (orphans_.add(pid, is_child, deadline)) record_orphans();
+}
+
+void Fleet::record_orphans() {
+    if (const auto written = write_orphans(options_.orphans_file(), orphans_.groups()); !written)
+        log::warn("orphans not recorded", {{"reason", written.error().message()}});
 }
 
 // Somebody ended: the address that another vassal waits for may have been his.
@@ -120,6 +139,7 @@ void Fleet::forget(const std::string& name) {
         const auto found = hosts_.find(name);
         // It may have come back meanwhile.
         if (found == hosts_.end() || !found->second->is_removed() || found->second->has_processes()) return;
+        found->second->forget_history();
         hosts_.erase(found);
         look_for_free_addresses();
         check_stopped();

@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "common/base/oom_kills.h"
 #include "emperor/fleet/adoption.h"
 #include "emperor/fleet/desired.h"
 #include "emperor/fleet/fleet_api.h"
@@ -49,6 +50,8 @@ public:
                  std::function<void(const Outcome&)> done) override;
     [[nodiscard]] std::unique_ptr<Subscription> follow_log(
         std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) override;
+    [[nodiscard]] std::unique_ptr<Subscription> follow_events(
+        std::function<void(const std::string& name, const HistoryEntry&)> on_event) override;
     [[nodiscard]] Self self() const override;
     void rescan() override;
 
@@ -57,8 +60,10 @@ private:
     void acquire_slot(const std::string& name) override;
     void release_slot(const std::string& name) override;
     void log_line(const std::string& name, const common::link::LogRecord& record) override;
+    void event(const std::string& name, const HistoryEntry& entry) override;
     void process_started(pid_t pid) override;
     void process_ended(pid_t pid, bool is_child, common::TimePoint deadline) override;
+    [[nodiscard]] common::ExitStatus explained(common::ExitStatus status) override;
     void forget(const std::string& name) override;
     void became_idle(const std::string& name) override;
 
@@ -74,6 +79,7 @@ private:
     void adopted(AdoptionResult result);
     void begin_watching();
 
+    void record_orphans();
     void grant(const supervise::StartGate::Granted& names);
     void arm_gate();
     void stop_hosts(supervise::StopMode mode);
@@ -81,6 +87,7 @@ private:
     void look_for_free_addresses();
 
     class LogSubscription;
+    class EventSubscription;
     static void access_lines(const std::string& name, const common::link::LogRecord& record);
 
     using OnLine = std::function<void(const common::link::LogRecord&)>;
@@ -102,6 +109,8 @@ private:
     supervise::StartGate gate_;
     process::Timer gate_timer_;
     std::unordered_set<pid_t> masters_;  // held by a Child
+    common::OomReader oom_reader_;
+    common::OomWatch oom_watch_;
     process::Orphans orphans_;
     process::Reaper reaper_;
     std::vector<std::unique_ptr<Adoption>> adoptions_;
@@ -109,6 +118,8 @@ private:
     std::map<std::string, std::unique_ptr<VassalHost>, std::less<>> hosts_;
     std::map<std::string, std::string> directory_problems_;
     std::vector<Follower> followers_;
+    using OnEvent = std::function<void(const std::string& name, const HistoryEntry&)>;
+    std::map<std::uint64_t, OnEvent> event_followers_;
     std::uint64_t last_follower_ = 0;
 
     bool is_scanning_allowed_ = false;

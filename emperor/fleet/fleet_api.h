@@ -22,12 +22,15 @@
 
 namespace emperor::fleet {
 
-// One lifecycle change, as kept in the vassal's history (bounded) and shown by `show`.
+// One lifecycle change, as kept in the vassal's history (history.h) and shown by `show`, `why` and `events`.
 struct HistoryEntry {
     std::int64_t time_us = 0;  // epoch
     std::string event;         // "crashed", "reloaded"…
     supervise::Generation generation = 0;
     std::string text;
+    std::string detail = {};   // of a failure: the app's last lines before it; kept for the newest few only
+
+    friend bool operator==(const HistoryEntry&, const HistoryEntry&) = default;
 };
 
 struct InstanceView {
@@ -91,6 +94,9 @@ public:
     };
     [[nodiscard]] virtual std::unique_ptr<Subscription> follow_log(
         std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) = 0;
+    // Every new entry of every vassal's history, likewise.
+    [[nodiscard]] virtual std::unique_ptr<Subscription> follow_events(
+        std::function<void(const std::string& name, const HistoryEntry&)> on_event) = 0;
 
     // Emperor-wide facts.
     struct Self {

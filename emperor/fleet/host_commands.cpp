@@ -15,8 +15,10 @@ using supervise::Report;
 
 namespace {
 
-constexpr std::size_t max_history = 100;
 constexpr std::size_t last_log_lines = 20;
+// Of a failure: what the app said just before.
+constexpr std::size_t detail_lines = 15;
+constexpr std::int64_t detail_age_us = 60'000'000;
 constexpr auto handover_patience = std::chrono::seconds(1);
 
 // The word for logs and history, and how loud it is.
@@ -166,15 +168,39 @@ void VassalHost::spawn(const supervise::Spawn& command) {
 }
 
 void VassalHost::remember(std::string event, supervise::Generation generation, std::string text) {
-    history_.push_back({epoch_us(), std::move(event), generation, std::move(text)});
-    if (history_.size() > max_history) history_.pop_front();
+    note({epoch_us(), std::move(event), generation, std::move(text), {}});
+}
+
+void VassalHost::remember_failure(std::string event, supervise::Generation generation, std::string text, int worker) {
+    note({epoch_us(), std::move(event), generation, std::move(text), last_lines(worker)});
+}
+
+void VassalHost::note(HistoryEntry entry) {
+    const bool had_problem = !history_.problem().empty();
+    history_.add(std::move(entry));
+    if (!had_problem && !history_.problem().empty())
+        common::log::warn("history not written", {{"vassal", name_}, {"reason", history_.problem()}});
+    context_.event(name_, history_.entries().back());
+}
+
+std::string VassalHost::last_lines(int worker) const {
+    if (!board_) return {};
+    std::string text;
+    for (const auto& record : common::scoreboard::read_log(board_.board(), detail_lines)) {
+        const bool is_meant = worker == 0 || record.worker == 0 || record.worker == worker;
+        if (is_meant && epoch_us() - record.time_us < detail_age_us) text += record.text + "\n";
+    }
+    return text;
 }
 
 void VassalHost::report(const Report& what) {
     const ReportStyle style = style_of(what.kind);
     if (what.kind == Report::Kind::crashed) ++restarts_;
     if (what.kind == Report::Kind::reloaded) ++reloads_;
-    remember(style.event, what.generation, what.text);
+    const bool is_failure = what.kind == Report::Kind::crashed || what.kind == Report::Kind::start_failed ||
+                            what.kind == Report::Kind::reload_failed;
+    if (is_failure) remember_failure(style.event, what.generation, what.text);
+    else remember(style.event, what.generation, what.text);
     if (what.generation == 0)  // about the vassal as a whole
         common::log::write(style.level, style.event, {{"vassal", name_}, {"reason", what.text}});
     else

@@ -23,6 +23,9 @@ struct FleetOptions {
 
     [[nodiscard]] std::string sockets_directory() const { return runtime_directory + "/sockets"; }
     [[nodiscard]] std::string vassals_directory() const { return runtime_directory + "/vassals"; }
+    [[nodiscard]] std::string orphans_file() const { return vassals_directory() + "/.orphans"; }
+    [[nodiscard]] std::string history_directory() const { return runtime_directory + "/history"; }
+    [[nodiscard]] std::string history_of(const std::string& name) const { return history_directory() + "/" + name + ".jsonl"; }
     [[nodiscard]] std::string directory_of(const std::string& name) const { return vassals_directory() + "/" + name; }
 };
 

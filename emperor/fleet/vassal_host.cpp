@@ -31,7 +31,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
       pool_(name_, options.sockets_directory(), keepsakes), timer_(io), handover_timer_(io),
-      app_reloads_(options.app_reload_spacing), app_reload_timer_(io), shown_since_us_(epoch_us()),
+      app_reloads_(options.app_reload_spacing), app_reload_timer_(io), history_(options.history_of(name_)), shown_since_us_(epoch_us()),
       was_held_(is_held(options.directory_of(name_))) {
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
@@ -186,6 +186,7 @@ void VassalHost::request(supervise::Operation operation, const Actor& actor, Don
     waiting_.emplace(ticket, std::move(done));
     const std::string who = actor.name.empty() ? std::to_string(actor.uid) : actor.name;
     common::log::info("operator request", {{"vassal", name_}, {"operation", word}, {"user", who}, {"uid", actor.uid}, {"pid", actor.pid}});
+    remember("requested", 0, "operator " + who + " (pid " + std::to_string(actor.pid) + "): " + std::string(word));
     push(supervise::OperatorRequest{operation, ticket, {"operator " + who + ": " + std::string(word)}});
 }
 
@@ -224,6 +225,7 @@ void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common:
     if (is_draining) instance->has_stopped_accepting();
     instances_.emplace(event.generation, std::move(instance));
     common::log::info("adopted", {{"vassal", name_}, {"generation", event.generation}, {"pid", event.pid}});
+    remember("adopted", event.generation, "by emperor " EMPEROR_VERSION " (pid " + std::to_string(::getpid()) + ")");
     push(event);
     write_record();
 }
@@ -262,14 +264,16 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         if (exited->reason == exited->status.text()) return;
         common::log::warn("worker not started", {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},
                                                  {"reason", exited->reason}, {"retry_ms", exited->retry_ms}});
-        if (!exited->expected) remember("worker_not_started", generation, "worker " + std::to_string(exited->worker) + ": " + exited->reason);
+        if (!exited->expected)
+            remember_failure("worker_not_started", generation, "worker " + std::to_string(exited->worker) + ": " + exited->reason);
     } else if (exited) {
         common::log::write(exited->expected ? common::log::Level::info : common::log::Level::warn, "worker exited",
                            {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},
                             {"pid", exited->pid}, {"status", exited->status.text()}, {"reason", exited->reason},
                             {"retry_ms", exited->retry_ms}});
-        if (!exited->expected) remember("worker_exited", generation, "worker " + std::to_string(exited->worker) + " (pid " +
-                                        std::to_string(exited->pid) + "): " + exited->reason);
+        if (!exited->expected)
+            remember_failure("worker_exited", generation, "worker " + std::to_string(exited->worker) + " (pid " +
+                             std::to_string(exited->pid) + "): " + exited->reason, exited->worker);
     }
 }
 
@@ -277,9 +281,10 @@ void VassalHost::on_log(const link::LogRecord& record) { context_.log_line(name_
 
 void VassalHost::on_deadline(Instance& instance) { push(supervise::TimerFired{instance.generation()}); }
 
-void VassalHost::on_exit(Instance& instance, const common::ExitStatus& status) {
+void VassalHost::on_exit(Instance& instance, const common::ExitStatus& waited) {
     const supervise::Generation generation = instance.generation();
     const auto state = instance.state();
+    const common::ExitStatus status = state == Instance::State::killing ? waited : context_.explained(waited);
     common::log::write(status.is_success() || state == Instance::State::draining ? common::log::Level::info
                                                                                  : common::log::Level::warn,
                        "master exited", {{"vassal", name_}, {"generation", generation}, {"pid", instance.pid()},
@@ -338,7 +343,7 @@ VassalView VassalHost::view() const {
             view.listener_fds.push_back(listener->fd());
         }
     }
-    view.history.assign(history_.begin(), history_.end());
+    view.history.assign(history_.entries().begin(), history_.entries().end());
     view.restarts = restarts_;
     view.reloads = reloads_;
     return view;

@@ -16,6 +16,7 @@
 #include "common/base/spacing.h"
 #include "common/scoreboard/scoreboard.h"
 #include "emperor/fleet/fleet_api.h"
+#include "emperor/fleet/history.h"
 #include "emperor/fleet/instance.h"
 #include "emperor/fleet/listener_pool.h"
 #include "emperor/fleet/options.h"
@@ -30,9 +31,12 @@ public:
     virtual void acquire_slot(const std::string& name) = 0;
     virtual void release_slot(const std::string& name) = 0;
     virtual void log_line(const std::string& name, const common::link::LogRecord& record) = 0;
+    virtual void event(const std::string& name, const HistoryEntry& entry) = 0;
     virtual void process_started(pid_t pid) = 0;
     // A master ended; its workers may live on until `deadline`.
     virtual void process_ended(pid_t pid, bool is_child, common::TimePoint deadline) = 0;
+    // The status of a master that was not killed by us, with the kernel's word about a SIGKILL.
+    [[nodiscard]] virtual common::ExitStatus explained(common::ExitStatus status) = 0;
     virtual void forget(const std::string& name) = 0;      // nothing is left of it: destroy the host, later
     virtual void became_idle(const std::string& name) = 0; // no process is left
 
@@ -82,6 +86,8 @@ public:
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
     [[nodiscard]] const std::string& invalid_text() const noexcept { return invalid_text_; }
     [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
+    // The vassal is gone for good, not just this emperor.
+    void forget_history() noexcept { history_.remove(); }
 
 private:
     void on_message(Instance& instance, const common::link::MasterMessage& message) override;
@@ -103,6 +109,10 @@ private:
     [[nodiscard]] common::Result<void> prepare(Launch& launch);
     void report(const supervise::Report& report);
     void remember(std::string event, supervise::Generation generation, std::string text);
+    // With the app's last lines, those of `worker` (0: of all).
+    void remember_failure(std::string event, supervise::Generation generation, std::string text, int worker = 0);
+    void note(HistoryEntry entry);
+    [[nodiscard]] std::string last_lines(int worker) const;
     void finish(const supervise::OperationDone& done);
     // After a rollout the old generation may accept for another moment: whoever asked for the new one is answered when
     // only the new one does, or a second later at most.
@@ -152,7 +162,7 @@ private:
     common::Spacing app_reloads_;
     AppReload app_reload_;                 // the one that waits
     process::Timer app_reload_timer_;
-    std::deque<HistoryEntry> history_;
+    History history_;
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;
     std::string socket_problem_;  // why a removed socket could not be put back

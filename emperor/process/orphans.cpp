@@ -55,10 +55,11 @@ bool has_orphan_that_runs(const std::string& program, pid_t dead_leader) {
 Orphans::Orphans(boost::asio::io_context& io, std::function<void()> on_empty)
     : timer_(io), on_empty_(std::move(on_empty)) {}
 
-void Orphans::add(pid_t leader, bool is_child, common::TimePoint deadline) {
-    if (is_child ? !has_children_in_group(leader) && orphans_of(leader).empty() : orphans_of(leader).empty()) return;
+bool Orphans::add(pid_t leader, bool is_child, common::TimePoint deadline) {
+    if (is_child ? !has_children_in_group(leader) && orphans_of(leader).empty() : orphans_of(leader).empty()) return false;
     groups_.push_back({leader, is_child, deadline});
     arm();
+    return true;
 }
 
 void Orphans::kill_all() {

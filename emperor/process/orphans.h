@@ -29,21 +29,22 @@ public:
     // `on_empty` is called whenever the last one is gone.
     Orphans(boost::asio::io_context& io, std::function<void()> on_empty);
 
-    // `is_child`: the leader was our child, so its orphans fell to us. Nothing happens when it left none.
-    void add(pid_t leader, bool is_child, common::TimePoint deadline);
-
-    // Kills what is left now (a fast shutdown).
-    void kill_all();
-
-    [[nodiscard]] bool empty() const noexcept { return groups_.empty(); }
-
-private:
     struct Group {
         pid_t leader;
         bool is_child;
         common::TimePoint deadline;
     };
 
+    // `is_child`: the leader was our child, so its orphans fell to us. False, and nothing happens, when it left none.
+    bool add(pid_t leader, bool is_child, common::TimePoint deadline);
+
+    // Kills what is left now (a fast shutdown).
+    void kill_all();
+
+    [[nodiscard]] bool empty() const noexcept { return groups_.empty(); }
+    [[nodiscard]] const std::vector<Group>& groups() const noexcept { return groups_; }
+
+private:
     void arm();
     void look();
 

@@ -173,6 +173,46 @@ TEST_F(ControlDispatcher, followed_logs_come_as_lines_with_the_id_until_the_conv
     EXPECT_TRUE(fleet.followers.empty());
 }
 
+TEST_F(ControlDispatcher, events_are_of_all_apps_or_of_those_that_are_named) {
+    fleet.vassals.at("shop")->view.history = {{2, "crashed", 2, "exit code 1"}};
+    fleet.vassals.at("blog")->view.history = {{1, "running", 1, "new file"}};
+    EXPECT_EQ(ask(R"({"command":"events"})")["result"]["events"].size(), 2u);
+    const Json one = ask(R"({"command":"events","args":{"app":"s*"}})")["result"]["events"];
+    ASSERT_EQ(one.size(), 1u);
+    EXPECT_EQ(one[0]["app"], "shop");
+    EXPECT_EQ(code(ask(R"({"command":"events","args":{"app":"nobody"}})")), "no_such_app");
+    EXPECT_EQ(code(ask(R"({"command":"events"})", Peer{9, 9, 1, {}})), "not_permitted");
+    EXPECT_EQ(ask(R"({"command":"events"})", Peer{1002, 1002, 1, {}})["result"]["events"].size(), 1u);
+}
+
+TEST_F(ControlDispatcher, followed_events_are_those_that_were_asked_for_and_may_be_seen) {
+    (void)ask(R"({"id":3,"command":"events","args":{"app":"s*","follow":true}})");
+    const auto happens = [&](const std::string& name) {
+        for (const auto& [id, follower] : fleet.event_followers) follower(name, {5, "reloaded", 2, "edited"});
+    };
+    happens("blog");
+    EXPECT_TRUE(client->lines.empty());
+    happens("shop");
+    ASSERT_EQ(client->lines.size(), 1u);
+    EXPECT_EQ(client->lines[0]["id"], 3);
+    EXPECT_EQ(client->lines[0]["event"]["text"], "edited");
+    client = std::make_shared<FakeConversation>();
+    EXPECT_TRUE(fleet.event_followers.empty());
+    (void)ask(R"({"command":"events","args":{"follow":true}})", Peer{1002, 1002, 1, {}});
+    happens("blog");
+    EXPECT_TRUE(client->lines.empty()) << "another user's app";
+    happens("shop");
+    EXPECT_EQ(client->lines.size(), 1u);
+    client->room = false;
+    EXPECT_EQ(code(ask(R"({"command":"events","args":{"follow":true}})")), "busy");
+}
+
+TEST_F(ControlDispatcher, why_is_about_one_app) {
+    fleet.vassals.at("shop")->view.history = {{2, "crashed", 2, "exit code 1"}};
+    EXPECT_EQ(ask(R"({"command":"why","args":{"app":"shop"}})")["result"]["causes"][0]["event"], "crashed");
+    EXPECT_EQ(code(ask(R"({"command":"why","args":{"app":"*"}})")), "bad_request");
+}
+
 TEST_F(ControlDispatcher, show_tells_workers_history_and_the_failed_reload) {
     auto& vassal = *fleet.vassals.at("shop");
     testing::FakeFleet::serve(vassal, 0, 99, 10);

@@ -105,6 +105,17 @@ public:
         followers[++last_follower] = {std::string(name), std::move(on_line)};
         return std::make_unique<Held>(*this, last_follower);
     }
+    std::unique_ptr<Subscription> follow_events(
+        std::function<void(const std::string& name, const fleet::HistoryEntry&)> on_event) override {
+        struct Held : Subscription {
+            FakeFleet& fleet;
+            int id;
+            Held(FakeFleet& f, int i) : fleet(f), id(i) {}
+            ~Held() override { fleet.event_followers.erase(id); }
+        };
+        event_followers[++last_follower] = std::move(on_event);
+        return std::make_unique<Held>(*this, last_follower);
+    }
     Self self() const override { return facts; }
     void rescan() override { ++rescans; }
 
@@ -120,6 +131,7 @@ public:
     std::map<std::string, std::unique_ptr<FakeVassal>> vassals;
     std::deque<Asked> asked;
     std::map<int, Follower> followers;
+    std::map<int, std::function<void(const std::string& name, const fleet::HistoryEntry&)>> event_followers;
     int last_follower = 0;
     int rescans = 0;
     mutable int views_made = 0;

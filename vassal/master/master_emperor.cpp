@@ -53,11 +53,17 @@ void Master::Impl::connect_emperor(UniqueFd link) {
     emperor_uid_ = peer_uid(link.get()).value_or(0);
     emperor_ = std::make_unique<ChannelEnd>(
         io_, std::move(link), [this](wire::Packet& packet) { on_emperor_packet(packet); },
-        [this] {
-            // An emperor that is gone before it gave us anything to do leaves nothing to keep alive.
-            if (!generation_) finish(1);
-        });
+        [this] { on_emperor_lost(); });
     report(wire::Hello{wire::protocol_version, static_cast<std::int32_t>(::getpid())});
+}
+
+// What serves goes on without an emperor. What does not yet is of no use: the next emperor starts it anew, and may not even
+// know of this process, which was recorded a moment after it was spawned.
+void Master::Impl::on_emperor_lost() {
+    if (!generation_) return finish(1);
+    const bool is_promoted = pool_ && pool_->state() != PoolState::idle && pool_->state() != PoolState::starting &&
+                             pool_->state() != PoolState::ready;
+    if (!is_promoted) stop(false, "its emperor is gone, and it did not serve yet");
 }
 
 void Master::Impl::on_emperor_packet(wire::Packet& packet) {

@@ -151,6 +151,7 @@ private:
 
     // master_emperor.cpp
     void connect_emperor(common::UniqueFd link);
+    void on_emperor_lost();
     void on_emperor_packet(common::link::Packet& packet);
     void on_start(common::link::Start& start, std::vector<common::UniqueFd>& fds);
     void listen_on_rendezvous(common::UniqueFd fd);

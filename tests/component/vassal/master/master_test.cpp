@@ -258,6 +258,20 @@ TEST_F(Shop, without_its_emperor_it_goes_on_and_the_next_one_adopts_it) {
     EXPECT_EQ(exit_code(), 0);
 }
 
+// An emperor that is killed right after a spawn has not recorded it: nobody would ever end this one.
+TEST_F(Shop, a_start_ends_with_its_emperor) {
+    start({}, "hang:app");
+    link.reset();
+    EXPECT_EQ(exit_code(), 0);
+}
+
+TEST_F(Shop, who_waits_for_its_promotion_ends_with_its_emperor) {
+    start({});
+    expect<Ready>();
+    link.reset();
+    EXPECT_EQ(exit_code(), 0);
+}
+
 TEST_F(Shop, a_stop_during_the_start_ends_it) {
     start({}, "hang:app");
     send(Stop{false, "never mind"});

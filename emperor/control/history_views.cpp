@@ -28,7 +28,8 @@ bool is_settled(const HistoryEntry& entry) {
 }
 
 bool is_failure(const HistoryEntry& entry) {
-    return is_one_of(entry.event, {"crashed", "start failed", "reload failed", "worker_exited", "worker_not_started"});
+    return is_one_of(entry.event, {"crashed", "start failed", "reload failed", "recycle failed", "rolled back",
+                                   "worker_exited", "worker_not_started"});
 }
 
 // What a failure brings along by itself.

@@ -19,7 +19,8 @@ std::string words_of(std::string event) {
 
 Color color_of(const std::string& event) {
     if (event == "running" || event == "reloaded" || event == "recovered" || event == "adopted") return Color::green;
-    if (event == "crashed" || event == "invalid" || event.ends_with("failed") || event.starts_with("worker_"))
+    if (event == "crashed" || event == "invalid" || event == "rolled back" || event.ends_with("failed") ||
+        event.starts_with("worker_"))
         return Color::red;
     return Color::yellow;
 }
@@ -49,7 +50,7 @@ std::string advice_for(const Json& why, std::int64_t now_us) {
                "; a change of its file or `emperorctl start " + app + "` tries at once";
     if (state == "stopped") return "`emperorctl start " + app + "` starts it, unless its file says enabled: false";
     if (state == "invalid") return "mend its file; `emperorctl check` says more";
-    if (text_at(why, "last_reload").starts_with("failed"))
+    if (state == "rolled back" || text_at(why, "last_reload").starts_with("failed"))
         return "the former generation serves; mend what is wrong, then `emperorctl reload " + app + "`";
     return "";
 }

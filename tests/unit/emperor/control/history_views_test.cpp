@@ -49,6 +49,16 @@ TEST(Why, a_running_app_says_how_it_came_to_run) {
                                             "reloaded: operator root: reload"}));
 }
 
+TEST(Why, a_rollback_is_told_with_the_rollout_that_it_undid) {
+    const Json causes = explanation(view_of("shop", {{1, "running", 1, "new file"},
+                                                     {2, "reloading", 2, "edited"},
+                                                     {3, "reloaded", 2, "edited"},
+                                                     {4, "observing", 2, "for 30 s"},
+                                                     {5, "rolled back", 1, "7 of 50 requests failed"}}))["causes"];
+    ASSERT_EQ(causes.size(), 5u);
+    EXPECT_EQ(causes[4]["text"], "7 of 50 requests failed");
+}
+
 TEST(Why, an_older_story_is_over) {
     const Json why = explanation(view_of("shop", {{1, "crashed", 1, "exit code 9"},
                                                   {2, "running", 2, "x"},

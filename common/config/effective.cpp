@@ -150,6 +150,7 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("mount", config.mount);
     reader.read("before_start", config.before_start);
     reader.read("enabled", config.enabled);
+    reader.read("on_demand", config.on_demand);
     reader.read_workers(config.workers_min, config.workers);
     reader.read("threads", config.threads);
     reader.read("preload", config.preload);
@@ -181,9 +182,11 @@ void read_bounds(Reader& reader, VassalConfig& config) {
     reader.read("timeouts.body", config.timeouts.body);
     reader.read("timeouts.write", config.timeouts.write);
     reader.read("timeouts.keepalive", config.timeouts.keepalive);
+    reader.read("timeouts.idle", config.timeouts.idle);
     reader.read("restart.initial", config.restart.initial);
     reader.read("restart.max", config.restart.max);
     reader.read("restart.stable", config.restart.stable);
+    reader.read("restart.hold", config.restart.hold);
     reader.read("recycle.max_requests", config.recycle.max_requests);
     reader.read("recycle.jitter", config.recycle.jitter);
     reader.read("recycle.max_rss", config.recycle.max_rss);

@@ -46,7 +46,7 @@ struct Key {
 
 // The key or advice for an option of uWSGI ("harakiri" -> "use timeouts.request"); empty: not an option of uWSGI.
 [[nodiscard]] std::string_view advice_for_uwsgi_option(std::string_view option) noexcept;
-// True for words of the design that this version does not implement yet ("on_demand"): they get their own message.
+// True for words of the design that this version does not implement yet ("sandbox"): they get their own message.
 [[nodiscard]] bool is_planned_key(std::string_view path) noexcept;
 
 // The highest class among the keys whose values differ; none when equal.

@@ -26,7 +26,6 @@ constexpr std::string_view scaling = "use a range, workers: {min: 1, max: 8}";
 constexpr std::string_view cgroups = "use limits of systemd; limits by cgroup are not available in this version";
 constexpr std::string_view daemons = "run it as a service of systemd; 'daemons' is not available in this version";
 constexpr std::string_view cron_later = "use cron or a systemd timer; 'cron' is not available in this version";
-constexpr std::string_view on_demand = "starting on demand is not available in this version";
 
 constexpr std::array advice = std::to_array<Advice>({
     // Found in a fifth or more of real configurations.
@@ -273,9 +272,9 @@ constexpr std::array advice = std::to_array<Advice>({
     {"py-tracebacker", "", "not needed, timeouts.request logs the traceback"},
     {"py-call-osafterfork", "", always_on},
     {"py-call-uwsgi-fork-hooks", "", always_on},
-    {"idle", "", on_demand},
-    {"cheap", "", on_demand},
-    {"die-on-idle", "", on_demand},
+    {"idle", "timeouts.idle", "use on_demand: true and timeouts.idle"},
+    {"cheap", "on_demand", "use on_demand: true"},
+    {"die-on-idle", "timeouts.idle", "use on_demand: true and timeouts.idle"},
     {"fallback-config", "", "not needed, a bad file never stops a good vassal"},
     {"skip-atexit", "", not_needed},
     {"skip-atexit-teardown", "", not_needed},
@@ -301,9 +300,9 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "on_demand",     "autoreload",      "rollout",          "health",
+    "autoreload",    "rollout",       "health",
     "hosts",         "sandbox",       "cron",            "daemons",          "preload_modules",
-    "log.slow",      "log.rotate",    "log.format",      "timeouts.idle",    "restart.hold",
+    "log.slow",      "log.rotate",    "log.format",
     "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",
 });
 

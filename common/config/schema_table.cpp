@@ -97,6 +97,15 @@ constexpr std::array table = {
         .summary = "Whether the vassal runs at all; false stops it and keeps its file.",
         .detail = "",
         .example = "enabled: false"},
+    Key{.path = "on_demand",
+        .kind = ValueKind::boolean,
+        .reload = live,
+        .default_text = "false",
+        .summary = "Whether the vassal is started by its first connection only.",
+        .detail = "Its sockets are open from the beginning; the connection that wakes it waits in the queue and is served. "
+                  "With timeouts.idle it goes back to sleep, without it stays up once it was woken. 'emperorctl start' wakes "
+                  "it too. For an emperor's vassals; 'vassal' run by hand starts at once.",
+        .example = "on_demand: true"},
     // ---- where it listens
     Key{.path = "listen",
         .kind = ValueKind::listen_list,
@@ -299,6 +308,17 @@ constexpr std::array table = {
         .minimum = 10 * ms,
         .maximum = hour,
         .allows_off = true},
+    Key{.path = "timeouts.idle",
+        .kind = ValueKind::duration,
+        .reload = live,
+        .default_text = "off",
+        .summary = "How long a vassal with on_demand may be without a request before it goes to sleep.",
+        .detail = "It is put to sleep up to a quarter later. What is under way is finished; who comes meanwhile wakes it "
+                  "again. Without on_demand it has no effect.",
+        .example = "timeouts: {idle: 10m}",
+        .minimum = 1000 * ms,
+        .maximum = 30 * day,
+        .allows_off = true},
     // ---- restarts
     Key{.path = "restart.initial",
         .kind = ValueKind::duration,
@@ -328,6 +348,18 @@ constexpr std::array table = {
         .example = "restart: {stable: 1m}",
         .minimum = 10 * ms,
         .maximum = day},
+    Key{.path = "restart.hold",
+        .kind = ValueKind::duration,
+        .reload = live,
+        .default_text = "10s",
+        .summary = "How long clients wait for a vassal that cannot be started, before they are told 503.",
+        .detail = "From then on every client gets 503 with Retry-After at once, until a start succeeds. It counts from when "
+                  "the vassal stopped being able to serve, and nobody is sent away before an attempt failed. 'off' lets "
+                  "them wait.",
+        .example = "restart: {hold: 30s}",
+        .minimum = 100 * ms,
+        .maximum = day,
+        .allows_off = true},
     // ---- replacement of workers
     Key{.path = "recycle.max_requests",
         .kind = ValueKind::integer,

@@ -35,6 +35,7 @@ struct TimeoutsConfig {  // zero means off, where the schema allows off
     Milliseconds body{60'000};
     Milliseconds write{60'000};
     Milliseconds keepalive{5'000};
+    Milliseconds idle{0};  // with on_demand: asleep after so long without a request
 
     friend bool operator==(const TimeoutsConfig&, const TimeoutsConfig&) = default;
 };
@@ -43,6 +44,7 @@ struct RestartConfig {
     Milliseconds initial{100};
     Milliseconds max{60'000};
     Milliseconds stable{10'000};  // serving this long counts as success and resets the backoff
+    Milliseconds hold{10'000};    // clients of a vassal in backoff wait so long, then they get 503; zero: for ever
 
     friend bool operator==(const RestartConfig&, const RestartConfig&) = default;
 };
@@ -92,6 +94,7 @@ struct VassalConfig {
     int threads = 1;
     bool preload = false;
     bool enabled = true;
+    bool on_demand = false;  // started by its first connection
     bool stream_body = false;  // call the app before the body of the request has come in
     std::string before_start;  // a shell command, run once per generation before the app is imported
     std::string user;          // name or number; empty: the emperor's user, or the owner of the file (law 11)

@@ -14,6 +14,9 @@ supervise::SpecPtr make_spec(const common::config::VassalConfig& config) {
     spec->restart_initial = config.restart.initial;
     spec->restart_max = config.restart.max;
     spec->restart_stable = config.restart.stable;
+    spec->is_on_demand = config.on_demand;
+    spec->idle_timeout = config.timeouts.idle;
+    spec->restart_hold = config.restart.hold;
     return spec;
 }
 

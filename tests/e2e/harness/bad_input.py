@@ -21,7 +21,7 @@ CASES = {
     "unknown nested key": bad(HEAD + "timeouts:\n  reqest: 5s\n", "3:3", "reqest", "did you mean", "request"),
     "uwsgi option": bad(HEAD + "harakiri: 60\n", "2:1", "harakiri", "timeouts.request"),
     "uwsgi option with dashes": bad(HEAD + "max-requests: 100\n", "2:1", "max-requests"),
-    "later word": bad(HEAD + "on_demand: true\n", "2:1", "on_demand", "not available in this version"),
+    "later word": bad(HEAD + "daemons: []\n", "2:1", "daemons", "not available in this version"),
     "wrong type": bad(HEAD + "workers: four\n", "2:10", "workers", "four"),
     "list for a number": bad(HEAD + "threads: [1, 2]\n", "2:10", "threads"),
     "map for a text": bad("app: {a: b}\n", "1:6", "app"),

@@ -185,12 +185,12 @@ TEST(Schema, answers_the_options_of_uwsgi_that_people_use) {
 
 TEST(Schema, knows_the_words_of_later_versions) {
     for (const std::string_view key :
-         {"on_demand", "autoreload", "rollout", "rollout.observe", "health.path", "hosts", "log.slow",
-          "log.rotate", "log.format", "timeouts.idle", "restart.hold", "sandbox", "cron", "daemons",
+         {"autoreload", "rollout", "rollout.observe", "health.path", "hosts", "log.slow",
+          "log.rotate", "log.format", "sandbox", "cron", "daemons",
           "preload_modules"})
         EXPECT_TRUE(is_planned_key(key)) << key;
     EXPECT_FALSE(is_planned_key("log"));
-    EXPECT_FALSE(is_planned_key("on_demands"));
+    EXPECT_FALSE(is_planned_key("sandboxes"));
 }
 
 TEST(Schema, explains_a_key_with_type_default_change_and_example) {
@@ -211,7 +211,7 @@ TEST(Schema, explains_a_group_by_its_keys) {
 
 TEST(Schema, explains_options_of_uwsgi_and_planned_words_and_nothing_else) {
     EXPECT_EQ(explain("harakiri"), "harakiri is an option of uWSGI: use timeouts.request\n");
-    EXPECT_EQ(explain("on_demand"), "on_demand is not available in this version\n");
+    EXPECT_EQ(explain("sandbox"), "sandbox is not available in this version\n");
     EXPECT_EQ(explain("frobnicate"), "");
     EXPECT_EQ(explain(""), "");
 }

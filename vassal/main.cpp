@@ -77,6 +77,8 @@ int run(int argc, char** argv) {
         title.set("vassal: " + generation.name + " master");
     };
 
+    options.on_hold = [&title](const std::string& name) { title.set("vassal: " + name + " hold"); };
+
     vassal::master::Master master(std::move(options));
     vassal::master::Roles roles;
     roles.worker = [&title](const vassal::master::Child& child) {

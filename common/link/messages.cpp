@@ -239,6 +239,13 @@ std::string encode(const EmperorMessage& message) {
             [](const Attach& m) {
                 return json{{"type", "attach"}, {"version", m.version}};
             },
+            [](const Hold& m) {
+                return json{{"type", "hold"},
+                            {"version", m.version},
+                            {"name", m.name},
+                            {"listeners", m.listeners},
+                            {"retry_ms", m.retry_ms}};
+            },
         },
         message));
 }
@@ -318,6 +325,14 @@ Result<EmperorMessage> decode_emperor_message(std::string_view payload) {
         Stop m;
         reader.boolean("graceful", m.graceful);
         reader.text("reason", m.reason);
+        return reader.done<EmperorMessage>(std::move(m));
+    }
+    if (parsed->type == "hold") {
+        Hold m;
+        reader.integer("version", m.version);
+        reader.text("name", m.name);
+        reader.texts("listeners", m.listeners);
+        reader.integer("retry_ms", m.retry_ms);
         return reader.done<EmperorMessage>(std::move(m));
     }
     if (parsed->type == "attach") {

@@ -8,6 +8,7 @@
 //   stop (graceful | fast)                   worker_*, reload_requested, stopping, draining, then EOF by exiting
 //   reopen_logs                              -
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
+//   hold (fds) instead of start, hold*       -, then EOF by exiting
 //
 // The rendezvous socket is a listening SOCK_SEQPACKET one. A master takes a connection there from root, from itself and
 // from the user that its former emperor ran as; the first message must be attach. The link of a former emperor, if it
@@ -57,7 +58,16 @@ struct Attach {
     int version = protocol_version;
 };
 
-using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach>;
+// Instead of Start: no generation can be started, so tell every client 503, until Stop or the end of the link. Attached
+// fds: one per listener. Sent again, without listeners, when the time of the next attempt changes.
+struct Hold {
+    int version = protocol_version;
+    std::string name;
+    std::vector<std::string> listeners;  // text of each, as bound
+    std::int64_t retry_ms = 0;           // until the next attempt to start
+};
+
+using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach, Hold>;
 
 // ---- master → emperor ----------------------------------------------------------------------------------------------
 

@@ -43,7 +43,9 @@ Master::Impl::Impl(MasterOptions options)
       pool_timer_(io_),
       watch_timer_(io_),
       scaling_timer_(io_),
-      orphan_timer_(io_) {
+      orphan_timer_(io_),
+      hold_timer_(io_),
+      on_hold_(std::move(options.on_hold)) {
     // Workers of the mold become our children, and so does what the app leaves behind.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     signals_.add(SIGHUP);
@@ -106,8 +108,10 @@ void Master::Impl::stop(bool is_graceful, const std::string& reason) {
     if (!std::exchange(is_stopping_, true)) report(common::link::Stopping{reason});
     if (pool_) {
         if (mold_state_ == MoldState::ready) dismiss_mold();
+        close_desk();
         return post(StopRequested{is_graceful});
     }
+    if (is_holding_) return finish_after_desk(0);
     // Nothing serves yet: a command that runs is of no use any more.
     finish(0);
 }

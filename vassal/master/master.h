@@ -8,7 +8,8 @@
 //
 // Files: master.cpp (life, signals, reaping), master_start.cpp (up to the first fork), master_pool.cpp (what the pool
 // commands), master_workers.cpp (what the workers do), master_tick.cpp (what is looked at while requests run),
-// master_mold.cpp (forks through a mold), master_emperor.cpp (the link, adoption).
+// master_mold.cpp (forks through a mold), master_emperor.cpp (the link, adoption), master_hold.cpp (clients that nobody
+// can serve).
 #pragma once
 
 #include <sys/types.h>
@@ -53,6 +54,8 @@ struct MasterOptions {
     std::function<void(const common::link::MasterMessage&)> observer;
     // The generation is known; the program names its process after it.
     std::function<void(const Generation&)> on_begin;
+    // There is no generation to begin: this is a hold process, for the vassal of that name.
+    std::function<void(const std::string&)> on_hold;
 };
 
 class Master {

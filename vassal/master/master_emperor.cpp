@@ -60,6 +60,7 @@ void Master::Impl::connect_emperor(UniqueFd link) {
 // What serves goes on without an emperor. What does not yet is of no use: the next emperor starts it anew, and may not even
 // know of this process, which was recorded a moment after it was spawned.
 void Master::Impl::on_emperor_lost() {
+    if (is_holding_) return finish_after_desk(0);
     if (!generation_) return finish(1);
     const bool is_promoted = pool_ && pool_->state() != PoolState::idle && pool_->state() != PoolState::starting &&
                              pool_->state() != PoolState::ready;
@@ -70,7 +71,7 @@ void Master::Impl::on_emperor_packet(wire::Packet& packet) {
     auto message = wire::decode_emperor_message(packet.payload);
     if (!message) {
         report(wire::Failed{"link", message.error().message(), ""});
-        if (!generation_) finish(1);
+        if (!generation_ && !is_holding_) finish(1);
         return;
     }
     std::visit(overloaded{
@@ -83,6 +84,7 @@ void Master::Impl::on_emperor_packet(wire::Packet& packet) {
                        if (log_) log_->reopen();
                    },
                    [](const wire::Attach&) {},  // only a newcomer says that
+                   [&](wire::Hold& hold) { on_hold(hold, packet.fds); },
                },
                *message);
 }

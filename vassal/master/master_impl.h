@@ -17,6 +17,7 @@
 #include "vassal/master/activity_watch.h"
 #include "vassal/master/app_log.h"
 #include "vassal/master/channel_end.h"
+#include "vassal/master/hold_desk.h"
 #include "vassal/master/lock_watch.h"
 #include "vassal/master/log_pipe.h"
 #include "vassal/master/master.h"
@@ -139,6 +140,15 @@ private:
     void take_orphan(int listener, common::UniqueFd connection);
     void give_orphans_away();
 
+    // master_hold.cpp
+    void serving_changed(const ReportServing& command);
+    void hold_clients();
+    void open_desk(std::span<const Listener> listeners, std::function<std::uint64_t()> retry_after);
+    void close_desk();
+    void desk_is_empty();
+    void finish_after_desk(int code);
+    void on_hold(common::link::Hold& hold, std::vector<common::UniqueFd>& fds);
+
     // master_mold.cpp
     [[nodiscard]] bool uses_mold() const;
     void fork_through_mold(Place place, ChildEnds ends);
@@ -208,6 +218,15 @@ private:
     std::deque<Orphan> orphans_;
     boost::asio::steady_timer orphan_timer_;
     std::optional<AccessLog> access_log_;
+
+    std::unique_ptr<HoldDesk> desk_;
+    boost::asio::steady_timer hold_timer_;
+    std::string not_serving_reason_;
+    std::optional<int> code_after_desk_;   // all is over but for the desk's last clients
+    bool is_holding_ = false;              // this is a hold process
+    std::function<void(const std::string&)> on_hold_;
+    std::vector<Listener> held_;
+    TimePoint next_attempt_{};
 
     enum class MoldState { absent, starting, ready };
     Process mold_;

@@ -185,11 +185,12 @@ void Master::Impl::execute(const ReportExited& command) {
 
 void Master::Impl::execute(const ReportServing& command) {
     report(common::link::ServingChanged{command.is_serving, command.reason, milliseconds(command.retry)});
+    serving_changed(command);
 }
 
 void Master::Impl::execute(const Finished& command) {
     give_orphans_away();
-    finish(command.code);
+    finish_after_desk(command.code);
 }
 
 }  // namespace vassal::master

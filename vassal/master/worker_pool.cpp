@@ -158,6 +158,15 @@ std::vector<Place> WorkerPool::places(ProcessState state) const {
     return found;
 }
 
+std::optional<TimePoint> WorkerPool::next_start() const {
+    std::optional<TimePoint> next;
+    for (int number = 1; number <= wanted_; ++number) {
+        if (is_staffed(number)) return std::nullopt;
+        if (!next || slot(number).retry_at < *next) next = slot(number).retry_at;
+    }
+    return next;
+}
+
 int WorkerPool::lane_with(int number, ProcessState state) const {
     for (int lane = 0; lane < lanes; ++lane)
         if (at({number, lane}).state == state) return lane;

@@ -57,6 +57,10 @@ public:
     [[nodiscard]] ProcessState process_state(Place place) const { return at(place).state; }
     [[nodiscard]] int workers() const noexcept { return static_cast<int>(slots_.size()); }  // slots
     [[nodiscard]] int wanted() const noexcept { return wanted_; }
+    // As last reported: some worker can serve.
+    [[nodiscard]] bool is_serving() const noexcept { return is_serving_; }
+    // When the next slot in backoff is started; none: nothing is planned, or one is being started.
+    [[nodiscard]] std::optional<TimePoint> next_start() const;
     // The slot has no process and waits for its next start.
     [[nodiscard]] bool is_in_backoff(int slot) const;
     // Requests that this process may serve before it is to be recycled; 0: any number.

@@ -37,6 +37,12 @@ TEST(Messages, every_order_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Promote>(*decode_emperor_message(encode(EmperorMessage(Promote{})))));
     EXPECT_TRUE(std::holds_alternative<ReopenLogs>(*decode_emperor_message(encode(EmperorMessage(ReopenLogs{})))));
     EXPECT_EQ(std::get<Attach>(*decode_emperor_message(encode(EmperorMessage(Attach{3})))).version, 3);
+    const auto hold = std::get<Hold>(
+        *decode_emperor_message(encode(EmperorMessage(Hold{protocol_version, "shop", {"uwsgi:/run/shop.sock"}, 1500}))));
+    EXPECT_EQ(hold.version, protocol_version);
+    EXPECT_EQ(hold.name, "shop");
+    EXPECT_EQ(hold.listeners, std::vector<std::string>{"uwsgi:/run/shop.sock"});
+    EXPECT_EQ(hold.retry_ms, 1500);
     const auto stop = std::get<Stop>(*decode_emperor_message(encode(EmperorMessage(Stop{false, "removed"}))));
     EXPECT_FALSE(stop.graceful);
     EXPECT_EQ(stop.reason, "removed");

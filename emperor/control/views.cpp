@@ -201,6 +201,7 @@ Json log_line(const common::link::LogRecord& record) {
 
 Json outcome(const std::string& app, const fleet::Outcome& outcome) {
     Json json = {{"app", app}, {"ok", outcome.ok}};
+    if (!outcome.note.empty()) json["note"] = outcome.note;
     if (outcome.ok) return json;
     json["failure"] = failure_of(outcome.failure);
     Json log = Json::array();

@@ -22,7 +22,10 @@ void print_outcomes(const Context& context, const std::string& verb, const Json&
         const std::string app = outcome.value("app", "");
         if (!outcome.value("ok", false)) context.err << render_failure(verb, outcome);
         else if (context.output == Output::name) context.out << app << "\n";
-        else if (context.output != Output::json) context.out << app << ": " << past_tense(verb) << "\n";
+        else if (context.output != Output::json) {
+            const std::string note = outcome.value("note", "");
+            context.out << app << ": " << past_tense(verb) << (note.empty() ? "" : " (" + note + ")") << "\n";
+        }
     }
     for (const Json& app : result.value("accepted", Json::array())) {
         if (context.output == Output::name) context.out << app.get<std::string>() << "\n";

@@ -44,7 +44,10 @@ int status(const Context& context, const std::vector<std::string>& apps) {
             context.out << render_status(rows, context.output == Output::wide, context.style, context.now_us);
             break;
     }
-    const bool all_serve = std::all_of(rows.begin(), rows.end(), [](const Json& app) { return app.value("is_serving", false); });
+    // Asleep is as it should be: it serves whoever comes.
+    const bool all_serve = std::all_of(rows.begin(), rows.end(), [](const Json& app) {
+        return app.value("is_serving", false) || app.value("state", "") == "sleeping";
+    });
     return exit_with(apps.empty() || all_serve ? ExitCode::done : ExitCode::not_running);
 }
 

@@ -73,6 +73,7 @@ struct Outcome {
     bool ok = false;
     supervise::Failure failure;                    // when not ok
     std::vector<common::link::LogRecord> last_log; // when not ok
+    std::string note{};                            // what else an operator should know
 };
 
 class FleetApi {

@@ -217,6 +217,7 @@ void VassalHost::finish(const supervise::OperationDone& done) {
         return handover_timer_.arm_after(handover_patience, [this] { answer_now(); });
     }
     Outcome outcome{done.ok, done.failure, {}};
+    if (done.ok && machine_.status().is_asleep) outcome.note = "asleep; it wakes with the file and the code as they are then";
     if (!done.ok && board_) outcome.last_log = common::scoreboard::read_log(board_.board(), last_log_lines);
     boost::asio::post(io_, [callback = std::move(found->second), outcome = std::move(outcome)] { callback(outcome); });
     waiting_.erase(found);

@@ -118,6 +118,10 @@ struct StartRequest {
 // Spawns a master with everything it needs in its first message.
 [[nodiscard]] common::Result<InstanceParts> start_instance(const FleetOptions& options, const StartRequest& request);
 
+// The vassal program with the rights of `identity` and one descriptor, its link to us.
+[[nodiscard]] process::SpawnRequest vassal_program(const FleetOptions& options, const common::config::Identity& identity,
+                                                   int link);
+
 // The rendezvous socket of a generation, in the vassal's own directory.
 [[nodiscard]] std::string rendezvous_path(const FleetOptions& options, const std::string& name,
                                           supervise::Generation generation);

@@ -75,6 +75,21 @@ std::string rendezvous_path(const FleetOptions& options, const std::string& name
     return options.directory_of(name) + "/rendezvous-" + std::to_string(generation) + ".sock";
 }
 
+process::SpawnRequest vassal_program(const FleetOptions& options, const common::config::Identity& identity, int link) {
+    process::SpawnRequest spawn;
+    spawn.program = options.vassal_program;
+    spawn.arguments = {"vassal", "--link=3"};
+    spawn.environment = master_environment();
+    spawn.directory = "/";
+    spawn.fds = {link};
+    spawn.open_files = options.open_files;
+    // What a master says goes over its channels. With the descriptor of the emperor's log a tenant's processes could
+    // write lines of their own into it, or empty it.
+    spawn.is_silent = identity.uid != ::geteuid();
+    if (::geteuid() == 0) spawn.identity = identity;
+    return spawn;
+}
+
 Result<InstanceParts> start_instance(const FleetOptions& options, const StartRequest& request) {
     const std::string directory = options.directory_of(request.name);
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return common::system_error("create " + directory);
@@ -96,18 +111,7 @@ Result<InstanceParts> start_instance(const FleetOptions& options, const StartReq
         return common::failure("send start: " + sent.error().message());
     }
 
-    process::SpawnRequest spawn;
-    spawn.program = options.vassal_program;
-    spawn.arguments = {"vassal", "--link=3"};
-    spawn.environment = master_environment();
-    spawn.directory = "/";
-    spawn.fds = {link_ends->second.get()};
-    spawn.open_files = options.open_files;
-    // What a master says goes over its channels. With the descriptor of the emperor's log a tenant's processes could
-    // write lines of their own into it, or empty it.
-    spawn.is_silent = request.launch->deployment->identity.uid != ::geteuid();
-    if (::geteuid() == 0) spawn.identity = request.launch->deployment->identity;
-    auto process = process::spawn(spawn);
+    auto process = process::spawn(vassal_program(options, request.launch->deployment->identity, link_ends->second.get()));
     if (!process) {
         ::unlink(path.c_str());
         return process.error();

@@ -31,7 +31,9 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
       pool_(name_, options.sockets_directory(), keepsakes), timer_(io), handover_timer_(io),
-      app_reloads_(options.app_reload_spacing), app_reload_timer_(io), history_(options.history_of(name_)), shown_since_us_(epoch_us()),
+      app_reloads_(options.app_reload_spacing), app_reload_timer_(io),
+      sleeper_(io, [this] { push(supervise::Woken{}); }), idle_timer_(io), hold_timer_(io),
+      history_(options.history_of(name_)), shown_since_us_(epoch_us()),
       was_held_(is_held(options.directory_of(name_))) {
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
@@ -78,7 +80,9 @@ void VassalHost::settle() {
         was_held_ = status.is_held;
         write_held(was_held_);
     }
-    if (!instances_.empty()) return;
+    look_after_sleep(status);
+    look_after_clients(status);
+    if (has_processes()) return;
     // Nobody will accept: clients are better told so at once than left in a queue. A start opens them again.
     if (status.state == supervise::DisplayState::stopped || is_shutting_down_) {
         for (const LaunchPtr& launch : {newest_, activated_}) {
@@ -160,6 +164,10 @@ void VassalHost::refresh(std::shared_ptr<const common::config::Effective> effect
 
 void VassalHost::restore_sockets() {
     const supervise::VassalStatus status = machine_.status();
+    if (status.is_asleep && newest_ && newest_->has_listeners && !lost_socket(*newest_).empty()) {
+        static_cast<void>(with_sockets_in_place(newest_));
+        return look_after_sleep(status);
+    }
     const Instance* active = find(status.active);
     if (!active || status.state != supervise::DisplayState::running || !invalid_text_.empty()) return;
     if (is_removed_ || !desired_ || active->launch()->deployment != desired_) return;
@@ -241,6 +249,7 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         push(supervise::InstanceStep{generation, step->name});
     } else if (std::get_if<link::Ready>(&message)) {
         instance.set_state(Instance::State::ready);
+        look_after_clients(machine_.status());  // first nobody is refused any more, then it is promoted
         push(supervise::InstanceReady{generation});
     } else if (const auto* failed = std::get_if<link::Failed>(&message)) {
         push(supervise::InstanceFailed{generation, {failed->step, failed->reason, failed->detail}});
@@ -251,6 +260,7 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
     } else if (std::get_if<link::Draining>(&message)) {
         instance.has_stopped_accepting();
         answer_when_handed_over();
+        look_after_sleep(machine_.status());
     } else if (const auto* serving = std::get_if<link::ServingChanged>(&message)) {
         push(supervise::InstanceServing{generation, serving->is_serving, serving->reason});
     } else if (const auto* wish = std::get_if<link::ReloadRequested>(&message)) {
@@ -318,6 +328,8 @@ VassalView VassalHost::view() const {
     view.file = file_;
     view.status = machine_.status();
     view.since_us = shown_since_us_;
+    if (hold_machine_.is_answering() && view.status.state != supervise::DisplayState::running)
+        view.status.reason += "; clients get 503";
     if (view.status.retry_at) {
         const auto left = std::chrono::duration_cast<std::chrono::microseconds>(*view.status.retry_at - common::Clock::now());
         view.retry_at_us = epoch_us() + left.count();

@@ -17,10 +17,14 @@
 #include "common/scoreboard/scoreboard.h"
 #include "emperor/fleet/fleet_api.h"
 #include "emperor/fleet/history.h"
+#include "emperor/fleet/hold_process.h"
 #include "emperor/fleet/instance.h"
 #include "emperor/fleet/listener_pool.h"
 #include "emperor/fleet/options.h"
+#include "emperor/fleet/sleeper.h"
 #include "emperor/process/timer.h"
+#include "emperor/supervise/hold_fsm.h"
+#include "emperor/supervise/idle_watch.h"
 #include "emperor/supervise/vassal_fsm.h"
 
 namespace emperor::fleet {
@@ -81,7 +85,7 @@ public:
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] VassalView view() const;
-    [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty(); }
+    [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty() || hold_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
     [[nodiscard]] const std::string& invalid_text() const noexcept { return invalid_text_; }
@@ -98,6 +102,17 @@ private:
     // host_reload.cpp
     void on_app_reload(const Instance& instance, const common::link::ReloadRequested& request);
     void reload_for_app();
+
+    // host_sleep.cpp
+    void look_after_sleep(const supervise::VassalStatus& status);
+    void look_whether_idle();
+    [[nodiscard]] supervise::Activity activity() const;
+
+    // host_hold.cpp
+    void look_after_clients(const supervise::VassalStatus& status);
+    void execute(const supervise::HoldCommands& commands);
+    [[nodiscard]] bool start_hold();
+    void hold_ended();
 
     void push(supervise::VassalEvent event);
     void after_event(const supervise::VassalEvent& event);
@@ -162,6 +177,14 @@ private:
     common::Spacing app_reloads_;
     AppReload app_reload_;                 // the one that waits
     process::Timer app_reload_timer_;
+    Sleeper sleeper_;
+    supervise::IdleWatch idle_watch_;
+    supervise::Generation idle_generation_ = 0;  // whose counters are watched; 0: none's
+    process::Timer idle_timer_;
+    supervise::HoldFsm hold_machine_;
+    std::unique_ptr<HoldProcess> hold_;
+    std::optional<common::TimePoint> hold_retry_at_;  // as the hold process knows it
+    process::Timer hold_timer_;
     History history_;
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;

@@ -201,6 +201,7 @@ Json emperor_vassal(const fleet::VassalView& view, const Samples& samples) {
     const std::int64_t modified = view.file.empty() ? 0 : samples.modified(view.file);
     const bool is_cursed = view.status.state == supervise::DisplayState::backoff ||
                            view.status.state == supervise::DisplayState::failed;
+    const bool is_on_demand = view.effective && view.effective->config.on_demand;
     const std::int64_t born =
         view.board ? clamp(view.board->created_epoch_us.load(std::memory_order_relaxed)) / second_us : started;
     return {{"id", view.file.empty() ? view.name : cut_name(view.file, false)},
@@ -218,7 +219,7 @@ Json emperor_vassal(const fleet::VassalView& view, const Samples& samples) {
             {"last_run", started},
             {"cursed", is_cursed ? since : 0},
             {"zerg", 0},
-            {"on_demand", ""},
+            {"on_demand", is_on_demand && !view.listeners.empty() ? view.listeners.front().address.text() : ""},
             {"uid", view.identity ? view.identity->uid : samples.uid},
             {"gid", view.identity ? view.identity->gid : samples.gid},
             {"monitor", cut_name(view.file, true)},

@@ -85,6 +85,7 @@ struct VassalStatus {
     std::optional<TimePoint> retry_at;
     std::optional<Failure> last_reload_failure;  // of the newest attempt; cleared by a success
     std::string last_reload;   // "" never, "ok", "failed: REASON"
+    bool is_serving = false;   // the active one has a worker that can serve
     bool is_asleep = false;    // the shell tells when a client comes (Woken); also while the last instance drains
 };
 

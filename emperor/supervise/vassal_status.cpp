@@ -106,6 +106,7 @@ VassalStatus VassalFsm::status() const {
             .retry_at = retry_at_,
             .last_reload_failure = last_reload_failure_,
             .last_reload = last_reload_,
+            .is_serving = active && active->is_serving,
             .is_asleep = is_asleep()};
 }
 

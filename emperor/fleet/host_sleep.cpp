@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sleep of a vassal that runs on demand: who sleeps has its listeners watched, who is awake its counters.
+#include <algorithm>
+
+#include "emperor/fleet/vassal_host.h"
+
+namespace emperor::fleet {
+
+namespace {
+
+// Everything that a request moves, in all rows. Values of a tenant's process: whatever they say, only its own sleep
+// depends on them.
+supervise::Activity activity_of(const common::scoreboard::Board& board, int workers) {
+    supervise::Activity activity;
+    const auto count = static_cast<std::size_t>(std::clamp(workers, 0, common::scoreboard::max_workers));
+    for (const auto& row : board.worker) {
+        for (std::size_t number = 0; number < count; ++number) {
+            const auto& slot = row[number];
+            const auto threads = std::min<std::size_t>(slot.most_threads.load(std::memory_order_relaxed), slot.thread.size());
+            const bool is_alive = slot.pid.load(std::memory_order_relaxed) > 0;
+            for (std::size_t i = 0; i < threads; ++i) {
+                const auto& thread = slot.thread[i];
+                activity.requests += thread.requests.load(std::memory_order_relaxed) +
+                                     thread.request_sequence.load(std::memory_order_relaxed);
+                activity.is_busy |= is_alive && thread.request_started_us.load(std::memory_order_relaxed) != 0;
+            }
+        }
+    }
+    return activity;
+}
+
+}  // namespace
+
+void VassalHost::look_after_sleep(const supervise::VassalStatus& status) {
+    const bool may_be_idle = status.active != 0 && status.successor == 0 && status.is_serving && board_ && desired_ &&
+                             desired_->spec->is_on_demand && desired_->spec->idle_timeout > common::Duration{};
+    if (!may_be_idle) {
+        idle_generation_ = 0;
+        idle_timer_.disarm();
+    } else if (idle_generation_ != status.active || idle_watch_.idle() != desired_->spec->idle_timeout) {
+        idle_generation_ = status.active;
+        idle_timer_.arm(idle_watch_.begin(desired_->spec->idle_timeout, activity(), common::Clock::now()),
+                        [this] { look_whether_idle(); });
+    }
+    const bool somebody_accepts = std::ranges::any_of(instances_, [](const auto& item) { return item.second->is_accepting(); });
+    if (!status.is_asleep || somebody_accepts || !newest_ || !newest_->has_listeners) return sleeper_.release();
+    // What only the last generation listened on is of no use to anybody: nobody would be woken by it.
+    if (instances_.empty() && activated_ && activated_ != newest_) {
+        activated_->listeners.clear();
+        activated_->has_listeners = false;
+    }
+    if (!sleeper_.is_watching(newest_->listeners)) sleeper_.watch(newest_->listeners);
+}
+
+supervise::Activity VassalHost::activity() const {
+    const Instance* active = find(machine_.status().active);
+    return active && board_ ? activity_of(board_.board(), active->launch()->deployment->effective->config.workers)
+                            : supervise::Activity{};
+}
+
+void VassalHost::look_whether_idle() {
+    const auto next = idle_watch_.look(activity(), common::Clock::now());
+    if (next) return idle_timer_.arm(*next, [this] { look_whether_idle(); });
+    const supervise::Generation generation = std::exchange(idle_generation_, 0);
+    push(supervise::Idle{generation});  // where it may not sleep now, it is watched from the beginning again
+}
+
+}  // namespace emperor::fleet

@@ -28,6 +28,7 @@ import explain
 import instructions
 import lifecycle
 import memory
+import on_demand
 import report
 import servers
 
@@ -50,6 +51,7 @@ def groups_for(workshop, arguments):
         "upload-buffered": one(compare.upload_buffered), "flask": one(compare.flask), "django": one(compare.django),
         "protocols": compare.protocols, "sleeping": lambda: concurrency.measure(workshop, scale),
         "memory": one(lambda: memory.measure(workshop)), "lifecycle": lambda: lifecycle.rows(workshop),
+        "on-demand": lambda: on_demand.rows(workshop),
     }
 
 

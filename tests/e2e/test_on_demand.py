@@ -1,0 +1,227 @@
+"""On demand: nothing runs until a client comes; the client is served; nobody is lost on the way to sleep and back."""
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import processes, uwsgi
+from harness.nginx import free_port
+from harness.waiting import wait_until
+
+IDLE = {"on_demand": True, "timeouts_idle": "1s"}
+
+
+def vassals_of(emperor):
+    """Masters that live, by their names in the process list."""
+    return [pid for pid in processes.children_of(emperor.process.pid) if processes.command_line(pid).startswith("vassal")]
+
+
+def stats_of(emperor, name):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(emperor.runtime / "stats" / f"{name}.sock"))
+        raw = b""
+        while piece := client.recv(65536):
+            raw += piece
+    return json.loads(raw)
+
+
+def ask_later(emperor, name, uri="/pid"):
+    """A client that is in the queue now, and its answer at some time."""
+    client = uwsgi.connect(emperor.socket(name), 60)
+    client.sendall(uwsgi.packet(uwsgi.variables_for(uri)))
+
+    def answer():
+        with client:
+            raw = b""
+            while piece := client.recv(65536):
+                raw += piece
+        return uwsgi.parse(raw)
+
+    return answer
+
+
+def test_the_first_connection_wakes_it_and_is_served(emperor, measured):
+    emperor.write("shop", on_demand=True)
+    row = emperor.wait_state("shop", "sleeping")
+    assert row["reason"] == "waits for a connection"
+    assert vassals_of(emperor) == []
+    assert emperor.ctl("status", "shop").returncode == 0, "asleep is as it should be"
+    since = time.monotonic()
+    assert emperor.get("shop", "/pid").status == 200
+    took = time.monotonic() - since
+    measured(f"woken and answered in {took * 1000:.0f} ms")
+    assert took < 0.6
+    assert emperor.wait_state("shop", "running")
+    assert len(vassals_of(emperor)) == 1
+
+
+def test_every_client_of_a_burst_is_served_by_one_start(emperor):
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    with concurrent.futures.ThreadPoolExecutor(20) as clients:
+        answers = list(clients.map(lambda _: emperor.get("shop", "/pid"), range(100)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_two_edits_while_asleep_do_not_start_it_and_the_newest_wakes(emperor):
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    for version in ("2", "3"):
+        start = len(emperor.output())
+        emperor.write("shop", on_demand=True, env={"VERSION": version})
+        emperor.send(signal.SIGHUP)
+        wait_until(lambda: emperor.ctl_json("config", "shop")["values"]["env"].get("VERSION") == version, 10)
+        assert "starting" not in emperor.output()[start:]
+    assert emperor.state("shop") == "sleeping" and vassals_of(emperor) == []
+    assert emperor.get("shop", "/version").text == "3"
+
+
+def test_idle_puts_it_to_sleep_and_the_next_client_wakes_it(emperor):
+    emperor.write("shop", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    first = emperor.pid("shop")
+    emperor.wait_state("shop", "sleeping", seconds=15)
+    processes.wait_gone(first)
+    assert emperor.pid("shop") != first
+    document = stats_of(emperor, "shop")
+    assert document["workers"][0]["requests"] == 2, "counters go on"
+
+
+def test_a_request_that_takes_longer_than_idle_is_not_cut(emperor):
+    emperor.write("shop", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    answer = ask_later(emperor, "shop", "/sleep?s=3")
+    emperor.wait_state("shop", "running")
+    assert answer().text.startswith("slept")
+
+
+def test_nothing_is_lost_on_the_way_to_sleep_and_back(emperor):
+    """Clients that come just when it falls asleep, again and again."""
+    emperor.write("shop", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    ending, answers, sleeps = threading.Event(), [], []
+
+    def come_at_the_worst_moment():
+        start = 0
+        while not ending.is_set():
+            answers.append(emperor.get("shop", "/pid", timeout=30))
+            # The drain begins with this line; the next client meets it.
+            wait_until(lambda: "stopping" in emperor.output()[start:], 15, "it falls asleep", every=0.002)
+            start = len(emperor.output())
+            sleeps.append(1)
+
+    thread = threading.Thread(target=come_at_the_worst_moment)
+    thread.start()
+    wait_until(lambda: len(sleeps) >= 4 or not thread.is_alive(), 60)
+    ending.set()
+    thread.join(30)
+    assert len(sleeps) >= 4 and {answer.status for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == len(answers), "each was woken anew"
+
+
+def test_start_wakes_stop_holds_reload_leaves_asleep(emperor):
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    done = emperor.ctl("reload", "shop")
+    assert done.returncode == 0 and "asleep" in done.stdout, done
+    assert emperor.state("shop") == "sleeping"
+    assert emperor.ctl("stop", "shop").returncode == 0
+    assert emperor.state("shop") == "stopped"
+    with pytest.raises(OSError):
+        emperor.get("shop", timeout=5)
+    assert emperor.ctl("start", "shop").returncode == 0
+    assert emperor.state("shop") == "running"
+
+
+def test_stats_are_served_while_it_sleeps(emperor):
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    wait_until((emperor.runtime / "stats" / "shop.sock").exists, 10, "a stats socket")
+    document = stats_of(emperor, "shop")
+    assert document["state"] == "sleeping"
+    assert emperor.state("shop") == "sleeping", "reading wakes nobody"
+
+
+def test_a_wake_that_fails_keeps_its_client_until_the_file_is_mended(emperor, scratch):
+    (scratch / "main.py").write_text("raise RuntimeError('not today')\n")
+    keys = {"on_demand": True, "chdir": scratch, "python_path": str(emperor.apps), "restart_hold": "off"}
+    emperor.write("shop", "main:application", **keys)
+    emperor.wait_state("shop", "sleeping")
+    answer = ask_later(emperor, "shop")
+    assert "not today" in emperor.wait_state("shop", "backoff")["reason"]
+    (scratch / "main.py").write_text("from probe import application\n")
+    os.utime(emperor.path_of("shop"))
+    assert answer().status == 200
+
+
+def test_addresses_change_while_asleep(emperor):
+    first, second = free_port(), free_port()
+    emperor.write("shop", on_demand=True, listen=[f"http:127.0.0.1:{first}"])
+    emperor.wait_state("shop", "sleeping")
+    emperor.write("shop", on_demand=True, listen=[f"http:127.0.0.1:{second}"])
+
+    def is_open(port):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(lambda: not is_open(first), 10, "the former address closed")
+    with socket.create_connection(("127.0.0.1", second), 30) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_removed_socket_file_comes_back_while_asleep(emperor):
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    emperor.socket("shop").unlink()
+    emperor.send(signal.SIGHUP)
+    wait_until(emperor.socket("shop").exists, 10, "its socket again")
+    assert emperor.get("shop").status == 200
+
+
+def test_removed_and_disabled_while_asleep(emperor):
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    emperor.write("shop", on_demand=True, enabled=False)
+    emperor.wait_state("shop", "stopped")
+    wait_until(lambda: not emperor.socket("shop").exists(), 10, "its socket gone")
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    assert emperor.get("shop").status == 200
+    emperor.write("other", on_demand=True)
+    emperor.wait_state("other", "sleeping")
+    emperor.remove("other")
+    wait_until(lambda: emperor.status("other") is None, 10, "forgotten")
+    assert not emperor.socket("other").exists()
+
+
+def test_clients_of_a_sleeping_one_outlive_the_emperor(idle_emperor):
+    """Killed while it sleeps: who comes before the next emperor waits in the queue, and wakes it then."""
+    emperor = idle_emperor.start()
+    emperor.write("shop", on_demand=True)
+    emperor.wait_state("shop", "sleeping")
+    emperor.send(signal.SIGKILL)
+    emperor.wait()
+    answer = ask_later(emperor, "shop")
+    emperor.start()
+    assert answer().status == 200
+
+
+def test_an_adopted_one_goes_to_sleep_too(idle_emperor):
+    emperor = idle_emperor.start()
+    emperor.write("shop", on_demand=True, timeouts_idle="2s")
+    emperor.wait_state("shop", "sleeping")
+    pid = emperor.pid("shop")
+    emperor.send(signal.SIGKILL)
+    emperor.wait()
+    emperor.start()
+    emperor.wait_state("shop", "sleeping", seconds=15)
+    processes.wait_gone(pid)
+    assert emperor.get("shop").status == 200

@@ -7,6 +7,7 @@ processor and the client on another. One row per case, judged against its bar.
   tests/bench/run.py --quick                  a first look in a minute: few rounds, short ones
   tests/bench/run.py --only uwsgi,http        some rows; --list names them
   tests/bench/run.py --json all.json --markdown all.md
+  tests/bench/run.py --only scale,scale-1000  fleets of 300 and 1000 vassals, some minutes; only when asked for
 
 A busy machine makes nonsense of CPU figures: where the bare C loop's own rounds differ too much, or the loop is no
 floor, the row says "too noisy" instead of a verdict. Instruction and system call counts hold on any machine.
@@ -30,16 +31,19 @@ import lifecycle
 import memory
 import on_demand
 import report
+import scale
 import servers
+
+ON_REQUEST = ("scale", "scale-1000")  # take a machine of their own, and 8 GB for uWSGI's thousand
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def groups_for(workshop, arguments):
     """Name -> what yields its rows, in the order of the table."""
-    scale = 0.25 if arguments.quick else 1.0
+    share = 0.25 if arguments.quick else 1.0
     rounds = arguments.rounds or (3 if arguments.quick else 7)
-    compare = comparisons.Comparisons(workshop, rounds, scale)
+    compare = comparisons.Comparisons(workshop, rounds, share)
 
     def one(measure):
         return lambda: [measure()]
@@ -49,9 +53,11 @@ def groups_for(workshop, arguments):
         "http": compare.http, "instructions": lambda: instructions.rows(workshop), "calls": lambda: explain.rows(workshop),
         "herd": one(compare.herd), "download": one(compare.download), "upload": one(compare.upload),
         "upload-buffered": one(compare.upload_buffered), "flask": one(compare.flask), "django": one(compare.django),
-        "protocols": compare.protocols, "sleeping": lambda: concurrency.measure(workshop, scale),
+        "protocols": compare.protocols, "sleeping": lambda: concurrency.measure(workshop, share),
         "memory": one(lambda: memory.measure(workshop)), "lifecycle": lambda: lifecycle.rows(workshop),
         "on-demand": lambda: on_demand.rows(workshop),
+        "scale": lambda: scale.rows(workshop, 300, arguments.rounds or (1 if arguments.quick else 3)),
+        "scale-1000": lambda: scale.rows(workshop, 1000, arguments.rounds or (1 if arguments.quick else 2)),
     }
 
 
@@ -87,6 +93,7 @@ def parse():
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON too; '-' is standard output, alone")
     parser.add_argument("--markdown", metavar="FILE", help="write the table as markdown too, between the marks bench:begin and bench:end "
                                                            "where the file has them; '-' is standard output, alone")
+    parser.add_argument("--section", default="bench", help="the marks in the markdown file are SECTION:begin and SECTION:end (default: bench)")
     arguments = parser.parse_args()
     if arguments.json == "-" == arguments.markdown:
         parser.error("only one of --json and --markdown can have standard output")
@@ -94,7 +101,7 @@ def parse():
 
 
 def choose(parser, groups, only):
-    wanted = only.split(",") if only else list(groups)
+    wanted = only.split(",") if only else [name for name in groups if name not in ON_REQUEST]
     for name in wanted:
         if name not in groups:
             parser.error(f"no rows {name!r}; there are: {', '.join(groups)}")
@@ -108,11 +115,11 @@ def write(target, text):
         pathlib.Path(target).write_text(text)
 
 
-def between_marks(target, text):
-    """The file's text with `text` between its marks, or `text` alone."""
+def between_marks(target, text, section):
+    """The file's text with `text` between the section's marks, or `text` alone."""
     path = pathlib.Path(target)
-    before, mark, rest = (path.read_text() if target != "-" and path.exists() else "").partition("<!-- bench:begin -->\n")
-    _, end, after = rest.partition("<!-- bench:end -->")
+    before, mark, rest = (path.read_text() if target != "-" and path.exists() else "").partition(f"<!-- {section}:begin -->\n")
+    _, end, after = rest.partition(f"<!-- {section}:end -->")
     return before + mark + text + end + after if mark and end else text
 
 
@@ -154,7 +161,7 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
     write(arguments.json, json.dumps({**about, "rows": [row.as_json() for row in rows]}, indent=2, ensure_ascii=False) + "\n")
     if arguments.markdown:
-        write(arguments.markdown, between_marks(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}")))
+        write(arguments.markdown, between_marks(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}"), arguments.section))
     return closing_words(rows)
 
 

@@ -28,13 +28,16 @@ def is_alive(pid):
     return stat is not None and stat[0] != "Z"
 
 
+def everyone():
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
 def children_of(pid):
     found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            stat = stat_of(entry.name)
-            if stat and stat[1] == pid:
-                found.append(int(entry.name))
+    for member in everyone():
+        stat = stat_of(member)
+        if stat and stat[1] == pid:
+            found.append(member)
     return found
 
 

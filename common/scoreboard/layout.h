@@ -7,7 +7,8 @@
 // are the sums over all four rows; nothing is reset when a slot is used again, except the fields under "this process". Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the
 // WorkerSlot's process fields; the emperor writes the header once. All fields are lock-free atomics with relaxed order
 // unless said otherwise. A tenant's process can write anything here: readers treat every value as untrusted.
-// The layout is fixed-size and sparse: pages that nobody touched cost nothing.
+// The layout is fixed-size and sparse: pages that nobody touched cost nothing. A read touches, too (the kernel gives shared memory
+// a page of its own for it): whoever goes over slots asks is_used() first.
 #pragma once
 
 #include <array>
@@ -18,7 +19,7 @@
 namespace common::scoreboard {
 
 inline constexpr std::uint32_t magic = 0x45'4d'50'31;  // "EMP1"
-inline constexpr std::uint32_t layout_version = 2;
+inline constexpr std::uint32_t layout_version = 3;
 inline constexpr int max_workers = 256;
 inline constexpr int max_threads = 64;
 inline constexpr int banks = 2;
@@ -87,12 +88,25 @@ struct Board {
     alignas(64) std::atomic<std::uint64_t> log_next;     // tickets handed out
     std::atomic<std::uint64_t> log_dropped;              // lines that could not be passed on to the emperor
     std::atomic<std::uint64_t> access_dropped;           // records or lines of the access log that found no room
+    // By row_of(): slots beyond were never touched. Stored by the master before anything else of a slot.
+    std::array<std::atomic<std::uint32_t>, banks * lanes> used_workers;
     std::array<LogSlot, log_lines> log;
     std::array<std::array<WorkerSlot, max_workers>, banks * lanes> worker;  // by row_of()
 };
 
 [[nodiscard]] constexpr std::size_t row_of(int bank, int lane) noexcept {
     return static_cast<std::size_t>(lane * banks + bank);
+}
+
+[[nodiscard]] inline bool is_used(const Board& board, std::size_t row, std::size_t worker) noexcept {
+    return worker < board.used_workers[row].load(std::memory_order_relaxed);
+}
+
+// `worker` counts from 0.
+inline void use(Board& board, std::size_t row, std::size_t worker) noexcept {
+    auto& used = board.used_workers[row];
+    if (const auto count = static_cast<std::uint32_t>(worker + 1); used.load(std::memory_order_relaxed) < count)
+        used.store(count, std::memory_order_relaxed);
 }
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

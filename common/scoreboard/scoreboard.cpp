@@ -74,25 +74,35 @@ WorkerState state_of(const WorkerSlot& slot) noexcept {
     return state <= static_cast<std::uint32_t>(WorkerState::backoff) ? static_cast<WorkerState>(state) : WorkerState::empty;
 }
 
-const WorkerSlot& shown_slot(const Board& board, int bank, std::size_t worker) noexcept {
-    const WorkerSlot* shown = &board.worker[row_of(bank, 0)][worker];
-    for (int lane = 1; lane < lanes; ++lane) {
-        const WorkerSlot& other = board.worker[row_of(bank, lane)][worker];
-        if (rank(state_of(other)) > rank(state_of(*shown))) shown = &other;
+// Null where the bank's slot was never used.
+const WorkerSlot* shown_slot(const Board& board, int bank, std::size_t worker) noexcept {
+    const WorkerSlot* shown = nullptr;
+    for (int lane = 0; lane < lanes; ++lane) {
+        const std::size_t row = row_of(bank, lane);
+        if (!is_used(board, row, worker)) continue;
+        const WorkerSlot& slot = board.worker[row][worker];
+        if (!shown || rank(state_of(slot)) > rank(state_of(*shown))) shown = &slot;
     }
-    return *shown;
+    return shown;
+}
+
+// All rows' slots of a worker that were ever used.
+template <class Visit>
+void for_each_used(const Board& board, std::size_t worker, Visit visit) {
+    for (std::size_t row = 0; row < board.worker.size(); ++row)
+        if (is_used(board, row, worker)) visit(board.worker[row][worker]);
 }
 
 // Counters of one thread index over all rows; what runs now from the slot shown.
 WorkerFigures::Thread read_thread(const Board& board, const WorkerSlot& shown, std::size_t worker, std::size_t index) {
     WorkerFigures::Thread figures;
-    for (const auto& slots : board.worker) {
-        if (index >= used_threads(slots[worker])) continue;
-        const ThreadSlot& thread = slots[worker].thread[index];
+    for_each_used(board, worker, [&](const WorkerSlot& slot) {
+        if (index >= used_threads(slot)) return;
+        const ThreadSlot& thread = slot.thread[index];
         figures.requests = plus(figures.requests, get(thread.requests));
         figures.write_errors = plus(figures.write_errors, get(thread.write_errors));
         figures.read_errors = plus(figures.read_errors, get(thread.read_errors));
-    }
+    });
     const ThreadSlot& now = shown.thread[index];
     figures.request_started_us = std::min(now.request_started_us.load(std::memory_order_acquire), highest);
     if (figures.request_started_us != 0) figures.request_line = request_line(now);
@@ -100,15 +110,17 @@ WorkerFigures::Thread read_thread(const Board& board, const WorkerSlot& shown, s
 }
 
 WorkerFigures read_worker(const Board& board, int bank, std::size_t worker) {
-    const WorkerSlot& slot = shown_slot(board, bank, worker);
     WorkerFigures figures;
     figures.id = static_cast<int>(worker) + 1;
+    for_each_used(board, worker, [&](const WorkerSlot& used) { add(figures, used); });
+    const WorkerSlot* const shown = shown_slot(board, bank, worker);
+    if (!shown) return figures;
+    const WorkerSlot& slot = *shown;
     figures.state = state_of(slot);
     figures.pid = std::max(slot.pid.load(std::memory_order_relaxed), 0);
     figures.generation = slot.generation.load(std::memory_order_relaxed);
     figures.spawned_epoch_us = get(slot.spawned_epoch_us);
     figures.startup_us = get(slot.startup_us);
-    for (const auto& slots : board.worker) add(figures, slots[worker]);
     figures.delta_requests = requests_served(slot);
     const std::size_t threads = std::min<std::size_t>(slot.threads.load(std::memory_order_relaxed), max_threads);
     figures.threads.reserve(threads);

@@ -141,6 +141,7 @@ void Fleet::forget(const std::string& name) {
         if (found == hosts_.end() || !found->second->is_removed() || found->second->has_processes()) return;
         found->second->forget_history();
         hosts_.erase(found);
+        ++names_version_;
         look_for_free_addresses();
         check_stopped();
     });
@@ -181,6 +182,7 @@ void Fleet::check_stopped() {
     const auto on_stopped = std::move(on_stopped_);
     on_stopped_ = nullptr;
     hosts_.clear();
+    ++names_version_;
     keepsakes_.dismiss();
     on_stopped();
 }

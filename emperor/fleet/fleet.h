@@ -44,7 +44,8 @@ public:
     void reopen_logs();
 
     // ---- FleetApi ----
-    [[nodiscard]] std::vector<std::string> names() const override;
+    [[nodiscard]] std::uint64_t names_version() const override { return names_version_; }
+    std::vector<std::string> names() const override;
     [[nodiscard]] std::optional<VassalView> view(std::string_view name) const override;
     void request(std::string_view name, supervise::Operation operation, const Actor& actor,
                  std::function<void(const Outcome&)> done) override;
@@ -116,6 +117,7 @@ private:
     std::vector<std::unique_ptr<Adoption>> adoptions_;
 
     std::map<std::string, std::unique_ptr<VassalHost>, std::less<>> hosts_;
+    std::uint64_t names_version_ = 0;
     std::map<std::string, std::string> directory_problems_;
     std::vector<Follower> followers_;
     using OnEvent = std::function<void(const std::string& name, const HistoryEntry&)>;

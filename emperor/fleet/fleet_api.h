@@ -81,6 +81,8 @@ public:
     virtual ~FleetApi() = default;
 
     [[nodiscard]] virtual std::vector<std::string> names() const = 0;  // sorted
+    // Counts up whenever a name comes or goes: whoever follows them need not ask for a thousand names to find nothing new.
+    [[nodiscard]] virtual std::uint64_t names_version() const = 0;
     [[nodiscard]] virtual std::optional<VassalView> view(std::string_view name) const = 0;
 
     // `done` is called once, from the event loop, never from inside request(). A wish that is overtaken by a newer one

@@ -81,7 +81,9 @@ plan::Known Fleet::known() const {
 
 VassalHost& Fleet::host_of(const std::string& name) {
     auto& host = hosts_[name];
-    if (!host) host = std::make_unique<VassalHost>(io_, *this, options_, keepsakes_, name);
+    if (host) return *host;
+    ++names_version_;
+    host = std::make_unique<VassalHost>(io_, *this, options_, keepsakes_, name);
     return *host;
 }
 

@@ -16,9 +16,12 @@ using common::scoreboard::WorkerState;
 int used_slots(const Board& board, int configured) noexcept {
     int count = configured;
     const auto was_used = [&](int slot) {
-        return std::any_of(board.worker.begin(), board.worker.end(), [&](const auto& bank) {
-            return bank[static_cast<std::size_t>(slot)].spawns.load(std::memory_order_relaxed) != 0;
-        });
+        const auto worker = static_cast<std::size_t>(slot);
+        for (std::size_t row = 0; row < board.worker.size(); ++row) {
+            if (!common::scoreboard::is_used(board, row, worker)) continue;
+            if (board.worker[row][worker].spawns.load(std::memory_order_relaxed) != 0) return true;
+        }
+        return false;
     };
     while (count < max_workers && was_used(count)) ++count;
     return count;

@@ -86,6 +86,7 @@ private:
     QueueProbe queues_;
     std::vector<Endpoint> fleet_endpoints_;
     std::map<std::string, Endpoint> vassal_endpoints_;
+    std::optional<std::uint64_t> synced_;  // the fleet's names_version() that the endpoints agree with
     std::set<std::string> refused_;  // could not be opened: said once, tried again at every sync
     std::map<std::string, Cached> cache_;  // by vassal; "" is the fleet
     std::map<std::string, std::int64_t> ordinals_;
@@ -126,8 +127,10 @@ void Server::Impl::tick() {
 
 void Server::Impl::sync() {
     if (!fleet_) return;
-    std::vector<std::string> names = fleet_->names();
-    std::sort(names.begin(), names.end());
+    const std::uint64_t version = fleet_->names_version();
+    if (synced_ == version && refused_.empty()) return;
+    synced_ = version;
+    const std::vector<std::string> names = fleet_->names();
     const auto is_gone = [&](const auto& entry) { return !std::binary_search(names.begin(), names.end(), entry.first); };
     std::erase_if(vassal_endpoints_, is_gone);
     std::erase_if(cache_, [&](const auto& entry) { return !entry.first.empty() && is_gone(entry); });

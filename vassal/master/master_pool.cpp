@@ -60,13 +60,18 @@ void Master::Impl::post(PoolEvent event) {
 }
 
 void Master::Impl::publish() {
+    auto& board = generation_->scoreboard.board();
     for (int slot = 1; slot <= pool_->workers(); ++slot) {
         const bool is_in_backoff = pool_->is_in_backoff(slot);
         for (int lane = 0; lane < lanes; ++lane) {
             WorkerState state = shown(pool_->process_state({slot, lane}));
             if (state == WorkerState::empty && is_in_backoff) state = WorkerState::backoff;
+            const std::size_t row = common::scoreboard::row_of(generation_->bank, lane);
+            const auto worker = static_cast<std::size_t>(slot) - 1;
+            // Without need a slot is not even read: untouched pages of the board cost nothing.
+            if (state == WorkerState::empty && !common::scoreboard::is_used(board, row, worker)) continue;
+            common::scoreboard::use(board, row, worker);
             auto& place = board_slot({slot, lane}).state;
-            // Without need not even a zero is written: untouched pages of the board cost nothing.
             if (place.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(state))
                 place.store(static_cast<std::uint32_t>(state), std::memory_order_relaxed);
         }

@@ -185,6 +185,27 @@ TEST(QueueProbe, sees_how_many_wait_at_a_unix_socket_and_at_a_tcp_port) {
     EXPECT_EQ(probe.read(-1), ListenQueue{});
 }
 
+TEST(QueueProbe, tells_them_apart_when_asked_for_many_in_a_row) {
+    testing::TemporaryDirectory directory;
+    boost::asio::io_context io;
+    std::vector<LocalSocket> listeners;
+    std::vector<std::unique_ptr<SocketClient>> clients;
+    for (int i = 0; i < 200; ++i) {
+        common::net::Address address;
+        address.path = directory.path() + "/" + std::to_string(i) + ".sock";
+        auto listener = LocalSocket::listen(address);
+        ASSERT_TRUE(listener);
+        listeners.push_back(std::move(*listener));
+        for (int waiting = 0; waiting < i % 3; ++waiting) clients.push_back(std::make_unique<SocketClient>(io, address.path));
+    }
+    const QueueProbe probe;
+    for (int i = 0; i < 200; ++i) {
+        const ListenQueue queue = probe.read(listeners[static_cast<std::size_t>(i)].fd());
+        EXPECT_EQ(queue.length, i % 3) << i;
+        EXPECT_GT(queue.limit, 0) << i;
+    }
+}
+
 TEST(LocalSocket, a_file_that_is_no_socket_is_left_alone) {
     testing::TemporaryDirectory directory;
     common::net::Address address;

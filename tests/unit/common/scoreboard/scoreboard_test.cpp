@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -18,6 +19,7 @@ struct Shared {
     Mapping reader = std::move(map(fd.get()).value());
 
     WorkerSlot& slot(int bank, int worker, int lane = 0) const {
+        common::scoreboard::use(writer.board(), row_of(bank, lane), static_cast<std::size_t>(worker) - 1);
         return writer.board().worker[row_of(bank, lane)][static_cast<std::size_t>(worker) - 1];
     }
     void use(int bank, int worker, std::uint32_t threads, int lane = 0) const {
@@ -32,6 +34,22 @@ struct Shared {
     }
     WorkerFigures first() const { return read_workers(reader.board(), 0, 1).front(); }
 };
+
+std::int64_t pages_of(int fd) {
+    struct stat info {};
+    return ::fstat(fd, &info) == 0 ? info.st_blocks * 512 / ::sysconf(_SC_PAGESIZE) : -1;
+}
+
+TEST(Scoreboard, reading_gives_no_page_to_what_was_never_used) {
+    const Shared board;
+    board.use(0, 1, 1);
+    const std::int64_t before = pages_of(board.fd.get());
+    const auto workers = read_workers(board.reader.board(), 0, max_workers);
+    EXPECT_EQ(workers.size(), static_cast<std::size_t>(max_workers));
+    EXPECT_EQ(workers.back().id, max_workers);
+    EXPECT_EQ(read_log(board.reader.board(), 10).size(), 0u);
+    EXPECT_EQ(pages_of(board.fd.get()), before);
+}
 
 TEST(Scoreboard, what_one_process_counts_another_reads) {
     const Shared board;

@@ -65,6 +65,7 @@ public:
 
     // A worker that serves, with some traffic behind it.
     static void serve(FakeVassal& vassal, int slot, std::int32_t pid, std::uint64_t requests) {
+        common::scoreboard::use(*vassal.board, 0, static_cast<std::size_t>(slot));
         auto& worker = vassal.board->worker[0][static_cast<std::size_t>(slot)];
         worker.state = static_cast<std::uint32_t>(common::scoreboard::WorkerState::serving);
         worker.pid = pid;
@@ -80,6 +81,13 @@ public:
         worker.thread[0].status_classes[1] = requests;
     }
 
+    std::uint64_t names_version() const override {
+        if (const std::vector<std::string> now = names(); now != names_then_) {
+            names_then_ = now;
+            ++names_version_;
+        }
+        return names_version_;
+    }
     std::vector<std::string> names() const override {
         std::vector<std::string> list;
         for (const auto& [name, vassal] : vassals) list.push_back(name);
@@ -135,6 +143,8 @@ public:
     int last_follower = 0;
     int rescans = 0;
     mutable int views_made = 0;
+    mutable std::uint64_t names_version_ = 0;
+    mutable std::vector<std::string> names_then_;
     Self facts{"0.1.0", 4242, 1'700'000'000'000'000, {"/etc/apps.d"}, "/run/emperor", false};
 };
 

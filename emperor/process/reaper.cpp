@@ -7,6 +7,7 @@
 #include <csignal>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace emperor::process {
@@ -24,13 +25,16 @@ std::vector<pid_t> children() {
 }  // namespace
 
 Reaper::Reaper(boost::asio::io_context& io, std::function<bool(pid_t)> is_known, std::function<void(pid_t)> on_orphan)
-    : signals_(io, SIGCHLD), is_known_(std::move(is_known)), on_orphan_(std::move(on_orphan)) {
+    : signals_(io, SIGCHLD), timer_(io), is_known_(std::move(is_known)), on_orphan_(std::move(on_orphan)) {
     wait();
 }
 
 bool Reaper::become_subreaper() noexcept { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0; }
 
-void Reaper::cancel() { signals_.cancel(); }
+void Reaper::cancel() {
+    signals_.cancel();
+    timer_.disarm();
+}
 
 void Reaper::wait() {
     signals_.async_wait([this, is_alive = is_alive_](const boost::system::error_code& error, int) {
@@ -40,10 +44,29 @@ void Reaper::wait() {
     });
 }
 
+// Nearly always the dead child is a known one, whose pidfd tells. It may hide an orphan behind it: a closer look a moment
+// later, one for all of a thousand that end at once.
 void Reaper::reap() {
-    siginfo_t info{};
-    // Nearly always the dead child is a known one, whose pidfd tells: look closer only when something else is there.
-    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    if (!reap_until_known() || std::exchange(is_armed_, true)) return;
+    timer_.arm_after(std::chrono::milliseconds(20), [this] {
+        is_armed_ = false;
+        if (reap_until_known()) reap_all();
+    });
+}
+
+// True: a known child stands before whatever else there is.
+bool Reaper::reap_until_known() {
+    for (;;) {
+        siginfo_t info{};
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return false;
+        if (is_known_(info.si_pid)) return true;
+        siginfo_t gone{};
+        if (::waitid(P_PID, static_cast<id_t>(info.si_pid), &gone, WEXITED | WNOHANG) != 0 || gone.si_pid != info.si_pid) return false;
+        on_orphan_(info.si_pid);
+    }
+}
+
+void Reaper::reap_all() {
     for (const pid_t pid : children()) {
         if (is_known_(pid)) continue;
         siginfo_t gone{};

@@ -11,6 +11,8 @@
 #include <functional>
 #include <memory>
 
+#include "emperor/process/timer.h"
+
 namespace emperor::process {
 
 class Reaper {
@@ -30,8 +32,12 @@ public:
 private:
     void wait();
     void reap();
+    bool reap_until_known();
+    void reap_all();
 
     boost::asio::signal_set signals_;
+    Timer timer_;
+    bool is_armed_ = false;
     std::function<bool(pid_t)> is_known_;
     std::function<void(pid_t)> on_orphan_;
     // Second owner: the handler, which may be queued with a signal when this object ends.

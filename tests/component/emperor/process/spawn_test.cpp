@@ -185,6 +185,41 @@ TEST_F(SpawnTest, orphans_are_left_alone_until_their_deadline_and_killed_then) {
     EXPECT_TRUE(orphans_of(pid).empty());
 }
 
+// In the session of the dead one, not in its group: job control of a shell does that.
+TEST_F(SpawnTest, an_orphan_in_a_group_of_its_own_is_found_and_killed) {
+    ASSERT_TRUE(Reaper::become_subreaper());
+    auto spawned = spawn(shell("set -m; sleep 60 & exit 0"));
+    ASSERT_TRUE(spawned);
+    const pid_t pid = spawned->pid;
+    Reaper reaper(io, [&](pid_t known) { return known == pid; }, [](pid_t) {});
+    Orphans orphans(io, [] {});
+    bool has_ended = false;
+    Child child(io, std::move(*spawned), [&](const ExitStatus&) {
+        orphans.add(pid, true, common::Clock::now());
+        has_ended = true;
+        EXPECT_FALSE(orphans.empty());
+    });
+    const auto deadline = common::Clock::now() + std::chrono::seconds(10);
+    while ((!has_ended || !orphans.empty()) && common::Clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(orphans.empty());
+    EXPECT_TRUE(orphans_of(pid).empty());
+}
+
+TEST_F(SpawnTest, a_leader_that_leaves_nobody_is_forgotten_after_one_look) {
+    auto spawned = spawn(shell("exit 0"));
+    ASSERT_TRUE(spawned);
+    const pid_t pid = spawned->pid;
+    int changes = 0;
+    Orphans orphans(io, [&] { ++changes; });
+    Child child(io, std::move(*spawned), [&](const ExitStatus&) {
+        EXPECT_FALSE(orphans.add(pid, true, common::Clock::now() + std::chrono::seconds(60)));
+    });
+    const auto deadline = common::Clock::now() + std::chrono::seconds(10);
+    while (changes == 0 && common::Clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(changes, 1);
+    EXPECT_TRUE(orphans.empty());
+}
+
 TEST_F(SpawnTest, a_process_is_recognised_by_pid_and_start_ticks) {
     const auto ticks = start_ticks_of(::getpid());
     ASSERT_TRUE(ticks);

@@ -60,7 +60,10 @@ std::string changed_path(const watch::WatchedStamps& now, const watch::WatchedSt
 std::optional<Action> compare_valid(const DesiredFile& file, const KnownVassal* known) {
     using Kind = Action::Kind;
     if (!known || !known->values) return make(Kind::added, file, ReloadClass::listeners, "new file");
-    const ReloadClass difference = common::config::reload_class(*known->values, *file.effective->values);
+    // Nearly always the very same document: key by key only what may differ.
+    const ReloadClass difference = known->values == file.effective->values
+                                       ? ReloadClass::none
+                                       : common::config::reload_class(*known->values, *file.effective->values);
     const bool has_same_owner = known->uid == file.uid && known->gid == file.gid;
     if (!has_same_owner)
         return make(Kind::changed, file, std::max(difference, ReloadClass::rollout), "the file has another owner");

@@ -164,7 +164,9 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
             file.text = before->file.text;
             read_ns = before->read_ns;
         } else if (common::Result<std::string> text = read_all(opened.fd.get(), max_file_size); text) {
-            file.text = std::make_shared<const std::string>(std::move(*text));
+            // What reads the same stays the same text, so that nobody decodes it again.
+            const bool is_same = before && before->file.text && *before->file.text == *text;
+            file.text = is_same ? before->file.text : std::make_shared<const std::string>(std::move(*text));
         } else {
             add_finding(file, text.error().message());
         }

@@ -19,7 +19,7 @@ import request
 import servers
 
 LOOK_EVERY = 0.03      # seconds between two looks at the directory of sockets
-IDLE_SECONDS = 20
+IDLE_SECONDS = 30      # one of the periodic rescans is in it
 READY_DEADLINE = 240   # seconds
 
 CRASHING = "import os\nos._exit(3)\n"

@@ -139,7 +139,8 @@ class Fleet:
     def memory(self):
         """PSS of everything but the supervisor, per vassal, in bytes; and the supervisor's resident size."""
         members = self.tree()
-        total = sum(figure_of(f"/proc/{pid}/smaps_rollup", "Pss") for pid in members if pid not in self.supervisors(members))
+        supervisors = self.supervisors(members)
+        total = sum(figure_of(f"/proc/{pid}/smaps_rollup", "Pss") for pid in members if pid not in supervisors)
         return total / self.count, figure_of(f"/proc/{self.process.pid}/status", "VmRSS"), len(members)
 
     def supervisors(self, members):

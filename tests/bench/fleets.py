@@ -146,6 +146,11 @@ class Fleet:
     def supervisors(self, members):
         return [self.process.pid]
 
+    def processor_time(self):
+        """Seconds that the whole tree has used since its start, what has ended included."""
+        now = cpu.Snapshot(self.process.pid)
+        return (sum(now.threads.values()) + sum(children for _, children in now.processes.values())) / 1e9
+
     def idle_share(self):
         """Processor time of the whole tree over time, while nobody asks for anything."""
         before, began = cpu.Snapshot(self.process.pid), time.monotonic()

@@ -144,7 +144,7 @@ def main():
     try:
         groups = choose(parser, groups_for(workshop, arguments), arguments.only)
         if arguments.list:
-            print("\n".join(groups))
+            print("\n".join(groups_for(workshop, arguments)))
             return 0
         servers.compile_tools(tools)
         began, about = time.monotonic(), {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "versions": servers.versions(workshop.binaries)}

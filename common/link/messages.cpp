@@ -246,6 +246,12 @@ std::string encode(const EmperorMessage& message) {
                             {"listeners", m.listeners},
                             {"retry_ms", m.retry_ms}};
             },
+            [](const Suspend&) {
+                return json{{"type", "suspend"}};
+            },
+            [](const Resume&) {
+                return json{{"type", "resume"}};
+            },
         },
         message));
 }
@@ -306,6 +312,12 @@ std::string encode(const MasterMessage& message) {
                                    snapshot["state"] = m.state;
                                    return snapshot;
                                },
+                               [](const Suspended&) {
+                                   return json{{"type", "suspended"}};
+                               },
+                               [](const Resumed&) {
+                                   return json{{"type", "resumed"}};
+                               },
                            },
                            message));
 }
@@ -321,6 +333,8 @@ Result<EmperorMessage> decode_emperor_message(std::string_view payload) {
     }
     if (parsed->type == "promote") return EmperorMessage(Promote{});
     if (parsed->type == "reopen_logs") return EmperorMessage(ReopenLogs{});
+    if (parsed->type == "suspend") return EmperorMessage(Suspend{});
+    if (parsed->type == "resume") return EmperorMessage(Resume{});
     if (parsed->type == "stop") {
         Stop m;
         reader.boolean("graceful", m.graceful);
@@ -412,6 +426,8 @@ Result<MasterMessage> decode_master_message(std::string_view payload) {
     }
     if (type == "promoted") return MasterMessage(Promoted{});
     if (type == "draining") return MasterMessage(Draining{});
+    if (type == "suspended") return MasterMessage(Suspended{});
+    if (type == "resumed") return MasterMessage(Resumed{});
     if (type == "stopping") {
         Stopping m;
         reader.text("reason", m.reason);

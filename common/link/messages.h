@@ -5,6 +5,8 @@
 //   emperor → master                         master → emperor
 //   start (config; fds)                      hello, step*, ready | failed
 //   promote                                  promoted
+//   suspend                                  suspended (no worker accepts any more, all live on)
+//   resume                                   resumed
 //   stop (graceful | fast)                   worker_*, reload_requested, stopping, draining, then EOF by exiting
 //   reopen_logs                              -
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
@@ -67,7 +69,12 @@ struct Hold {
     std::int64_t retry_ms = 0;           // until the next attempt to start
 };
 
-using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach, Hold>;
+// Stop accepting, finish what was accepted, and stay as you are: the standby of the generation that replaced this one.
+struct Suspend {};
+// Accept again.
+struct Resume {};
+
+using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach, Hold, Suspend, Resume>;
 
 // ---- master → emperor ----------------------------------------------------------------------------------------------
 
@@ -92,6 +99,9 @@ struct Failed {
 struct Promoted {};
 // After a graceful Stop: no worker accepts any more; what arrives from now on is the next generation's.
 struct Draining {};
+// After Suspend: no worker accepts any more. After Resume: those that can serve were told to accept.
+struct Suspended {};
+struct Resumed {};
 struct WorkerStarted {  // serving-time replacement, not the first ones
     int worker = 0;     // 1..N
     std::int32_t pid = 0;
@@ -125,14 +135,14 @@ struct Snapshot {
     std::string name;
     std::uint32_t generation = 0;
     int bank = 0;
-    std::string state;  // "starting", "ready", "serving", "draining"
+    std::string state;  // "starting", "ready", "serving", "suspended", "draining"
     nlohmann::json config;
     config::Identity identity;
     std::vector<std::string> listeners;
 };
 
 using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
-                                   Stopping, ReloadRequested, Snapshot>;
+                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);
 [[nodiscard]] std::string encode(const MasterMessage& message);

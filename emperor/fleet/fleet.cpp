@@ -72,8 +72,8 @@ void Fleet::begin_watching() {
 
 // ---- start slots ----------------------------------------------------------------------------------------------------
 
-void Fleet::acquire_slot(const std::string& name) {
-    grant(gate_.request(name, Clock::now()));
+void Fleet::acquire_slot(const std::string& name, bool is_rollout) {
+    grant(gate_.request(name, Clock::now(), is_rollout));
     arm_gate();
 }
 

@@ -58,7 +58,7 @@ public:
 
 private:
     // ---- HostContext ----
-    void acquire_slot(const std::string& name) override;
+    void acquire_slot(const std::string& name, bool is_rollout) override;
     void release_slot(const std::string& name) override;
     void log_line(const std::string& name, const common::link::LogRecord& record) override;
     void event(const std::string& name, const HistoryEntry& entry) override;

@@ -45,6 +45,10 @@ ReportStyle style_of(Report::Kind kind) {
         case Report::Kind::degraded: return {"degraded", Level::warn};
         case Report::Kind::recovered: return {"recovered", Level::info};
         case Report::Kind::sleeping: return {"sleeping", Level::info};
+        case Report::Kind::observing: return {"observing", Level::info};
+        case Report::Kind::observed: return {"observed", Level::info};
+        case Report::Kind::rolled_back: return {"rolled back", Level::error};
+        case Report::Kind::standby_lost: return {"standby lost", Level::warn};
     }
     return {"unknown", Level::info};
 }
@@ -59,7 +63,7 @@ struct Overloaded : Handlers... {
 void VassalHost::execute(const supervise::Command& command) {
     std::visit(
         Overloaded{
-            [this](const supervise::AcquireStartSlot&) { context_.acquire_slot(name_); },
+            [this](const supervise::AcquireStartSlot& slot) { context_.acquire_slot(name_, slot.is_rollout); },
             [this](const supervise::ReleaseStartSlot&) { context_.release_slot(name_); },
             [this](const supervise::Spawn& spawn_command) { spawn(spawn_command); },
             [this](const supervise::SendPromote& promote) {
@@ -91,6 +95,19 @@ void VassalHost::execute(const supervise::Command& command) {
             [this](const supervise::OperationDone& done) { finish(done); },
             [this](const Report& what) { report(what); },
             [this](const supervise::Forget&) { context_.forget(name_); },
+            [this](const supervise::SendSuspend& suspend) {
+                Instance* instance = find(suspend.generation);
+                if (!instance) return;
+                instance->set_state(Instance::State::suspended);
+                instance->send(link::Suspend{});
+            },
+            [this](const supervise::SendResume& resume) {
+                Instance* instance = find(resume.generation);
+                if (!instance) return;
+                instance->set_state(Instance::State::serving);
+                instance->has_begun_accepting();
+                instance->send(link::Resume{});
+            },
         },
         command);
 }
@@ -225,7 +242,8 @@ void VassalHost::finish(const supervise::OperationDone& done) {
 
 bool VassalHost::is_handing_over() const {
     return std::ranges::any_of(instances_, [](const auto& item) {
-        return item.second->state() == Instance::State::draining && item.second->is_accepting();
+        const Instance::State state = item.second->state();
+        return (state == Instance::State::draining || state == Instance::State::suspended) && item.second->is_accepting();
     });
 }
 

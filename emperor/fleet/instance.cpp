@@ -61,6 +61,7 @@ std::string_view name_of(Instance::State state) noexcept {
         case Instance::State::serving: return "serving";
         case Instance::State::draining: return "draining";
         case Instance::State::killing: return "killing";
+        case Instance::State::suspended: return "suspended";
     }
     return "unknown";
 }

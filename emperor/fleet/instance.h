@@ -58,7 +58,7 @@ struct InstanceParts {
 
 class Instance {
 public:
-    enum class State { spawning, starting, ready, serving, draining, killing };
+    enum class State { spawning, starting, ready, serving, draining, killing, suspended };
 
     Instance(boost::asio::io_context& io, InstanceOwner& owner, InstanceParts parts);
     Instance(const Instance&) = delete;
@@ -77,6 +77,7 @@ public:
     [[nodiscard]] const std::string& step() const noexcept { return step_; }
     [[nodiscard]] bool is_accepting() const noexcept { return is_accepting_; }
     void has_stopped_accepting() noexcept { is_accepting_ = false; }
+    void has_begun_accepting() noexcept { is_accepting_ = true; }
 
     void send(const common::link::EmperorMessage& message);  // a failure is logged; the deadline then decides
     void signal(int number) noexcept { child_.signal(number); }

@@ -10,7 +10,8 @@
 
 namespace emperor::supervise {
 
-struct AcquireStartSlot {};  // answered by StartSlotGranted, maybe later
+// Answered by StartSlotGranted, maybe later. A rollout replaces one that runs: nobody waits for it.
+struct AcquireStartSlot { bool is_rollout = false; bool operator==(const AcquireStartSlot&) const = default; };
 struct ReleaseStartSlot {};  // also withdraws a request that was not granted yet
 struct Spawn { Generation generation; int bank; SpecPtr spec; bool operator==(const Spawn&) const = default; };
 struct SendPromote { Generation generation; bool operator==(const SendPromote&) const = default; };
@@ -38,7 +39,7 @@ struct Report {
     enum class Kind {
         starting, running, reloading, reloaded, reload_failed, start_failed, crashed, backoff, stopping, stopped,
         removed, invalid, degraded, recovered,
-        sleeping
+        sleeping, observing, observed, rolled_back, standby_lost
     };
     Kind kind;
     Generation generation = 0;
@@ -47,9 +48,12 @@ struct Report {
 };
 // Removed from disk and nothing is left of it: the shell may forget the vassal.
 struct Forget { bool operator==(const Forget&) const = default; };
+// Stop accepting, finish what was accepted, and stay: the standby. And the way back: accept again.
+struct SendSuspend { Generation generation; bool operator==(const SendSuspend&) const = default; };
+struct SendResume { Generation generation; bool operator==(const SendResume&) const = default; };
 
 using Command = std::variant<AcquireStartSlot, ReleaseStartSlot, Spawn, SendPromote, SendStop, Kill, ArmTimer,
-                             DisarmTimer, Activated, OperationDone, Report, Forget>;
+                             DisarmTimer, Activated, OperationDone, Report, Forget, SendSuspend, SendResume>;
 using Commands = std::vector<Command>;
 
 }  // namespace emperor::supervise

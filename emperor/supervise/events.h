@@ -16,9 +16,10 @@ struct ConfigChanged { SpecPtr spec; Cause cause; };
 // The file is there but cannot be used; `text` is the rendered headline. Never stops a running instance (I4).
 struct ConfigInvalid { std::string text; };
 struct ConfigRemoved {};
-enum class Operation { start, stop, restart, reload };
-// `ticket` comes back in OperationDone; several may wait.
-struct OperatorRequest { Operation operation; std::uint64_t ticket; Cause cause; };
+enum class Operation { start, stop, restart, reload, rollback };
+// `ticket` comes back in OperationDone; several may wait. `last_good` is for rollback: what served before the
+// configuration of now, with its listeners open; null when nothing did.
+struct OperatorRequest { Operation operation; std::uint64_t ticket; Cause cause; SpecPtr last_good = nullptr; };
 // The start gate lets this vassal spawn now (answer to AcquireStartSlot).
 struct StartSlotGranted {};
 struct InstanceSpawned { Generation generation; pid_t pid; };
@@ -33,8 +34,21 @@ struct InstanceServing { Generation generation; bool is_serving; std::string rea
 struct InstanceExited { Generation generation; ExitStatus status; };
 struct TimerFired { Generation generation; };  // 0: the vassal's own timer (backoff); else that instance's deadline
 struct ShutdownBegan { StopMode mode; };       // a second one with `fast` hurries
-// A running instance of a former emperor, serving (or draining when `is_draining`).
-struct InstanceAdopted { Generation generation; int bank; SpecPtr spec; pid_t pid; bool is_draining; };
+// A running instance of a former emperor: serving, or draining, or the standby of one that was adopted before it, to be
+// observed for `observe_left` yet.
+struct InstanceAdopted {
+    Generation generation;
+    int bank;
+    SpecPtr spec;
+    pid_t pid;
+    bool is_draining;
+    bool is_standby = false;
+    Duration observe_left = {};
+};
+// What the observed generation answered since its promotion, as its scoreboard has it; told every second meanwhile.
+struct Observed { Generation generation; std::uint64_t requests; std::uint64_t errors; };
+// A former emperor went back from `desired`, the file as it still is, to `pinned`.
+struct RollbackAdopted { SpecPtr desired; SpecPtr pinned; std::string reason; };
 // A client waits at a listener of a vassal that is asleep.
 struct Woken {};
 // The instance had no request for idle_timeout and has none now.
@@ -43,6 +57,6 @@ struct Idle { Generation generation; };
 using VassalEvent = std::variant<ConfigChanged, ConfigInvalid, ConfigRemoved, OperatorRequest, StartSlotGranted,
                                  InstanceSpawned, InstanceSpawnFailed, InstanceStep, InstanceReady, InstanceFailed,
                                  InstancePromoted, InstanceServing, InstanceExited, TimerFired, ShutdownBegan,
-                                 InstanceAdopted, Woken, Idle>;
+                                 InstanceAdopted, Woken, Idle, Observed, RollbackAdopted>;
 
 }  // namespace emperor::supervise

@@ -5,41 +5,54 @@
 
 namespace emperor::supervise {
 
-StartGate::StartGate(std::size_t parallelism, Duration hold)
-    : parallelism_(std::max<std::size_t>(1, parallelism)), hold_(hold) {}
+StartGate::StartGate(std::size_t parallelism, Duration hold, Duration rollout_hold)
+    : parallelism_(std::max<std::size_t>(1, parallelism)), starts_{.hold = hold}, rollouts_{.hold = rollout_hold} {}
 
-StartGate::Granted StartGate::request(std::string_view vassal, TimePoint now) {
-    std::erase_if(holders_, [&](const Holder& holder) { return holder.vassal == vassal; });
-    if (std::find(queue_.begin(), queue_.end(), vassal) == queue_.end()) queue_.emplace_back(vassal);
+StartGate::Granted StartGate::request(std::string_view vassal, TimePoint now, bool is_rollout) {
+    Lane& lane = is_rollout ? rollouts_ : starts_;
+    forget(is_rollout ? starts_ : rollouts_, vassal);
+    std::erase_if(lane.holders, [&](const Holder& holder) { return holder.vassal == vassal; });
+    if (std::find(lane.queue.begin(), lane.queue.end(), vassal) == lane.queue.end()) lane.queue.emplace_back(vassal);
     return grant(now);
 }
 
 StartGate::Granted StartGate::release(std::string_view vassal, TimePoint now) {
-    forget(vassal);
+    forget(starts_, vassal);
+    forget(rollouts_, vassal);
     return grant(now);
 }
 
 StartGate::Granted StartGate::expire(TimePoint now) { return grant(now); }
 
 std::optional<common::TimePoint> StartGate::deadline() const {
-    if (queue_.empty() || holders_.empty()) return std::nullopt;
-    return holders_.front().until;
+    std::optional<TimePoint> next;
+    for (const Lane* lane : {&starts_, &rollouts_}) {
+        if (lane->queue.empty() || lane->holders.empty()) continue;
+        const TimePoint until = lane->holders.front().until;
+        next = next ? std::min(*next, until) : until;
+    }
+    return next;
 }
 
-void StartGate::forget(std::string_view vassal) {
-    std::erase_if(holders_, [&](const Holder& holder) { return holder.vassal == vassal; });
-    std::erase(queue_, vassal);
+void StartGate::forget(Lane& lane, std::string_view vassal) {
+    std::erase_if(lane.holders, [&](const Holder& holder) { return holder.vassal == vassal; });
+    std::erase(lane.queue, vassal);
 }
 
 StartGate::Granted StartGate::grant(TimePoint now) {
-    std::erase_if(holders_, [&](const Holder& holder) { return holder.until <= now; });
     Granted granted;
-    while (!queue_.empty() && holders_.size() < parallelism_) {
-        granted.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-        holders_.push_back({granted.back(), now + hold_});
-    }
+    grant(starts_, now, granted);
+    grant(rollouts_, now, granted);
     return granted;
+}
+
+void StartGate::grant(Lane& lane, TimePoint now, Granted& granted) const {
+    std::erase_if(lane.holders, [&](const Holder& holder) { return holder.until <= now; });
+    while (!lane.queue.empty() && lane.holders.size() < parallelism_) {
+        granted.push_back(std::move(lane.queue.front()));
+        lane.queue.pop_front();
+        lane.holders.push_back({granted.back(), now + lane.hold});
+    }
 }
 
 }  // namespace emperor::supervise

@@ -28,6 +28,8 @@ struct Spec {
     bool is_on_demand = false;  // runs while there is something to do; idle_timeout is the shell's business
     Duration idle_timeout{};    // 0: once woken, it stays awake
     Duration restart_hold{};    // 0: clients of a vassal in backoff wait for ever
+    Duration observe{};        // rollout.observe: how long the predecessor is kept warm; zero: not at all
+    int max_error_rate = 100;  // percent, see error_bound.h
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 

@@ -28,8 +28,10 @@ void VassalFsm::handle(const ConfigChanged& event, TimePoint) {
     desired_ = event.spec;
     reset_backoff();
     // The same Spec comes again when a file is valid again unchanged. It is a wish only if it has never been tried.
-    const bool is_untried = newest && newest->spec->id != event.spec->id && !is_rejected();
+    const bool is_untried = newest && newest->spec->id != event.spec->id && !is_rejected() && !pinned_;
     if (is_same && !is_untried) return;
+    unpin();
+    rollbacks_overtaken_by(event.cause);
     ++wish_;
     cause_ = event.cause;
 }
@@ -46,6 +48,7 @@ void VassalFsm::handle(const ConfigInvalid& event, TimePoint) {
 void VassalFsm::handle(const ConfigRemoved&, TimePoint) {
     is_removed_ = true;
     invalid_.clear();
+    unpin();
 }
 
 void VassalFsm::handle(const OperatorRequest& event, TimePoint now) { apply(event, now); }
@@ -60,7 +63,8 @@ void VassalFsm::handle(const Idle& event, TimePoint) {
     const Instance* active = with_role(Role::active);
     if (!desired_ || !desired_->is_on_demand || !active || active->generation != event.generation) return;
     // Whoever waits for something, a client of a coming generation or an operator, is served first.
-    if (with_role(Role::successor) || is_start_due() || active->fsm.is_ending() || !requests_.empty()) return;
+    const bool is_moving = with_role(Role::successor) || with_role(Role::standby) || is_start_due() || active->fsm.is_ending();
+    if (is_moving || !requests_.empty()) return;
     is_awake_ = false;
     reset_backoff();
 }
@@ -95,7 +99,7 @@ void VassalFsm::handle(const InstanceReady& event, TimePoint now) {
     Instance* instance = find(event.generation);
     if (!instance || instance->role != Role::successor) return;
     instance->fsm.on(InstanceEvent::ready, now, commands_);
-    if (instance->fsm.state() == InstanceState::probing) release_slot();
+    if (instance->fsm.state() == InstanceState::probing && !is_rollout_slot_) release_slot();
 }
 
 void VassalFsm::handle(const InstanceFailed& event, TimePoint now) {
@@ -105,7 +109,14 @@ void VassalFsm::handle(const InstanceFailed& event, TimePoint now) {
     instance->failure = event.failure;
     instance->is_serving = false;
     instance->not_serving_reason = event.failure.reason;
-    if (instance->role == Role::successor) start_failed(*instance, event.failure, now);
+    switch (instance->role) {
+        case Role::successor: start_failed(*instance, event.failure, now); break;
+        case Role::active:
+            if (with_role(Role::standby)) roll_back(*instance, event.failure.reason, event.failure, now);
+            break;
+        case Role::standby: standby_lost(*instance, event.failure.reason); break;
+        case Role::retiring: break;
+    }
 }
 
 void VassalFsm::handle(const InstancePromoted& event, TimePoint now) {
@@ -124,6 +135,8 @@ void VassalFsm::handle(const InstanceServing& event, TimePoint now) {
     if (!has_changed || instance->role != Role::active) return;
     count_serving(now);
     report(event.is_serving ? Report::Kind::recovered : Report::Kind::degraded, event.generation, event.reason);
+    if (const Instance* standby = with_role(Role::standby); standby && standby->is_serving && !event.is_serving)
+        roll_back(*instance, event.reason, Failure{.step = "serve", .reason = event.reason, .detail = {}}, now);
 }
 
 void VassalFsm::handle(const InstanceExited& event, TimePoint now) {
@@ -135,6 +148,7 @@ void VassalFsm::handle(const InstanceExited& event, TimePoint now) {
     switch (instance->role) {
         case Role::successor: start_failed(*instance, failure, now); break;
         case Role::active: crashed(*instance, failure, now); break;
+        case Role::standby: standby_lost(*instance, failure.reason); break;
         case Role::retiring: break;
     }
 }
@@ -145,6 +159,7 @@ void VassalFsm::handle(const TimerFired& event, TimePoint now) {
         own_timer_.reset();  // if it came too early, reconcile() arms it again
         if (retry_at_ && *retry_at_ <= now) retry_at_.reset();
         if (stable_at_ && *stable_at_ <= now) reset_backoff();
+        if (observed_until_ && *observed_until_ <= now) end_observation("its successor was observed long enough", now);
         return;
     }
     Instance* instance = find(event.generation);
@@ -181,6 +196,13 @@ void VassalFsm::handle(const InstanceAdopted& event, TimePoint now) {
     if (event.is_draining) {
         retire(instances_.back(), StopMode::graceful, false, "was draining already", now);
         return;
+    }
+    Instance& adopted = instances_.back();
+    if (event.is_standby) {
+        const Instance* active = with_role(Role::active);  // the first one: not the standby itself when it has company
+        const bool has_successor = active && active != &adopted && active->generation > adopted.generation;
+        if (has_successor && !active->fsm.is_ending()) return observe(adopted, event.observe_left, now);
+        commands_.push_back(SendResume{adopted.generation});  // the one that it stood by for is gone
     }
     // A crash in the middle of a rollout may have left two that serve: the newer one stays.
     for (Instance& instance : instances_) {

@@ -33,6 +33,7 @@ void VassalFsm::bring_down(const Down& down, TimePoint now) {
     release_slot();
     retry_at_.reset();
     stable_at_.reset();
+    observed_until_.reset();
     if (down.why != Down::Why::asleep) {
         if (down.why != Down::Why::invalid) is_awake_ = false;  // what was to run when its file broke still is
         is_sleep_reported_ = false;
@@ -73,7 +74,7 @@ void VassalFsm::bring_up(TimePoint now) {
     if (is_start_due())
         start_if_possible(now);
     else
-        release_slot();
+        settle_slot(now);
 }
 
 bool VassalFsm::is_start_due() const {
@@ -84,7 +85,12 @@ bool VassalFsm::is_start_due() const {
 }
 
 void VassalFsm::start_if_possible(TimePoint now) {
+    const bool is_rollout = with_role(Role::active) != nullptr;
     const bool is_too_early = retry_at_ && now < *retry_at_;
+    if (!is_too_early && with_role(Role::standby)) end_observation("a newer generation is due", now);
+    // What was a rollout may be a start now, which no rollout must delay; or the slot is still that of the last rollout.
+    const bool is_of_another_kind = is_rollout_slot_ && !is_rollout;
+    if (slot_ != Slot::none && (slot_until_ || is_of_another_kind)) release_slot();
     const bool is_blocked =
         instances_.size() >= 2 || std::any_of(instances_.begin(), instances_.end(), [](const Instance& instance) {
             return instance.role == Role::retiring && instance.must_end_first;
@@ -93,7 +99,8 @@ void VassalFsm::start_if_possible(TimePoint now) {
     switch (slot_) {
         case Slot::none:
             slot_ = Slot::waiting;
-            commands_.push_back(AcquireStartSlot{});
+            is_rollout_slot_ = is_rollout;
+            commands_.push_back(AcquireStartSlot{is_rollout});
             break;
         case Slot::waiting: break;
         case Slot::held: spawn(now); break;
@@ -128,7 +135,8 @@ void VassalFsm::retire(Instance& instance, StopMode mode, bool must_end_first, c
                        TimePoint now) {
     const bool is_new = instance.role != Role::retiring;
     // One whose promotion is under way may have accepted requests already: it gets the time to answer them.
-    const bool is_proven = instance.role == Role::active || instance.fsm.state() == InstanceState::probing;
+    const bool is_proven = instance.role == Role::active || instance.role == Role::standby ||
+                           instance.fsm.state() == InstanceState::probing;
     if (is_new && is_proven) report(Report::Kind::stopping, instance.generation, reason);
     if (instance.role == Role::active) stable_at_.reset();
     if (is_new) instance.must_end_first = !is_proven;
@@ -141,13 +149,25 @@ void VassalFsm::retire(Instance& instance, StopMode mode, bool must_end_first, c
 
 // ---- the start slot, the timer, the report -------------------------------------------------------------------------
 
+// A rollout leaves two behind for a while: the next vassal's turn comes when what this one replaced is gone.
+void VassalFsm::settle_slot(TimePoint now) {
+    const bool is_anybody_leaving = std::any_of(instances_.begin(), instances_.end(), [](const Instance& instance) {
+        return instance.role == Role::retiring;
+    });
+    if (slot_ == Slot::held && slot_until_ && now < *slot_until_ && is_anybody_leaving) return;
+    release_slot();
+}
+
 void VassalFsm::release_slot() {
+    slot_until_.reset();
     if (std::exchange(slot_, Slot::none) != Slot::none) commands_.push_back(ReleaseStartSlot{});
 }
 
 void VassalFsm::arm_own_timer() {
     // A start in progress decides first; its failure comes back here.
-    const std::optional<TimePoint> wanted = retry_at_ && !with_role(Role::successor) ? retry_at_ : stable_at_;
+    std::optional<TimePoint> wanted = retry_at_ && !with_role(Role::successor) ? retry_at_ : stable_at_;
+    for (const auto& other : {observed_until_, slot_until_})
+        if (other && (!wanted || *other < *wanted)) wanted = other;
     if (wanted == own_timer_) return;
     own_timer_ = wanted;
     if (wanted)

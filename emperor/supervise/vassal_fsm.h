@@ -18,10 +18,23 @@
 // There: at most two instances (I1), each with its own InstanceFsm and a role:
 //     successor   ordered for a wish, not proven yet; also the very first one
 //     active      promoted: it serves
-//     retiring    on its way out: replaced, unwanted, overtaken or failed
-// promoted: successor → active, and only then the old active → retiring (I2). A successor that fails: → retiring.
+//     standby     the former active, suspended: it accepts nothing, its workers live, while the active is observed
+//     retiring    on its way out: replaced, unwanted, overtaken, failed or rolled back
+// promoted: successor → active, and only then the old active → retiring (I2), or → standby when the new Spec says
+// `observe`. A successor that fails: → retiring.
 //
-// Which Spec a start uses: `desired_`, unless it was rejected (a start of this wish failed) or the file is invalid now,
+// Observation: from such a promotion for `observe`. Over when its time is (the standby retires), when the standby ends, or
+// when another start is due (a new successor first ends the standby, I1). If the active ends, gives up, has no worker that
+// can serve, or answers too many requests with a 5xx (error_bound.h), or an operator says so: rollback. The standby is
+// resumed and active again, and then the former active retires (I2).
+//
+// Rollback, by the machine or an operator, pins a Spec: it is wanted in place of `desired_`, by a wish of its own, until
+// the file changes or somebody asks for a reload or a restart (I3: no retry until something changes). So the pinned Spec
+// is restarted after a crash, and started after a stop. An operator's rollback picks, in this order: the standby, at once;
+// the active, when something is on its way to replace it; the last good Spec, which comes with the request, by a rollout.
+// If that fails nothing is pinned and what runs stays.
+//
+// Which Spec a start uses: `pinned_` or else `desired_`, unless it was rejected (a start of this wish failed) or the file is invalid now,
 // while `proven_` is known (the Spec that served last, until it is stopped on purpose). So a broken edit neither stops
 // a running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
 // changes. Without a proven Spec the desired one is tried again and again, with backoff.
@@ -35,25 +48,33 @@
 //     else a start is due    after the backoff; not while another one has to end first (two live at most: a draining
 //                            predecessor gets its drain timeout; a failed, overtaken or restarted one is waited for);
 //                            then AcquireStartSlot, and Spawn when it is granted
+//     nothing is due         give the start slot back: a start's once it is ready, a rollout's once what it replaced is gone
+//                            as well, or after `handover_hold`; a standby is not waited for
 //
 // What each event does before that ("-": ignored, because it is about a generation that is gone or has no such step):
-//     ConfigChanged      desired_, wish_ + 1, backoff reset (I8), not invalid, not removed. The same Spec again: only
-//                        "valid again" (and a start at once if nothing runs), never a restart
+//     ConfigChanged      desired_, wish_ + 1, nothing pinned, backoff reset (I8), not invalid, not removed; overtakes a
+//                        rollback that is under way. The same Spec again: only "valid again" (and a start at once if
+//                        nothing runs), never a restart
 //     ConfigInvalid      invalid; running and starting instances stay
-//     ConfigRemoved      removed: down
+//     ConfigRemoved      removed: down; nothing pinned
 //     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
 //                        the active one retires first; what is not running is started by any of the three, but
-//                        what is held only by start and restart, and what is asleep too: a reload of it is done at
-//                        once, because its next start takes the code and the file as they are then
+//                        what is held only by start, restart and rollback. reload and restart mean the file: nothing
+//                        pinned. rollback: as above. A reload of what is asleep is done at once, because its next
+//                        start takes the code and the file as they are then
 //     StartSlotGranted   Spawn with the other bank, else the slot is given back
 //     InstanceSpawned, InstanceReady, InstancePromoted, TimerFired
 //                        InstanceFsm; promoted also changes the roles, settles requests and makes the Spec proven
 //     InstanceSpawnFailed, InstanceFailed, InstanceExited, start deadline
 //                        of a successor: the start failed: rejected when something proven remains, else backoff;
-//                        of the active: crashed: restart at once the first time, then backoff; of a retiring: gone
-//     InstanceServing    shown; serving for restart_stable resets the backoff
+//                        of the active: crashed: rollback to a standby, else restart at once the first time, then
+//                        backoff; of a standby: the observation is over; of a retiring: gone
+//     InstanceServing    shown; serving for restart_stable resets the backoff; not serving while observed: rollback
+//     Observed           of the active while there is a standby that can serve: rollback when it is too bad
 //     ShutdownBegan      down for good (I7)
-//     InstanceAdopted    an instance of a former emperor, as active or retiring; numbering continues after it
+//     InstanceAdopted    an instance of a former emperor, as active, standby or retiring; numbering continues after it. A
+//                        standby without the one that it stood by for is resumed
+//     RollbackAdopted    a former emperor's rollback stands: desired_, pinned_, wish_ + 1
 //     Woken              asleep: awake; else nothing (the connection that woke it may be reported twice)
 //     Idle               of the active one that fits the wish, while nobody waits for anything: not awake any more. It
 //                        drains as after any stop; a client that comes meanwhile wakes the next one beside it
@@ -84,7 +105,10 @@ struct VassalStatus {
     unsigned crashes = 0;      // in a row, since the last success
     std::optional<TimePoint> retry_at;
     std::optional<Failure> last_reload_failure;  // of the newest attempt; cleared by a success
-    std::string last_reload;   // "" never, "ok", "failed: REASON"
+    std::string last_reload;   // "" never, "ok", "failed: REASON", "rolled back by WHOM"
+    Generation standby = 0;    // 0: none
+    std::optional<TimePoint> observed_until;
+    std::string rolled_back;   // why something else than the file runs; empty: it does not
     bool is_serving = false;   // the active one has a worker that can serve
     bool is_asleep = false;    // the shell tells when a client comes (Woken); also while the last instance drains
 };
@@ -93,6 +117,8 @@ class VassalFsm {
 public:
     // Requests that wait at the same time; more are refused.
     static constexpr std::size_t max_requests = 64;
+    // A rollout keeps its start slot at most so long after its outcome: a predecessor may drain for very long.
+    static constexpr Duration handover_hold = std::chrono::seconds(10);
 
     // `jitter_seed` makes the backoff's jitter reproducible.
     explicit VassalFsm(std::uint32_t jitter_seed, bool is_held = false);
@@ -103,7 +129,7 @@ public:
     [[nodiscard]] VassalStatus status() const;
 
 private:
-    enum class Role { successor, active, retiring };
+    enum class Role { successor, active, standby, retiring };
     enum class Slot { none, waiting, held };
 
     struct Instance {
@@ -146,6 +172,8 @@ private:
     void handle(const InstanceAdopted& event, TimePoint now);
     void handle(const Woken& event, TimePoint now);
     void handle(const Idle& event, TimePoint now);
+    void handle(const Observed& event, TimePoint now);
+    void handle(const RollbackAdopted& event, TimePoint now);
 
     // ---- what follows from them (vassal_fsm.cpp; outcomes of starts in vassal_outcomes.cpp)
     void reconcile(TimePoint now);
@@ -156,14 +184,27 @@ private:
     void spawn(TimePoint now);
     void retire(Instance& instance, StopMode mode, bool must_end_first, const std::string& reason, TimePoint now);
     void start_failed(Instance& instance, Failure failure, TimePoint now);
-    void crashed(const Instance& instance, const Failure& failure, TimePoint now);
+    void crashed(Instance& instance, const Failure& failure, TimePoint now);
     void promote(Instance& successor, TimePoint now);
     void plan_retry(bool is_at_once, const Spec& spec, const std::string& reason, TimePoint now);
     void reset_backoff();
     void count_serving(TimePoint now);
     void arm_own_timer();
+    void settle_slot(TimePoint now);
     void release_slot();
     void report(Report::Kind kind, Generation generation, std::string text);
+
+    // ---- observation and rollback (vassal_rollback.cpp)
+    [[nodiscard]] bool is_to_be_observed(const Instance& successor, const Instance& old) const;
+    void observe(Instance& standby, Duration duration, TimePoint now);
+    void end_observation(const std::string& reason, TimePoint now);
+    void standby_lost(Instance& standby, const std::string& reason);
+    // To the standby. `failure` is what the operator is told; none when it was an operator who wanted it.
+    void roll_back(Instance& from, const std::string& reason, std::optional<Failure> failure, TimePoint now);
+    void roll_back_for(const OperatorRequest& event, TimePoint now);
+    void pin(SpecPtr spec, std::string reason);
+    void unpin();
+    [[nodiscard]] bool is_being_replaced() const;
 
     // ---- operators' requests (vassal_requests.cpp)
     struct Request {
@@ -171,9 +212,11 @@ private:
         std::uint64_t ticket;
         Cause cause;
     };
-    [[nodiscard]] std::optional<Failure> refusal(Operation operation) const;
+    [[nodiscard]] std::optional<Failure> refusal(const OperatorRequest& event) const;
+    [[nodiscard]] std::optional<Failure> refusal_of_rollback(const OperatorRequest& event) const;
     void apply(const OperatorRequest& event, TimePoint now);
     void finish(std::uint64_t ticket, const std::optional<Failure>& failure);
+    void fulfil(std::uint64_t ticket);  // one that waits
     void overtake(const Request& older, const std::string& by);
     // Settles the waiting requests that `is_meant` picks.
     template <class Predicate>
@@ -182,6 +225,7 @@ private:
     void requests_start_failed(const Failure& failure);
     void requests_stopped();
     void requests_overtaken_by(const Down& down);
+    void rollbacks_overtaken_by(const Cause& edit);  // its outcome would be no answer to them
 
     // ---- derived (vassal_status.cpp)
     [[nodiscard]] std::optional<Down> down() const;
@@ -191,7 +235,7 @@ private:
     [[nodiscard]] bool is_asleep() const;
     [[nodiscard]] bool is_rejected() const noexcept { return rejected_wish_ == wish_; }
     [[nodiscard]] bool falls_back() const;
-    [[nodiscard]] const SpecPtr& spec_to_start() const { return falls_back() ? proven_ : desired_; }
+    [[nodiscard]] const SpecPtr& spec_to_start() const { return falls_back() ? proven_ : pinned_ ? pinned_ : desired_; }
     [[nodiscard]] bool is_start_due() const;
     [[nodiscard]] int free_bank() const;
     [[nodiscard]] std::pair<DisplayState, std::string> display() const;
@@ -202,6 +246,8 @@ private:
     SpecPtr desired_;  // shared with the fleet, which started from it
     Cause cause_;      // of the newest wish
     std::uint64_t wish_ = 0;
+    SpecPtr pinned_;           // null: nothing was rolled back
+    std::string rolled_back_;  // why
     std::string invalid_;  // empty: the file is valid
     bool is_removed_ = false;
     bool is_held_ = false;
@@ -214,6 +260,9 @@ private:
     Generation last_generation_ = 0;
     int last_bank_ = 1;
     Slot slot_ = Slot::none;
+    bool is_rollout_slot_ = false;         // what it was asked for as
+    std::optional<TimePoint> slot_until_;  // of a rollout whose outcome is known
+    std::optional<TimePoint> observed_until_;  // set exactly while there is a standby
     SpecPtr proven_;
     std::uint64_t rejected_wish_ = ~std::uint64_t{0};
     bool is_stopped_reported_ = true;

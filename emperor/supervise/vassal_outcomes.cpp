@@ -24,8 +24,12 @@ void VassalFsm::promote(Instance& successor, TimePoint now) {
     successor.role = Role::active;
     proven_ = successor.spec;
     retry_at_.reset();
-    if (old)
+    const bool is_observed = old && is_to_be_observed(successor, *old);
+    if (is_observed)
+        observe(*old, successor.spec->observe, now);
+    else if (old)
         retire(*old, StopMode::graceful, false, "replaced by generation " + std::to_string(successor.generation), now);
+    if (slot_ == Slot::held) slot_until_ = now + handover_hold;
     count_serving(now);
     commands_.push_back(Activated{successor.generation});
     requests_promoted(is_newest_wish && !is_fallback);
@@ -34,10 +38,19 @@ void VassalFsm::promote(Instance& successor, TimePoint now) {
         if (old || !last_reload_.empty()) last_reload_ = "ok";
     }
     report(old ? Report::Kind::reloaded : Report::Kind::running, successor.generation, cause_.text);
+    if (!is_observed) return;
+    report(Report::Kind::observing, successor.generation, "generation " + std::to_string(old->generation) + " stands by");
+    if (successor.is_serving) return;
+    // Its workers ended while the promotion was under way.
+    const std::string reason = successor.not_serving_reason;
+    roll_back(successor, reason, Failure{.step = "serve", .reason = reason, .detail = {}}, now);
 }
 
 void VassalFsm::start_failed(Instance& instance, Failure failure, TimePoint now) {
-    release_slot();
+    if (is_rollout_slot_ && slot_ == Slot::held)
+        slot_until_ = now + handover_hold;
+    else
+        release_slot();
     instance.role = Role::retiring;
     instance.must_end_first = true;
     const std::string text = failure.step + ": " + failure.reason;
@@ -49,6 +62,7 @@ void VassalFsm::start_failed(Instance& instance, Failure failure, TimePoint now)
     const bool has_proven = with_role(Role::active) || (proven_ && proven_->id != instance.spec->id);
     if (has_proven) {  // I3: what is proven stays, or comes back
         rejected_wish_ = wish_;
+        unpin();  // an operator's rollback that did not work out
         last_reload_ = "failed: " + failure.reason;
         last_reload_failure_ = std::move(failure);
         report(Report::Kind::reload_failed, instance.generation, text);
@@ -59,7 +73,11 @@ void VassalFsm::start_failed(Instance& instance, Failure failure, TimePoint now)
     plan_retry(false, *instance.spec, failure.reason, now);
 }
 
-void VassalFsm::crashed(const Instance& instance, const Failure& failure, TimePoint now) {
+void VassalFsm::crashed(Instance& instance, const Failure& failure, TimePoint now) {
+    if (with_role(Role::standby)) {
+        report(Report::Kind::crashed, instance.generation, failure.reason);
+        return roll_back(instance, failure.reason, failure, now);
+    }
     if (stable_at_ && *stable_at_ <= now) reset_backoff();
     stable_at_.reset();
     const bool is_first = crashes_ == 0;

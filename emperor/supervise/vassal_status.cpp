@@ -14,9 +14,9 @@ std::optional<VassalFsm::Down> VassalFsm::down() const {
     if (is_held_) return Down{Why::held, held_reason_};
     const bool is_up = with_role(Role::active) || with_role(Role::successor);
     const bool is_on_demand = desired_ && desired_->is_on_demand;  // what it wakes with was valid when it fell asleep
-    if (!invalid_.empty() && !is_up && !proven_ && !is_on_demand) return Down{Why::invalid, invalid_};
-    if (!desired_) return Down{Why::nothing, ""};
-    if (!desired_->is_enabled) return Down{Why::disabled, "disabled in its file"};
+    if (!invalid_.empty() && !is_up && !proven_ && !pinned_ && !is_on_demand) return Down{Why::invalid, invalid_};
+    if (!desired_ && !pinned_) return Down{Why::nothing, ""};
+    if (desired_ && !desired_->is_enabled) return Down{Why::disabled, "disabled in its file"};
     if (is_on_demand && !is_awake_) return Down{Why::asleep, "waits for a connection"};
     return std::nullopt;
 }
@@ -46,7 +46,7 @@ VassalFsm::Instance* VassalFsm::with_role(Role role) {
 
 bool VassalFsm::falls_back() const {
     if (!proven_) return false;
-    return is_rejected() || (!invalid_.empty() && !with_role(Role::active));
+    return is_rejected() || (!invalid_.empty() && !with_role(Role::active) && !pinned_);
 }
 
 int VassalFsm::free_bank() const {
@@ -80,6 +80,8 @@ std::pair<DisplayState, std::string> VassalFsm::display() const {
         if (!invalid_.empty()) return {DisplayState::invalid, invalid_};
         if (successor || is_start_due()) return {DisplayState::reloading, progress()};
         if (!active->is_serving) return {DisplayState::backoff, active->not_serving_reason};
+        if (with_role(Role::standby)) return {DisplayState::observing, "generation " + std::to_string(active->generation)};
+        if (pinned_) return {DisplayState::rolled_back, rolled_back_};
         return {DisplayState::running, last_reload_failure_ ? "reload failed: " + last_reload_failure_->reason : ""};
     }
     if (successor) return {DisplayState::starting, progress()};
@@ -96,6 +98,7 @@ VassalStatus VassalFsm::status() const {
     auto [state, reason] = display();
     const Instance* active = with_role(Role::active);
     const Instance* successor = with_role(Role::successor);
+    const Instance* standby = with_role(Role::standby);
     return {.state = state,
             .reason = std::move(reason),
             .active = active ? active->generation : 0,
@@ -106,6 +109,9 @@ VassalStatus VassalFsm::status() const {
             .retry_at = retry_at_,
             .last_reload_failure = last_reload_failure_,
             .last_reload = last_reload_,
+            .standby = standby ? standby->generation : 0,
+            .observed_until = observed_until_,
+            .rolled_back = rolled_back_,
             .is_serving = active && active->is_serving,
             .is_asleep = is_asleep()};
 }

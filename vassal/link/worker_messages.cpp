@@ -29,6 +29,7 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Stop>) return "stop";
     if constexpr (std::is_same_v<T, ForkWorker>) return "fork";
     if constexpr (std::is_same_v<T, Poke>) return "poke";
+    if constexpr (std::is_same_v<T, Suspend>) return "suspend";
 }
 
 // NUL separates fields, so it cannot stand inside one.
@@ -138,6 +139,7 @@ common::Result<MasterOrder> decode_master_order(std::string_view payload) {
     if (payload == word_of<Drain>()) return MasterOrder(Drain{});
     if (payload == word_of<Stop>()) return MasterOrder(Stop{});
     if (payload == word_of<Poke>()) return MasterOrder(Poke{});
+    if (payload == word_of<Suspend>()) return MasterOrder(Suspend{});
     if (int number = 0; read_number(payload, word_of<Adopt>(), number)) return MasterOrder(Adopt{number - 1});
     if (int patience = 0; read_number(payload, word_of<Drain>(), patience)) return MasterOrder(Drain{patience});
     if (const auto fork = read_fork(payload)) return MasterOrder(*fork);

@@ -21,7 +21,7 @@ struct Ready {};  // app imported, waits for Promote
 struct Failed {   // could not start; the process exits
     std::string step, reason, detail;
 };
-struct Draining {};  // the worker stopped accepting
+struct Draining {};  // the worker stopped accepting, after Drain or Suspend
 struct Handover {    // a connection that this worker will never read; it is attached
     int listener = 0;  // index
 };
@@ -35,7 +35,7 @@ struct Unforkable {
 };
 
 // ---- master → worker
-struct Promote {};  // accept from now on
+struct Promote {};  // accept from now on; again after Suspend
 struct Drain {      // stop accepting, finish, exit 0
     int patience_ms = 0;  // how long finishing may take; 0: timeouts.drain
 };
@@ -51,8 +51,10 @@ struct ForkWorker {
     int lane = 0;    // of the scoreboard
 };
 
+struct Suspend {};  // stop accepting and finish as for Drain, but stay: Promote, Drain or Stop follows some time
+
 using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted>;
-using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt>;
+using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt, Suspend>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);
 [[nodiscard]] std::string encode(const MasterOrder& message);

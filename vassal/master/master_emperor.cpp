@@ -35,7 +35,7 @@ std::string_view name_of(const std::optional<WorkerPool>& pool) {
         case PoolState::idle:
         case PoolState::starting: return "starting";
         case PoolState::ready: return "ready";
-        case PoolState::serving: return "serving";
+        case PoolState::serving: return pool->is_suspended() ? "suspended" : "serving";
         case PoolState::stopping:
         case PoolState::finished: break;
     }
@@ -85,6 +85,15 @@ void Master::Impl::on_emperor_packet(wire::Packet& packet) {
                    },
                    [](const wire::Attach&) {},  // only a newcomer says that
                    [&](wire::Hold& hold) { on_hold(hold, packet.fds); },
+                   [&](const wire::Suspend&) {
+                       if (!pool_) return;
+                       is_suspension_reported_ = false;
+                       post(SuspendRequested{});
+                       report_suspended();
+                   },
+                   [&](const wire::Resume&) {
+                       if (pool_) post(ResumeRequested{});
+                   },
                },
                *message);
 }

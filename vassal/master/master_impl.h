@@ -106,6 +106,8 @@ private:
     void execute(const ReportExited& command);
     void execute(const ReportServing& command);
     void execute(const Finished& command);
+    void execute(const SendSuspend& command);
+    void execute(const ReportResumed& command);
     // master_workers.cpp
     void on_worker_packet(Place place, common::link::Packet& packet);
     void on_worker_link_closed(Place place);
@@ -114,6 +116,7 @@ private:
     void could_not_fork(Place place, const StartFailure& failure);
     void poke_workers();
     void report_draining();
+    void report_suspended();
     void log_detail(int worker, std::string_view detail);
     bool tell(Place place, const link::MasterOrder& order);
     [[nodiscard]] common::scoreboard::WorkerSlot& board_slot(Place place);
@@ -179,6 +182,7 @@ private:
     boost::asio::steady_timer reload_timer_;
     bool is_stopping_ = false;
     bool is_draining_reported_ = false;
+    bool is_suspension_reported_ = true;
     std::deque<Outcome> outcomes_;
 
     std::unique_ptr<ChannelEnd> emperor_;

@@ -113,6 +113,7 @@ bool Master::Impl::tell(Place place, const link::MasterOrder& order) {
 }
 
 void Master::Impl::execute(const SendPromote& command) { tell(command.at, link::Promote{}); }
+void Master::Impl::execute(const SendSuspend& command) { tell(command.at, link::Suspend{}); }
 void Master::Impl::execute(const SendStop& command) { tell(command.at, link::Stop{}); }
 
 void Master::Impl::execute(const SendDrain& command) {
@@ -167,6 +168,12 @@ void Master::Impl::execute(const ReportReady&) {
 void Master::Impl::execute(const ReportPromoted&) {
     report(common::link::Promoted{});
     if (generation_->config.timeouts.request.count() > 0) look_at_requests_now();
+}
+
+void Master::Impl::execute(const ReportResumed&) {
+    is_suspension_reported_ = true;
+    for (Seat& each : seats_) each.has_stopped_accepting = false;
+    report(common::link::Resumed{});
 }
 
 void Master::Impl::execute(const ReportFailed& command) {

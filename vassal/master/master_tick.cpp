@@ -67,7 +67,7 @@ void Master::Impl::recycle_where_due() {
 }
 
 void Master::Impl::scale() {
-    if (!scaling_) return;
+    if (!scaling_ || pool_->is_suspended()) return;
     Load load;
     load.busy = busy_threads();
     load.serving = static_cast<int>(pool_->places(ProcessState::serving).size());

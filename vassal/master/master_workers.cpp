@@ -49,6 +49,7 @@ void Master::Impl::on_worker_packet(Place place, common::link::Packet& packet) {
         seat(place).has_stopped_accepting = true;
         // It accepted what it was woken for, up to a bound; a sibling takes the rest.
         poke_workers();
+        report_suspended();
         return report_draining();
     }
     if (const auto* wish = std::get_if<link::ReloadWanted>(&*message)) return on_reload_wanted(place, wish->reason);
@@ -111,6 +112,7 @@ void Master::Impl::worker_gone(Place place, const ExitStatus& status) {
     // Its requests ended with it; nobody else writes these slots now.
     for (std::size_t i = 0; i < threads; ++i) board.thread[i].request_started_us.store(0);
     post(WorkerExited{place, status});
+    report_suspended();
     report_draining();
 }
 
@@ -124,6 +126,17 @@ void Master::Impl::report_draining() {
     report(common::link::Draining{});
 }
 
+// The same for a suspension. One that starts meanwhile accepts nothing before it is told to.
+void Master::Impl::report_suspended() {
+    if (is_suspension_reported_ || !pool_->is_suspended()) return;
+    for (const ProcessState state : {ProcessState::serving, ProcessState::draining}) {
+        for (const Place place : pool_->places(state))
+            if (!seat(place).has_stopped_accepting) return;
+    }
+    is_suspension_reported_ = true;
+    report(common::link::Suspended{});
+}
+
 void Master::Impl::could_not_fork(Place place, const StartFailure& failure) {
     if (!seat(place).is_taken) return;
     post(WorkerFailed{place, failure});
@@ -131,6 +144,7 @@ void Master::Impl::could_not_fork(Place place, const StartFailure& failure) {
 }
 
 void Master::Impl::poke_workers() {
+    if (pool_->is_suspended()) return;
     for (const Place place : pool_->places(ProcessState::serving)) tell(place, link::Poke{});
 }
 

@@ -70,8 +70,11 @@ struct RollRequested { std::string reason; };                // replace all, one
 struct WorkersWanted { int count; };                         // between workers_min and workers
 struct LinkLost { Place at; };                               // it closed its link and lives on
 struct TimePassed {};                                        // deadline() is reached
+struct SuspendRequested {};                                  // accept nothing, until ResumeRequested
+struct ResumeRequested {};
 using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested, StopRequested,
-                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed>;
+                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed,
+                               SuspendRequested, ResumeRequested>;
 
 // ---- commands ------------------------------------------------------------------------------------------------------
 struct Fork { Place at; bool operator==(const Fork&) const = default; };
@@ -97,8 +100,10 @@ struct ReportExited {
 struct ReportServing { bool is_serving; std::string reason; Duration retry; bool operator==(const ReportServing&) const = default; };
 struct Finished { int code; bool operator==(const Finished&) const = default; };  // nothing is left
 struct InterruptAll { Place at; bool operator==(const InterruptAll&) const = default; };  // whatever is in a request
+struct SendSuspend { Place at; bool operator==(const SendSuspend&) const = default; };
+struct ReportResumed { bool operator==(const ReportResumed&) const = default; };
 using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, InterruptAll, Kill, ReportReady, ReportPromoted,
-                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished>;
+                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished, SendSuspend, ReportResumed>;
 using PoolCommands = std::vector<PoolCommand>;
 
 }  // namespace vassal::master

@@ -25,7 +25,7 @@ void WorkerPool::handle(const RollRequested& event) {
 
 void WorkerPool::handle(const WorkersWanted& event) {
     const int least = options_.workers_min > 0 ? std::min(options_.workers_min, workers()) : workers();
-    if (state_ == PoolState::serving) wanted_ = std::clamp(event.count, least, workers());
+    if (state_ == PoolState::serving && !is_suspended_) wanted_ = std::clamp(event.count, least, workers());
 }
 
 bool WorkerPool::is_being_replaced(Place place) const {

@@ -50,6 +50,17 @@ void WorkerPool::handle(const PromoteRequested&) {
     command(ReportPromoted{});
 }
 
+void WorkerPool::handle(const SuspendRequested&) {
+    if (state_ != PoolState::serving || std::exchange(is_suspended_, true)) return;
+    for (const Place place : places(ProcessState::serving)) command(SendSuspend{place});
+}
+
+void WorkerPool::handle(const ResumeRequested&) {
+    if (state_ != PoolState::serving || !std::exchange(is_suspended_, false)) return;
+    for (const Place place : places(ProcessState::serving)) command(SendPromote{place});
+    command(ReportResumed{});
+}
+
 void WorkerPool::handle(const StopRequested& event) {
     if (state_ == PoolState::finished) return;
     if (state_ == PoolState::stopping) {

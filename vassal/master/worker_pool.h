@@ -9,6 +9,9 @@
 //   stopping: drain; after `drain` or a fast stop a Stop message; after `kill` or one more fast stop SIGKILL, repeated
 //             until nobody is left.
 //
+//   A pool that serves may be suspended, for a standby: its workers accept nothing. Everything else goes on, so that it is
+//   complete when it is resumed; only the number of workers wanted stays. Who starts meanwhile is not promoted before that.
+//
 // A process (slot × lane 0..1, at most one of them new and one on its way out):
 //   state     Ready         Exited            TimedOut         Recycle/unwanted      Stop graceful/fast   deadline
 //   empty     -             -                 -                -                     -                    -
@@ -54,6 +57,7 @@ public:
     [[nodiscard]] TimePoint deadline() const noexcept;
 
     [[nodiscard]] PoolState state() const noexcept { return state_; }
+    [[nodiscard]] bool is_suspended() const noexcept { return is_suspended_; }
     [[nodiscard]] ProcessState process_state(Place place) const { return at(place).state; }
     [[nodiscard]] int workers() const noexcept { return static_cast<int>(slots_.size()); }  // slots
     [[nodiscard]] int wanted() const noexcept { return wanted_; }
@@ -100,6 +104,8 @@ private:
     void handle(const PromoteRequested& event);
     void handle(const StopRequested& event);
     void handle(const TimePassed& event);
+    void handle(const SuspendRequested& event);
+    void handle(const ResumeRequested& event);
     void fail_start(StartFailure failure);
     void kill_all();
     void stop_all();
@@ -156,6 +162,7 @@ private:
     int wanted_;
     PoolState state_ = PoolState::idle;
     TimePoint deadline_ = TimePoint::max();  // of the pool's state
+    bool is_suspended_ = false;   // serving: nobody accepts
     bool is_ending_ = false;      // stopping: drain is over, SIGKILL comes next
     bool is_serving_ = true;      // as last reported
     int exit_code_ = 0;

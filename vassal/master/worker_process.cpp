@@ -191,7 +191,7 @@ void WorkerPool::serve(Place place) {
     const RecycleOptions& recycle = options_.recycle;
     if (recycle.max_age > Duration::zero())
         process.age_at = now_ + std::chrono::duration_cast<Duration>(recycle.max_age * jitter(recycle.jitter));
-    command(SendPromote{place});
+    if (!is_suspended_) command(SendPromote{place});
     report_serving(true, "", {});
     const Place other{place.slot, 1 - place.lane};
     if (at(other).state != ProcessState::serving) return;

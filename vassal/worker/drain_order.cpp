@@ -30,7 +30,8 @@ bool DrainOrder::is_waiting() const noexcept {
     if (size == 0) return true;  // the master is gone
     const auto order = link::decode_master_order({packet.data(), static_cast<std::size_t>(size)});
     return order.has_value() &&
-           (std::holds_alternative<link::Drain>(*order) || std::holds_alternative<link::Stop>(*order));
+           (std::holds_alternative<link::Drain>(*order) || std::holds_alternative<link::Stop>(*order) ||
+            std::holds_alternative<link::Suspend>(*order));
 }
 
 }  // namespace vassal::worker

@@ -16,7 +16,7 @@ public:
 
     // Hot path. `began_us`: of the request that is being answered.
     [[nodiscard]] bool is_given(std::int64_t began_us) const noexcept {
-        return gate_.is_draining() || (is_long_ago(began_us) && is_waiting());
+        return gate_.is_letting_go() || (is_long_ago(began_us) && is_waiting());
     }
 
 private:

@@ -34,24 +34,34 @@ void Gate::reconsider() {
     is_paused_ = is_full || paused_until_us_ != 0;
     // A slot may have become free before is_paused_ was set, and its thread did not look again.
     if (is_full && open_.load() < max_connections_) is_paused_ = paused_until_us_ != 0;
-    set_watching(is_promoted_ && !is_draining_ && !is_paused_);
+    set_watching(is_promoted_ && !is_letting_go_ && !is_paused_);
 }
 
 void Gate::promote() {
     is_promoted_ = true;
+    if (!is_draining_ && is_letting_go_.exchange(false)) idle_deadline_us_ = INT64_MAX;
     reconsider();
 }
 
 bool Gate::drain(std::int64_t now_us, std::int64_t patience_us) {
     reserve_last();  // first: a sibling that closes the last connection would end the worker
     if (is_draining_.exchange(true)) return give_back(), false;
+    const bool was_accepting = !is_letting_go_.exchange(true) && is_promoted_;
     drain_deadline_us_ = now_us + (patience_us > 0 ? patience_us : drain_us_);
     idle_deadline_us_ = now_us + idle_us_;
     reconsider();
     reactor_.schedule(now_us + idle_us_);
-    if (is_promoted_) return true;
+    if (was_accepting) return true;
     give_back();
     return false;
+}
+
+bool Gate::suspend(std::int64_t now_us) {
+    if (!is_promoted_ || is_letting_go_.exchange(true)) return false;
+    idle_deadline_us_ = now_us + idle_us_;
+    reconsider();
+    reactor_.schedule(now_us + idle_us_);
+    return true;
 }
 
 void Gate::finish() noexcept {
@@ -60,9 +70,9 @@ void Gate::finish() noexcept {
 
 bool Gate::reserve() {
     const int before = open_.fetch_add(1);
-    if (before < max_connections_ && !is_draining_) return true;
+    if (before < max_connections_ && !is_letting_go_) return true;
     give_back();
-    if (!is_draining_) reconsider();
+    if (!is_letting_go_) reconsider();
     return false;
 }
 

@@ -7,7 +7,10 @@
 // With such a thread the worker cannot end in the ordinary way; the process does, on the spot.
 //
 //     waiting ── promote → accepting ── drain → draining ── last connection closed → finished
+//        │          ↑          ↓ suspend   ↑
+//        │          promote ── suspended ── drain
 //        └── drain ─────────────────────────────────────────────────────────────→ finished
+// A suspended worker closes its connections as one that drains, without a deadline, and lives on.
 #pragma once
 
 #include <atomic>
@@ -29,6 +32,8 @@ public:
     // timeouts.drain). True: the caller holds one reservation, accepts what the listeners' queues hold (reserve_last()),
     // and gives it back.
     [[nodiscard]] bool drain(std::int64_t now_us, std::int64_t patience_us);
+    // Until the next promote(). True: the caller accepts what the listeners' queues hold.
+    [[nodiscard]] bool suspend(std::int64_t now_us);
     void finish() noexcept;
 
     // Room for one more connection. Counted before accept(), so that a drain never misses one that is just coming in.
@@ -45,6 +50,8 @@ public:
     void resume_if_due(std::int64_t now_us);
 
     [[nodiscard]] bool is_draining() const noexcept { return is_draining_.load(); }
+    // Draining or suspended: connections end with the answer that is being written.
+    [[nodiscard]] bool is_letting_go() const noexcept { return is_letting_go_.load(); }
     [[nodiscard]] bool is_finished() const noexcept { return is_finished_.load(); }
     [[nodiscard]] int open() const noexcept { return open_.load(); }
     // INT64_MAX while not draining.
@@ -66,6 +73,7 @@ private:
     std::atomic<bool> is_promoted_{false};
     std::atomic<bool> is_paused_{false};
     std::atomic<bool> is_draining_{false};
+    std::atomic<bool> is_letting_go_{false};
     std::atomic<bool> is_finished_{false};
     std::atomic<int> open_{0};
     std::atomic<int> stuck_{0};  // at most open_

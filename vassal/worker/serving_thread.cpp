@@ -158,22 +158,27 @@ void ServingThread::accept_failed(int error) {
     }
 }
 
-// The kernel wakes one process for a connection. Once it was this one, nobody else looks before the next client comes:
-// what waits when the listeners are let go is still this worker's. Bounded: under load others are woken anyway.
 void ServingThread::drain(std::int64_t patience_us) {
     if (!shared_.gate.drain(now_us(), patience_us)) return;
+    accept_the_rest();
+    shared_.gate.give_back();
+}
+
+// The kernel wakes one process for a connection. Once it was this one, nobody else looks before the next client comes:
+// what waits when the listeners are let go is still this worker's. Bounded: under load others are woken anyway.
+void ServingThread::accept_the_rest() {
     for (std::size_t listener = 0; listener < shared_.options.listeners.size(); ++listener) {
         for (int i = 0; i < max_accepts_in_a_row; ++i) {
             shared_.gate.reserve_last();
             if (!accept_reserved(listener)) break;
         }
     }
-    shared_.gate.give_back();
 }
 
 void ServingThread::obey() {
     const int link = shared_.options.link;
     std::optional<link::Drain> last_order;
+    bool is_suspended = false;
     for (;;) {
         auto received = common::link::receive(link);
         if (received.has_error() || received->state == common::link::ReceiveState::closed) {
@@ -187,7 +192,12 @@ void ServingThread::obey() {
             note(order.error().message());
             continue;
         }
-        if (std::holds_alternative<link::Promote>(*order)) shared_.gate.promote();
+        if (std::holds_alternative<link::Promote>(*order)) {
+            shared_.gate.promote();
+            is_suspended = false;
+        }
+        // At once and in order: another thread may read the Promote that follows.
+        if (std::holds_alternative<link::Suspend>(*order)) is_suspended = shared_.gate.suspend(now_us());
         if (std::holds_alternative<link::Stop>(*order)) shared_.gate.finish();
         if (const auto* ordered = std::get_if<link::Drain>(&*order)) last_order = *ordered;
         if (const auto* adopted = std::get_if<link::Adopt>(&*order); adopted && !received->packet.fds.empty()) {
@@ -198,8 +208,9 @@ void ServingThread::obey() {
         }
     }
     shared_.reactor.rearm_link(link);
-    if (!last_order) return;
-    drain(std::int64_t{1000} * last_order->patience_ms);
+    if (!last_order && !is_suspended) return;
+    if (is_suspended) accept_the_rest();
+    if (last_order) drain(std::int64_t{1000} * last_order->patience_ms);
     // The master may have gone in this moment; the end of the link says so.
     static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(link::Draining{}))));
 }

@@ -29,6 +29,7 @@ private:
     void take_lock_to_accept();
     void obey();
     void drain(std::int64_t patience_us);  // zero: timeouts.drain
+    void accept_the_rest();
     void sweep();
 
     Shared& shared_;

@@ -35,6 +35,8 @@ TEST(Messages, start_survives_the_way) {
 
 TEST(Messages, every_order_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Promote>(*decode_emperor_message(encode(EmperorMessage(Promote{})))));
+    EXPECT_TRUE(std::holds_alternative<Suspend>(*decode_emperor_message(encode(EmperorMessage(Suspend{})))));
+    EXPECT_TRUE(std::holds_alternative<Resume>(*decode_emperor_message(encode(EmperorMessage(Resume{})))));
     EXPECT_TRUE(std::holds_alternative<ReopenLogs>(*decode_emperor_message(encode(EmperorMessage(ReopenLogs{})))));
     EXPECT_EQ(std::get<Attach>(*decode_emperor_message(encode(EmperorMessage(Attach{3})))).version, 3);
     const auto hold = std::get<Hold>(
@@ -58,6 +60,8 @@ TEST(Messages, every_word_of_a_master_survives_the_way) {
     EXPECT_EQ(there_and_back(Step{"import"}).name, "import");
     EXPECT_EQ(there_and_back(Ready{1234}).startup_ms, 1234);
     there_and_back(Promoted{});
+    there_and_back(Suspended{});
+    there_and_back(Resumed{});
     there_and_back(Draining{});
     EXPECT_EQ(there_and_back(Stopping{"SIGTERM"}).reason, "SIGTERM");
     EXPECT_EQ(there_and_back(WorkerStarted{2, 43}).pid, 43);

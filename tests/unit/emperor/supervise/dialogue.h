@@ -28,10 +28,18 @@ inline SpecPtr spec(std::uint64_t id, bool is_enabled = true, bool is_on_demand 
     return made;
 }
 
+// One that is observed for 30 s, and may answer 5 of 100 requests with a 5xx.
+inline SpecPtr observed_spec(std::uint64_t id) {
+    auto made = std::make_shared<Spec>(*spec(id));
+    made->observe = 30s;
+    made->max_error_rate = 5;
+    return made;
+}
+
 inline std::string word(StopMode mode) { return mode == StopMode::fast ? "fast" : "graceful"; }
 
 struct Wording {
-    std::string operator()(const AcquireStartSlot&) const { return "acquire"; }
+    std::string operator()(const AcquireStartSlot& c) const { return c.is_rollout ? "acquire for a rollout" : "acquire"; }
     std::string operator()(const ReleaseStartSlot&) const { return "release"; }
     std::string operator()(const Spawn& c) const {
         return "spawn " + std::to_string(c.generation) + " bank " + std::to_string(c.bank) + " spec " +
@@ -50,6 +58,8 @@ struct Wording {
     }
     std::string operator()(const Report&) const { return ""; }
     std::string operator()(const Forget&) const { return "forget"; }
+    std::string operator()(const SendSuspend& c) const { return "suspend " + std::to_string(c.generation); }
+    std::string operator()(const SendResume& c) const { return "resume " + std::to_string(c.generation); }
 };
 
 class Dialogue {
@@ -86,6 +96,7 @@ public:
     }
 
     Words edit(std::uint64_t id) { return tell(ConfigChanged{spec(id), {"edited"}}); }
+    Words edit_observed(std::uint64_t id) { return tell(ConfigChanged{observed_spec(id), {"edited"}}); }
     Words ask(Operation operation, std::uint64_t ticket, const std::string& verb) {
         return tell(OperatorRequest{operation, ticket, {"operator root: " + verb}});
     }

@@ -44,6 +44,38 @@ TEST(StartGate, a_hanging_start_holds_its_slot_for_five_seconds_only) {
     EXPECT_EQ(gate.held(), 1u);
 }
 
+TEST(StartGate, rollouts_and_starts_do_not_wait_for_each_other) {
+    StartGate gate(1);
+    EXPECT_EQ(gate.request("rollout", start, true), Granted{"rollout"});
+    EXPECT_EQ(gate.request("next", start, true), Granted{});
+    EXPECT_EQ(gate.request("crashed", start), Granted{"crashed"});
+    EXPECT_EQ(gate.request("new", start), Granted{});
+    EXPECT_EQ(gate.release("crashed", start), Granted{"new"});
+    EXPECT_EQ(gate.release("rollout", start), Granted{"next"});
+}
+
+TEST(StartGate, a_rollout_holds_its_slot_for_longer_than_a_start) {
+    StartGate gate(1, 5s, 60s);
+    (void)gate.request("slow", start, true);
+    (void)gate.request("next", start, true);
+    EXPECT_EQ(gate.deadline(), start + 60s);
+    (void)gate.request("a", start);
+    (void)gate.request("b", start);
+    EXPECT_EQ(gate.deadline(), start + 5s);
+    EXPECT_EQ(gate.expire(start + 5s), Granted{"b"});
+    EXPECT_EQ(gate.expire(start + 59s), Granted{});
+    EXPECT_EQ(gate.expire(start + 60s), Granted{"next"});
+}
+
+TEST(StartGate, a_rollout_whose_vassal_crashed_queues_as_a_start) {
+    StartGate gate(1);
+    (void)gate.request("a", start, true);
+    EXPECT_EQ(gate.request("b", start, true), Granted{});
+    EXPECT_EQ(gate.request("b", start), Granted{"b"});
+    EXPECT_EQ(gate.release("a", start), Granted{});
+    EXPECT_EQ(gate.held(), 1u);
+}
+
 TEST(StartGate, who_withdraws_is_not_granted_later) {
     StartGate gate(1);
     (void)gate.request("a", start);

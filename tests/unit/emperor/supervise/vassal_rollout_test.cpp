@@ -71,14 +71,14 @@ TEST(VassalFsm, a_start_that_hangs_is_killed_at_its_timeout_and_the_retry_waits_
 
 TEST(VassalFsm, an_edit_replaces_a_running_generation_only_once_the_new_one_serves) {
     Dialogue vassal = serving();
-    EXPECT_EQ(vassal.edit(2), Words{"acquire"});
+    EXPECT_EQ(vassal.edit(2), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.state(), DisplayState::reloading);
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 2 bank 1 spec 2"});
     EXPECT_EQ(vassal.tell(InstanceSpawned{2, 101}), nothing);
-    EXPECT_EQ(vassal.tell(InstanceReady{2}), (Words{"promote 2", "release"}));
+    EXPECT_EQ(vassal.tell(InstanceReady{2}), Words{"promote 2"});
     EXPECT_EQ(vassal.tell(InstancePromoted{2}), (Words{"stop 1 graceful", "activated 2"}));
     EXPECT_EQ(vassal.status().last_reload, "ok");
-    EXPECT_EQ(vassal.exit(1, 0), nothing);
+    EXPECT_EQ(vassal.exit(1, 0), Words{"release"});
     EXPECT_EQ(vassal.state(), DisplayState::running);
     EXPECT_TRUE(vassal.timers.empty());
 }
@@ -88,15 +88,15 @@ TEST(VassalFsm, a_successor_that_fails_leaves_the_old_one_serving_and_is_not_ret
     (void)vassal.edit(2);
     (void)vassal.tell(StartSlotGranted{});
     (void)vassal.tell(InstanceSpawned{2, 101});
-    EXPECT_EQ(vassal.fail(2, "SyntaxError"), Words{"release"});
-    EXPECT_EQ(vassal.exit(2), nothing);
+    EXPECT_EQ(vassal.fail(2, "SyntaxError"), nothing);
+    EXPECT_EQ(vassal.exit(2), Words{"release"});
     EXPECT_EQ(vassal.pass(1h), nothing);
     const VassalStatus status = vassal.status();
     EXPECT_EQ(status.state, DisplayState::running);
     EXPECT_EQ(status.active, 1u);
     EXPECT_EQ(status.last_reload, "failed: SyntaxError");
     EXPECT_EQ(status.last_reload_failure->detail, "Traceback");
-    EXPECT_EQ(vassal.edit(3), Words{"acquire"});
+    EXPECT_EQ(vassal.edit(3), Words{"acquire for a rollout"});
 }
 
 TEST(VassalFsm, a_success_clears_the_failed_reload) {
@@ -115,9 +115,9 @@ TEST(VassalFsm, a_successor_that_never_gets_ready_is_killed_and_the_old_one_stay
     (void)vassal.edit(2);
     (void)vassal.tell(StartSlotGranted{});
     (void)vassal.tell(InstanceSpawned{2, 101});
-    EXPECT_EQ(vassal.pass(60s), (Words{"kill 2", "release"}));
+    EXPECT_EQ(vassal.pass(60s), Words{"kill 2"});
     EXPECT_EQ(vassal.pass(5s), Words{"kill 2"});
-    EXPECT_EQ(vassal.tell(InstanceExited{2, {ExitStatus::Kind::signaled, 9}}), nothing);
+    EXPECT_EQ(vassal.tell(InstanceExited{2, {ExitStatus::Kind::signaled, 9}}), Words{"release"});
     EXPECT_EQ(vassal.state(), DisplayState::running);
 }
 
@@ -128,7 +128,7 @@ TEST(VassalFsm, a_newer_edit_stops_the_successor_and_starts_the_newest_once_it_i
     (void)vassal.tell(InstanceSpawned{2, 101});
     EXPECT_EQ(vassal.edit(3), (Words{"stop 2 fast", "release"}));
     EXPECT_EQ(vassal.edit(4), nothing);
-    EXPECT_EQ(vassal.exit(2), Words{"acquire"});
+    EXPECT_EQ(vassal.exit(2), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 3 bank 1 spec 4"});
     EXPECT_EQ(vassal.status().last_reload, "");
 }
@@ -140,8 +140,8 @@ TEST(VassalFsm, an_overtaken_successor_whose_promotion_is_under_way_is_let_throu
     (void)vassal.tell(InstanceSpawned{2, 101});
     (void)vassal.tell(InstanceReady{2});
     EXPECT_EQ(vassal.edit(3), nothing);
-    EXPECT_EQ(vassal.tell(InstancePromoted{2}), (Words{"stop 1 graceful", "activated 2"}));
-    EXPECT_EQ(vassal.exit(1, 0), Words{"acquire"});
+    EXPECT_EQ(vassal.tell(InstancePromoted{2}), (Words{"stop 1 graceful", "activated 2", "release"}));
+    EXPECT_EQ(vassal.exit(1, 0), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 3 bank 0 spec 3"});
 }
 
@@ -149,11 +149,11 @@ TEST(VassalFsm, an_edit_while_the_predecessor_drains_waits_for_it_at_most_its_dr
     Dialogue vassal = serving();
     (void)vassal.edit(2);
     vassal.serve(2);
-    EXPECT_EQ(vassal.edit(3), nothing);
+    EXPECT_EQ(vassal.edit(3), Words{"release"});
     EXPECT_EQ(vassal.status().reason, "waits for generation 1 to end");
     EXPECT_EQ(vassal.pass(34s), nothing);
     EXPECT_EQ(vassal.pass(1s), Words{"kill 1"});
-    EXPECT_EQ(vassal.exit(1), Words{"acquire"});
+    EXPECT_EQ(vassal.exit(1), Words{"acquire for a rollout"});
 }
 
 TEST(VassalFsm, the_same_spec_never_restarts_by_itself) {
@@ -167,6 +167,22 @@ TEST(VassalFsm, a_grant_that_comes_after_it_was_withdrawn_starts_nothing) {
     (void)vassal.edit(1);
     EXPECT_EQ(vassal.tell(ConfigInvalid{"bad"}), Words{"release"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), nothing);
+}
+
+TEST(VassalFsm, a_rollout_holds_its_slot_until_its_predecessor_is_gone_but_not_for_ever) {
+    Dialogue vassal = serving();
+    (void)vassal.edit(2);
+    vassal.serve(2);
+    EXPECT_EQ(vassal.pass(VassalFsm::handover_hold - 1s), nothing);
+    EXPECT_EQ(vassal.pass(1s), Words{"release"});
+    EXPECT_EQ(vassal.exit(1, 0), nothing);
+    EXPECT_TRUE(vassal.timers.empty());
+}
+
+TEST(VassalFsm, a_crash_while_a_rollout_waits_for_its_slot_asks_for_one_of_a_start) {
+    Dialogue vassal = serving();
+    EXPECT_EQ(vassal.edit(2), Words{"acquire for a rollout"});
+    EXPECT_EQ(vassal.exit(1), (Words{"release", "acquire"}));
 }
 
 // ---- crashes -------------------------------------------------------------------------------------------------------
@@ -219,7 +235,7 @@ TEST(VassalFsm, a_crash_during_a_rollout_lets_the_successor_finish) {
     EXPECT_EQ(vassal.exit(1), nothing);
     EXPECT_EQ(vassal.state(), DisplayState::starting);
     (void)vassal.tell(InstanceReady{2});
-    EXPECT_EQ(vassal.tell(InstancePromoted{2}), Words{"activated 2"});
+    EXPECT_EQ(vassal.tell(InstancePromoted{2}), (Words{"activated 2", "release"}));
 }
 
 TEST(VassalFsm, when_both_the_running_one_and_its_successor_die_the_proven_one_comes_back) {

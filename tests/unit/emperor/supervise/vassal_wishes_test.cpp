@@ -69,7 +69,7 @@ TEST(VassalFsm, restart_stops_first_and_then_starts) {
 
 TEST(VassalFsm, reload_rolls_out_the_same_spec_and_answers_with_its_outcome) {
     Dialogue vassal = serving();
-    EXPECT_EQ(vassal.ask(Operation::reload, 5, "reload"), Words{"acquire"});
+    EXPECT_EQ(vassal.ask(Operation::reload, 5, "reload"), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 2 bank 1 spec 1"});
     (void)vassal.tell(InstanceSpawned{2, 101});
     (void)vassal.tell(InstanceReady{2});
@@ -81,8 +81,8 @@ TEST(VassalFsm, a_reload_that_fails_answers_with_the_step_and_the_reason) {
     (void)vassal.ask(Operation::reload, 5, "reload");
     (void)vassal.tell(StartSlotGranted{});
     (void)vassal.tell(InstanceSpawned{2, 101});
-    EXPECT_EQ(vassal.fail(2, "SyntaxError"), (Words{"release", "done 5 import: SyntaxError"}));
-    EXPECT_EQ(vassal.exit(2), nothing);
+    EXPECT_EQ(vassal.fail(2, "SyntaxError"), Words{"done 5 import: SyntaxError"});
+    EXPECT_EQ(vassal.exit(2), Words{"release"});
     EXPECT_EQ(vassal.status().active, 1u);
 }
 
@@ -122,7 +122,7 @@ TEST(VassalFsm, a_second_reload_overtakes_the_first_and_loads_again) {
     (void)vassal.tell(InstanceSpawned{2, 101});
     EXPECT_EQ(vassal.ask(Operation::reload, 6, "reload"),
               (Words{"done 5 overtaken: overtaken by operator root: reload", "stop 2 fast", "release"}));
-    EXPECT_EQ(vassal.exit(2), Words{"acquire"});
+    EXPECT_EQ(vassal.exit(2), Words{"acquire for a rollout"});
 }
 
 TEST(VassalFsm, an_edit_does_not_lose_a_waiting_reload_it_answers_with_the_newest_outcome) {
@@ -273,7 +273,7 @@ TEST(VassalFsm, an_adopted_instance_serves_and_numbering_continues_after_it) {
     EXPECT_EQ(vassal.tell(InstanceAdopted{7, 1, spec(1), 100, false}), nothing);
     EXPECT_EQ(vassal.state(), DisplayState::running);
     EXPECT_EQ(vassal.status().active, 7u);
-    EXPECT_EQ(vassal.edit(2), Words{"acquire"});
+    EXPECT_EQ(vassal.edit(2), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 8 bank 0 spec 2"});
 }
 

@@ -2,6 +2,7 @@
 #include "tests/unit/emperor/supervise/walk_model.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace emperor::supervise {
 
@@ -44,7 +45,8 @@ void World::change_file() {
             feed(ConfigChanged{desired_, {"valid again"}});
             break;
         default:
-            desired_ = spec(++last_spec_, pick(8) != 0, pick(3) == 0);
+            ++last_spec_;
+            desired_ = pick(2) == 0 ? observed_spec(last_spec_) : spec(last_spec_, pick(8) != 0, pick(3) == 0);
             is_invalid_ = is_removed_ = is_forgotten_ = is_rejected_ = false;
             feed(ConfigChanged{desired_, {"edited"}});
             break;
@@ -62,12 +64,14 @@ void World::sleep_or_wake() {
 }
 
 void World::operate() {
-    const auto operation = static_cast<Operation>(pick(4));
+    const auto operation = static_cast<Operation>(pick(5));
     const std::uint64_t ticket = ++last_ticket_;
     tickets_.insert(ticket);
+    if (operation == Operation::rollback) return roll_back(ticket);
     const bool is_refused_when_running = operation == Operation::restart || operation == Operation::reload;
+    const bool needs_file = operation != Operation::start || !is_rolled_back_;
     const bool is_refused = is_shut_down_ || is_removed_ || !desired_ || !desired_->is_enabled ||
-                            (is_invalid_ && (is_refused_when_running || !active())) ||
+                            (is_invalid_ && needs_file && (is_refused_when_running || !active())) ||
                             (is_held_ && operation == Operation::reload);
     if (operation == Operation::stop)
         is_held_ = true;
@@ -86,6 +90,15 @@ void World::operate() {
     }
 }
 
+void World::roll_back(std::uint64_t ticket) {
+    const SpecPtr last_good = !desired_ || pick(4) == 0 ? nullptr : observed_spec(1'000'000 + ++last_spec_);
+    const bool was_rejected = std::exchange(is_rejected_, false);
+    feed(OperatorRequest{Operation::rollback, ticket, {"operator root: rollback"}, last_good});
+    // Who was refused changed nothing; what was granted needs no hold any more.
+    if (has_refused_) is_rejected_ = was_rejected;
+    else is_held_ = false, is_awake_ = true;
+}
+
 void World::process_event(Generation generation) {
     Process& process = processes_.at(generation);
     if (!process.is_spawned) {
@@ -99,7 +112,8 @@ void World::process_event(Generation generation) {
         return;
     }
     if (process.is_killed) return exit(generation);
-    switch (pick(10)) {
+    switch (pick(11)) {
+        case 10: feed(Observed{generation, pick(200), pick(20)}); break;
         case 0:
             if (pick(4) == 0) exit(generation);
             break;
@@ -121,6 +135,7 @@ void World::process_event(Generation generation) {
                 feed(InstanceReady{generation});
             } else if (process.is_promotion_sent && !process.is_promoted) {
                 process.is_promoted = true;
+                is_rejected_ = false;  // let through, though it is overtaken or given up
                 feed(InstancePromoted{generation});
             }
             break;
@@ -155,7 +170,7 @@ void World::pass(Duration duration) {
 
 Process* World::active() {
     for (auto& [generation, process] : processes_)
-        if (process.is_promoted && !process.is_stopped && !process.has_failed) return &process;
+        if (is_accepting(process)) return &process;
     return nullptr;
 }
 
@@ -166,12 +181,14 @@ bool World::is_stop_wanted() const {
 void World::feed(const VassalEvent& event) {
     if (std::holds_alternative<ShutdownBegan>(event) || is_stop_wanted()) is_awake_ = false;
     const Commands commands = fsm_.on(event, now_);
+    has_refused_ = false;
     check(commands, event);
+    is_rolled_back_ = !fsm_.status().rolled_back.empty();
     for (const Command& command : commands) {
         const auto* report = std::get_if<Report>(&command);
         if (!report) continue;
         ++reports[report->kind];
-        if (report->kind == Report::Kind::reload_failed) is_rejected_ = true;
+        if (report->kind == Report::Kind::reload_failed || report->kind == Report::Kind::rolled_back) is_rejected_ = true;
     }
     if (!active()) is_rejected_ = false;  // what crashed may be restarted
     check_state();
@@ -209,6 +226,11 @@ void World::check(const Commands& commands, const VassalEvent& event) {
             is_slot_wanted_ = is_slot_held_ = false;
         } else if (const auto* done = std::get_if<OperationDone>(&command)) {
             EXPECT_EQ(tickets_.erase(done->ticket), 1u) << "each request has exactly one answer";
+            has_refused_ |= done->failure.step == "refused";
+        } else if (const auto* suspend = std::get_if<SendSuspend>(&command)) {
+            execute(*suspend);
+        } else if (const auto* resume = std::get_if<SendResume>(&command)) {
+            execute(*resume);
         } else if (std::holds_alternative<Forget>(command)) {
             EXPECT_TRUE(is_removed_ && processes_.empty() && !is_forgotten_);
             is_forgotten_ = true;
@@ -236,10 +258,11 @@ void World::execute(const SendStop& command) {
     Process& process = processes_.at(command.generation);
     if (process.is_promoted && !process.is_stopped) {
         const bool is_replaced = std::any_of(processes_.begin(), processes_.end(), [&](const auto& other) {
-            return other.first > command.generation && other.second.is_promoted;
+            return (other.first > command.generation && other.second.is_promoted) ||
+                   (other.first != command.generation && is_accepting(other.second));
         });
         const bool falls_asleep = told_idle_ == command.generation && desired_ && desired_->is_on_demand;
-        EXPECT_TRUE(is_replaced || is_stop_wanted() || is_restart_asked_ || falls_asleep) << "I2";
+        EXPECT_TRUE(is_replaced || process.is_suspended || is_stop_wanted() || is_restart_asked_ || falls_asleep) << "I2";
         if (falls_asleep) is_awake_ = false;
         EXPECT_TRUE(command.mode == StopMode::graceful || is_shut_down_) << "what serves is drained";
     }
@@ -253,6 +276,22 @@ void World::execute(const Kill& command) {
     process.is_killed = true;
 }
 
+// Only while somebody else accepts.
+void World::execute(const SendSuspend& command) {
+    ASSERT_TRUE(processes_.contains(command.generation)) << "I6";
+    Process& process = processes_.at(command.generation);
+    EXPECT_TRUE(is_accepting(process));
+    process.is_suspended = true;
+    EXPECT_TRUE(active()) << "I2";
+}
+
+void World::execute(const SendResume& command) {
+    ASSERT_TRUE(processes_.contains(command.generation)) << "I6";
+    Process& process = processes_.at(command.generation);
+    EXPECT_TRUE(process.is_suspended && !process.is_stopped && !process.has_failed);
+    process.is_suspended = false;
+}
+
 void World::check_state() {
     EXPECT_LE(processes_.size(), 2u) << "I1";
     if (processes_.size() == 2) {
@@ -261,8 +300,13 @@ void World::check_state() {
         const auto is_ending = [](const Process& process) {
             return process.is_stopped || process.is_killed || process.has_failed || !process.is_spawned;
         };
-        EXPECT_TRUE(is_ending(older) || is_ending(newer) || (older.is_promoted && !newer.is_promoted)) << "I1";
+        const bool is_reloading = older.is_promoted && !older.is_suspended && !newer.is_promoted;
+        const bool is_observing = older.is_suspended && is_accepting(newer);
+        EXPECT_TRUE(is_ending(older) || is_ending(newer) || is_reloading || is_observing) << "I1";
     }
+    for (const auto& [generation, process] : processes_)
+        EXPECT_TRUE(!process.is_suspended || process.is_stopped || process.has_failed || active())
+            << "nobody accepts and the standby sleeps";
     for (const auto& [generation, deadline] : timers_)
         EXPECT_TRUE(generation == 0 || processes_.contains(generation)) << "a timer of a gone generation";
     const VassalStatus status = fsm_.status();
@@ -305,13 +349,14 @@ void World::settle() {
             } else if (!live.is_promoted) {
                 EXPECT_TRUE(live.is_promotion_sent);
                 live.is_promoted = true;
+                is_rejected_ = false;
                 feed(InstancePromoted{generation});
             } else {
                 feed(InstanceServing{generation, true, ""});
             }
         }
         if (has_moved) continue;
-        if (!fsm_.status().retry_at) return;
+        if (!fsm_.status().retry_at && !fsm_.status().observed_until) return;
         pass(60s);
     }
     ADD_FAILURE() << "does not settle";

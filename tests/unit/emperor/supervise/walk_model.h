@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model of the world around one VassalFsm for random walks: processes that may do anything at any time, a start gate
-// that grants late, timers that fire at their time. It checks the invariants I1-I8 of DESIGN section 4 on every
+// that grants late, timers that fire at their time, scoreboards that say anything. It checks the invariants I1-I8 of DESIGN section 4 on every
 // command, knowing nothing of the machine's insides.
 #pragma once
 
@@ -22,6 +22,7 @@ struct Process {
     bool is_ready = false;
     bool is_promotion_sent = false;
     bool is_promoted = false;
+    bool is_suspended = false;
     bool is_stopped = false;  // told to stop
     bool has_failed = false;
     bool is_killed = false;
@@ -54,6 +55,9 @@ private:
     void execute(const Spawn& command);
     void execute(const SendStop& command);
     void execute(const Kill& command);
+    void execute(const SendSuspend& command);
+    void execute(const SendResume& command);
+    void roll_back(std::uint64_t ticket);
     void change_file();
     void operate();
     void sleep_or_wake();
@@ -62,6 +66,9 @@ private:
     bool fire_due_timer(TimePoint until);
     void pass(Duration duration);
     [[nodiscard]] Process* active();
+    [[nodiscard]] static bool is_accepting(const Process& process) {
+        return process.is_promoted && !process.is_suspended && !process.is_stopped && !process.has_failed;
+    }
     [[nodiscard]] bool is_stop_wanted() const;
 
     std::mt19937 random_;
@@ -75,7 +82,9 @@ private:
     SpecPtr desired_;
     std::uint64_t last_spec_ = 0;
     bool is_invalid_ = false, is_held_ = false, is_removed_ = false, is_shut_down_ = false, is_forgotten_ = false;
-    bool is_rejected_ = false;       // I3: the newest wish failed while an active one served
+    bool is_rejected_ = false;       // I3: the newest wish failed while an active one served, or was rolled back
+    bool is_rolled_back_ = false;    // as shown
+    bool has_refused_ = false;       // the event in progress
     bool is_restart_asked_ = false;  // by the event in progress
     bool is_awake_ = false;          // something asked for it since it was down
     Generation told_idle_ = 0;       // by the event in progress

@@ -191,6 +191,8 @@ void read_bounds(Reader& reader, VassalConfig& config) {
     reader.read("recycle.jitter", config.recycle.jitter);
     reader.read("recycle.max_rss", config.recycle.max_rss);
     reader.read("recycle.max_age", config.recycle.max_age);
+    reader.read("rollout.observe", config.rollout.observe);
+    reader.read("rollout.max_error_rate", config.rollout.max_error_rate);
     reader.read("limits.header_size", config.limits.header_size);
     reader.read("limits.headers", config.limits.headers);
     reader.read("limits.body", config.limits.body);

@@ -61,6 +61,13 @@ std::string_view name_of(ReloadClass reload) noexcept {
     return "none";
 }
 
+std::vector<std::string_view> differing_keys(const nlohmann::json& before, const nlohmann::json& after) {
+    std::vector<std::string_view> paths;
+    for (const Key& key : keys())
+        if (at_path(before, key.path) != at_path(after, key.path)) paths.push_back(key.path);
+    return paths;
+}
+
 ReloadClass reload_class(const nlohmann::json& before, const nlohmann::json& after) {
     ReloadClass highest = ReloadClass::none;
     for (const Key& key : keys())

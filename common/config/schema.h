@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace common::config {
 
@@ -51,6 +52,9 @@ struct Key {
 
 // The highest class among the keys whose values differ; none when equal.
 [[nodiscard]] ReloadClass reload_class(const nlohmann::json& before, const nlohmann::json& after);
+
+// The keys whose values differ, in the order of the table.
+[[nodiscard]] std::vector<std::string_view> differing_keys(const nlohmann::json& before, const nlohmann::json& after);
 
 [[nodiscard]] nlohmann::json json_schema();                      // draft-07
 [[nodiscard]] std::string explain(std::string_view path);        // empty: no such key

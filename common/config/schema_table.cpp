@@ -402,6 +402,31 @@ constexpr std::array table = {
         .minimum = 1 * second,
         .maximum = 1000 * day,
         .allows_off = true},
+    // ---- rollouts
+    Key{.path = "rollout.observe",
+        .kind = ValueKind::duration,
+        .reload = live,
+        .default_text = "off",
+        .summary = "Keep the old generation warm for so long after a rollout, and go back to it when the new one is bad.",
+        .detail = "The old one finishes what it accepted, takes nothing new and stays loaded, which costs its memory. If the "
+                  "new one crashes, has no worker that can serve, or answers more requests with a 5xx than "
+                  "rollout.max_error_rate allows, the old one serves again at once and the vassal is shown as rolled back, "
+                  "with the reason. Nothing is tried again before the file changes, or reload or restart is asked for. A "
+                  "newer change ends the observation.",
+        .example = "rollout: {observe: 30s, max_error_rate: 5%}",
+        .minimum = 1 * second,
+        .maximum = day,
+        .allows_off = true},
+    Key{.path = "rollout.max_error_rate",
+        .kind = ValueKind::percent,
+        .reload = live,
+        .default_text = "5%",
+        .summary = "How many answers of a generation that is observed may be a 5xx.",
+        .detail = "Counted from its promotion on, over all of its workers, once there were at least 50 answers; looked at "
+                  "every second. 100% switches it off. Without rollout.observe it means nothing.",
+        .example = "rollout: {observe: 1m, max_error_rate: 2%}",
+        .minimum = 0,
+        .maximum = 100},
     // ---- limits
     Key{.path = "limits.header_size",
         .kind = ValueKind::size,

@@ -79,6 +79,14 @@ struct RecycleConfig {
     friend bool operator==(const RecycleConfig&, const RecycleConfig&) = default;
 };
 
+// After a promotion: how long the old generation stays warm (zero: not at all), and what brings it back.
+struct RolloutConfig {
+    Milliseconds observe{0};
+    int max_error_rate = 5;  // percent of the answers
+
+    friend bool operator==(const RolloutConfig&, const RolloutConfig&) = default;
+};
+
 struct VassalConfig {
     std::string app;
     std::string chdir;        // empty: the user's home directory, "/" if that cannot be entered
@@ -106,6 +114,7 @@ struct VassalConfig {
     TimeoutsConfig timeouts;
     RestartConfig restart;
     RecycleConfig recycle;
+    RolloutConfig rollout;
     LimitsConfig limits;
     LogConfig log;
 

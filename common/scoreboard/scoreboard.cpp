@@ -189,6 +189,23 @@ std::uint64_t requests_served(const WorkerSlot& slot) noexcept {
     return now > at_spawn ? now - at_spawn : 0;
 }
 
+Answers read_answers(const Board& board, int bank, int count) noexcept {
+    constexpr std::size_t server_errors = 4;  // 1xx..5xx
+    Answers answers;
+    const auto workers = static_cast<std::size_t>(std::clamp(count, 0, max_workers));
+    for (int lane = 0; lane < lanes; ++lane) {
+        const auto& row = board.worker[row_of(std::clamp(bank, 0, banks - 1), lane)];
+        for (std::size_t i = 0; i < workers; ++i) {
+            for (std::size_t thread = 0; thread < used_threads(row[i]); ++thread) {
+                const auto& classes = row[i].thread[thread].status_classes;
+                for (const auto& counter : classes) answers.all = plus(answers.all, get(counter));
+                answers.errors = plus(answers.errors, get(classes[server_errors]));
+            }
+        }
+    }
+    return answers;
+}
+
 std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count) {
     std::vector<WorkerFigures> workers;
     const int from = std::clamp(bank, 0, banks - 1);

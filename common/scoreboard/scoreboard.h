@@ -63,6 +63,12 @@ struct WorkerFigures {
 // Those of the process that occupies the slot.
 [[nodiscard]] std::uint64_t requests_served(const WorkerSlot& slot) noexcept;
 
+// What the first `count` workers of one bank have answered since the vassal began, in both lanes.
+struct Answers {
+    std::uint64_t all = 0, errors = 0;  // errors: 5xx
+};
+[[nodiscard]] Answers read_answers(const Board& board, int bank, int count) noexcept;
+
 // The last `limit` lines, oldest first.
 void append_log(Board& board, const link::LogRecord& record) noexcept;
 [[nodiscard]] std::vector<link::LogRecord> read_log(const Board& board, std::size_t limit = log_lines);

@@ -26,12 +26,13 @@ bool takes_all(Command command) noexcept { return command == Command::status || 
 
 bool is_operation(Command command) noexcept {
     return command == Command::start || command == Command::stop || command == Command::restart ||
-           command == Command::reload;
+           command == Command::reload || command == Command::rollback;
 }
 
 supervise::Operation operation_of(Command command) noexcept {
     if (command == Command::start) return supervise::Operation::start;
     if (command == Command::stop) return supervise::Operation::stop;
+    if (command == Command::rollback) return supervise::Operation::rollback;
     return command == Command::restart ? supervise::Operation::restart : supervise::Operation::reload;
 }
 
@@ -111,7 +112,8 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
             if (!is_meant(given, view.name)) continue;
             is_known = true;
             // `reload '*'` after a deploy is for what runs; an app that was stopped on purpose is named or left alone.
-            if (request.command == Command::reload && view.name != given && view.status.is_held) continue;
+            const bool is_for_running = request.command == Command::reload || request.command == Command::rollback;
+            if (is_for_running && view.name != given && view.status.is_held) continue;
             wanted.insert(view.name);
         }
         if (is_known) continue;

@@ -42,6 +42,7 @@ constexpr Row rows[] = {
     {Command::upgrade, "upgrade", {}, 0, 0},
     {Command::why, "why", app_arguments, 1, 1},
     {Command::events, "events", log_arguments, 0, max_apps},
+    {Command::rollback, "rollback", operation_arguments, 1, max_apps},
 };
 
 std::string to_line(const Json& answer) {

@@ -19,7 +19,7 @@ inline constexpr std::size_t max_line_size = 64 * 1024;
 
 enum class Command {
     status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan, upgrade, why,
-    events
+    events, rollback
 };
 [[nodiscard]] std::string_view name_of(Command command) noexcept;
 

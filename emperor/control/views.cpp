@@ -91,6 +91,10 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
             {"since_us", view.since_us},
             {"started_us", active ? Json(active->started_us) : Json(nullptr)},
             {"retry_at_us", or_null(view.retry_at_us)},
+            {"standby", view.status.standby},
+            {"observed_until_us", or_null(view.observed_until_us)},
+            {"rolled_back", view.status.rolled_back},
+            {"differing_keys", view.differing_keys},
             {"last_reload", view.status.last_reload},
             {"file", view.file},
             {"user", user_of(view)},
@@ -123,6 +127,12 @@ Json details(const fleet::VassalView& view, const Lookups& lookups) {
         json["chdir"] = view.effective->config.chdir;
         json["threads"] = view.effective->config.threads;
     }
+    const auto values_of = [](const common::config::Effective* effective) {
+        return effective && effective->values ? Json(*effective->values) : Json(nullptr);
+    };
+    json["configuration"] = values_of(view.effective);
+    json["last_good_configuration"] = values_of(view.last_good);
+    json["rolled_back_configuration"] = values_of(view.rolled_back_from);
     const stats::VassalFigures figures = stats::figures_of(view);
     Json classes = Json::object();
     for (std::size_t at = 0; at < std::size(figures.status_classes); ++at)

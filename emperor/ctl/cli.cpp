@@ -88,7 +88,8 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
         {"start", "Start apps that were stopped; ends a backoff"},
         {"stop", "Stop apps and keep them stopped until `start`"},
         {"restart", "Stop, then start; clients wait in the queue meanwhile"},
-        {"reload", "Start a successor, prove it, then replace the running one: no request is lost"}};
+        {"reload", "Start a successor, prove it, then replace the running one: no request is lost"},
+        {"rollback", "Return to the configuration that served before; the file is left alone, until it changes or `reload`"}};
     for (const auto& [verb, summary] : verbs) {
         CLI::App* command = add(cli, verb, summary,
                                 "  emperorctl " + verb + " shop\n  emperorctl " + verb + " 'blog*' crm\n  emperorctl --timeout 30s " +

@@ -24,7 +24,7 @@ struct LogsOptions {
 // ---- asking the emperor ----
 int status(const Context& context, const std::vector<std::string>& apps);
 int show(const Context& context, const std::string& app);
-// `verb` is start, stop, restart or reload.
+// `verb` is start, stop, restart, reload or rollback.
 int operate(const Context& context, const std::string& verb, const std::vector<std::string>& apps, bool waits);
 int logs(const Context& context, const LogsOptions& options);
 int events(const Context& context, const EventsOptions& options);

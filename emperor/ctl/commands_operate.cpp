@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// start, stop, restart, reload: ask, wait for the outcome, and say why when it is not what was wanted.
+// start, stop, restart, reload, rollback: ask, wait for the outcome, and say why when it is not what was wanted.
 #include <thread>
 
 #include "emperor/ctl/commands.h"
@@ -14,6 +14,7 @@ constexpr std::chrono::seconds upgrade_timeout{60};
 
 std::string past_tense(const std::string& verb) {
     if (verb == "stop") return "stopped";
+    if (verb == "rollback") return "rolled back";
     return verb + "ed";
 }
 

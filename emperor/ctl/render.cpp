@@ -14,7 +14,7 @@ namespace {
 
 Color color_of(const std::string& state) {
     if (state == "running") return Color::green;
-    if (state == "backoff" || state == "failed" || state == "invalid") return Color::red;
+    if (state == "backoff" || state == "failed" || state == "invalid" || state == "rolled back") return Color::red;
     if (state == "stopped" || state == "sleeping") return Color::dim;
     return Color::yellow;
 }
@@ -83,6 +83,11 @@ std::string note_of(const Json& app, std::int64_t now_us) {
     if (const std::string last = text_at(app, "last_reload"); last.starts_with("failed")) {
         const std::string reason = last.starts_with("failed: ") ? last.substr(8) : last;
         if (note.find(reason) == std::string::npos) add_part(note, "last reload " + last);
+    }
+    if (const Json& keys = part_at(app, "differing_keys"); !text_at(app, "rolled_back").empty()) {
+        std::string differs;
+        for (const Json& key : keys) differs += (differs.empty() ? "" : ", ") + (key.is_string() ? key.get<std::string>() : "");
+        add_part(note, differs.empty() ? "the file is not tried again until it changes" : "its file differs: " + differs);
     }
     if (const std::int64_t retry = number_at(app, "retry_at_us"); retry > 0)
         add_part(note, "retry in " + span_text(std::chrono::microseconds(std::max<std::int64_t>(0, retry - now_us))));

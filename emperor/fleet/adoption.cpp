@@ -57,7 +57,9 @@ Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::ve
     const RecordedInstance& record = into.record;
     if (snapshot.version != link::protocol_version) return common::failure("it speaks another version of the link protocol");
     if (snapshot.generation != record.generation) return common::failure("it is another generation");
-    if (snapshot.state != "serving" && snapshot.state != "draining") return common::failure("it was " + snapshot.state);
+    into.is_draining = snapshot.state == "draining";
+    into.is_standby = snapshot.state == "suspended";
+    if (snapshot.state != "serving" && !into.is_draining && !into.is_standby) return common::failure("it was " + snapshot.state);
     const auto& listen = record.deployment->effective->config.listen;
     if (fds.size() != listen.size() + 2 || record.socket_inodes.size() != listen.size())
         return common::failure("it handed over an unexpected number of descriptors");
@@ -74,7 +76,6 @@ Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::ve
     into.board = std::move(*board);
     into.scoreboard = std::move(fds[listen.size()]);
     into.log = std::move(fds[listen.size() + 1]);
-    into.is_draining = snapshot.state == "draining";
     return {};
 }
 
@@ -126,7 +127,8 @@ void adopt_into(VassalHost& host, AdoptionResult result) {
         parts.log = std::move(item.log);
         parts.is_child = false;
         parts.started_us = item.record.started_us;
-        host.adopt(std::move(parts), std::move(item.scoreboard), std::move(item.board), item.is_draining);
+        const AdoptedAs role{item.is_draining, item.is_standby, item.record.observed_until_us};
+        host.adopt(std::move(parts), std::move(item.scoreboard), std::move(item.board), role);
     }
 }
 
@@ -234,7 +236,9 @@ void Adoption::candidate_done() {
             if (candidate->is_adopted()) result.instances.push_back(candidate->take_adopted());
         }
         std::stable_sort(result.instances.begin(), result.instances.end(),
-                         [](const AdoptedInstance& a, const AdoptedInstance& b) { return a.is_draining < b.is_draining; });
+                         [](const AdoptedInstance& a, const AdoptedInstance& b) {
+                             return std::pair(a.is_draining, a.is_standby) < std::pair(b.is_draining, b.is_standby);
+                         });
         on_finished_(std::move(result));
     });
 }

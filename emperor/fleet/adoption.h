@@ -53,11 +53,12 @@ struct AdoptedInstance {
     common::scoreboard::Mapping board;
     common::UniqueFd log;
     bool is_draining = false;
+    bool is_standby = false;
 };
 
 struct AdoptionResult {
     std::string name;
-    std::vector<AdoptedInstance> instances;  // the serving one first
+    std::vector<AdoptedInstance> instances;  // the serving one first, then its standby
 };
 
 // Moves the result into the vassal's host.

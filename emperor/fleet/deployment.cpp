@@ -17,6 +17,8 @@ supervise::SpecPtr make_spec(const common::config::VassalConfig& config) {
     spec->is_on_demand = config.on_demand;
     spec->idle_timeout = config.timeouts.idle;
     spec->restart_hold = config.restart.hold;
+    spec->observe = config.rollout.observe;
+    spec->max_error_rate = config.rollout.max_error_rate;
     return spec;
 }
 

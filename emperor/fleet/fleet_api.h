@@ -37,8 +37,8 @@ struct InstanceView {
     supervise::Generation generation = 0;
     pid_t master_pid = 0;
     int bank = 0;
-    std::string role;   // "active", "successor", "draining"
-    std::string state;  // "spawning", "starting", "ready", "serving", "draining", "killing"
+    std::string role;   // "active", "successor", "standby", "draining"
+    std::string state;  // "spawning", "starting", "ready", "serving", "suspended", "draining", "killing"
     std::string step;   // of the start
     std::int64_t started_us = 0;  // epoch
 };
@@ -60,6 +60,10 @@ struct VassalView {
     std::vector<HistoryEntry> history;
     std::uint64_t restarts = 0;         // unexpected ends of masters, since the vassal began
     std::uint64_t reloads = 0;          // successful rollouts
+    std::optional<std::int64_t> observed_until_us;               // epoch
+    const common::config::Effective* last_good = nullptr;        // what `rollback` would bring, or brought
+    const common::config::Effective* rolled_back_from = nullptr; // what the file says and is not run
+    std::vector<std::string_view> differing_keys;                // between that and what runs
 };
 
 // Who asks, from the peer credentials of the control socket.

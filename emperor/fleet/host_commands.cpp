@@ -67,7 +67,10 @@ void VassalHost::execute(const supervise::Command& command) {
             [this](const supervise::ReleaseStartSlot&) { context_.release_slot(name_); },
             [this](const supervise::Spawn& spawn_command) { spawn(spawn_command); },
             [this](const supervise::SendPromote& promote) {
-                if (Instance* instance = find(promote.generation)) instance->send(link::Promote{});
+                Instance* instance = find(promote.generation);
+                if (!instance) return;
+                note_answers(*instance);
+                instance->send(link::Promote{});
             },
             [this](const supervise::SendStop& stop) {
                 Instance* instance = find(stop.generation);
@@ -90,7 +93,7 @@ void VassalHost::execute(const supervise::Command& command) {
                 else if (Instance* instance = find(timer.generation)) instance->disarm();
             },
             [this](const supervise::Activated& activated) {
-                if (const Instance* instance = find(activated.generation)) activated_ = instance->launch();
+                if (const Instance* instance = find(activated.generation)) activate(instance->launch());
             },
             [this](const supervise::OperationDone& done) { finish(done); },
             [this](const Report& what) { report(what); },
@@ -100,6 +103,7 @@ void VassalHost::execute(const supervise::Command& command) {
                 if (!instance) return;
                 instance->set_state(Instance::State::suspended);
                 instance->send(link::Suspend{});
+                begin_observation();
             },
             [this](const supervise::SendResume& resume) {
                 Instance* instance = find(resume.generation);
@@ -117,7 +121,7 @@ void VassalHost::arm_own(common::TimePoint deadline) {
 }
 
 LaunchPtr VassalHost::launch_of(std::uint64_t spec) const {
-    for (const LaunchPtr& launch : {newest_, activated_}) {
+    for (const LaunchPtr& launch : {newest_, activated_, rollback_}) {
         if (launch && launch->deployment->spec->id == spec) return launch;
     }
     for (const auto& [generation, instance] : instances_) {
@@ -159,7 +163,7 @@ LaunchPtr VassalHost::with_sockets_in_place(LaunchPtr launch) {
         return launch;
     }
     const auto fresh = std::make_shared<Launch>(Launch{launch->deployment, std::move(*opened), true});
-    for (LaunchPtr* held : {&newest_, &activated_}) {
+    for (LaunchPtr* held : {&newest_, &activated_, &rollback_}) {
         if (*held == launch) *held = fresh;
     }
     return fresh;
@@ -268,6 +272,7 @@ void VassalHost::write_record() const {
         item.state = std::string(name_of(instance->state()));
         item.deployment = instance->launch()->deployment;
         item.started_us = instance->started_us();
+        if (instance->state() == Instance::State::suspended) item.observed_until_us = observed_until_us();
         for (const auto& listener : instance->launch()->listeners) item.socket_inodes.push_back(listener->socket_inode());
         recorded.push_back(std::move(item));
     }

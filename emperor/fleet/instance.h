@@ -108,6 +108,13 @@ private:
 
 [[nodiscard]] std::string_view name_of(Instance::State state) noexcept;
 
+// What a running instance of a former emperor does.
+struct AdoptedAs {
+    bool is_draining = false;
+    bool is_standby = false;
+    std::int64_t observed_until_us = 0;  // epoch; of a standby, 0 when it is not known
+};
+
 struct StartRequest {
     std::string name;
     supervise::Generation generation = 0;

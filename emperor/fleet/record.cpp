@@ -43,16 +43,21 @@ watch::FileStamp stamp_from(const json& stamp) {
             stamp.at("link_mtime_ns").get<std::int64_t>()};
 }
 
-json to_json(const RecordedInstance& item) {
-    const Deployment& deployment = *item.deployment;
-    return {{"generation", item.generation}, {"pid", item.pid}, {"start_ticks", item.start_ticks}, {"bank", item.bank},
-            {"state", item.state}, {"started_us", item.started_us}, {"file", deployment.file},
-            {"stamp", to_json(deployment.stamp)}, {"watched", to_json(deployment.watched)}, {"identity", to_json(deployment.identity)},
-            {"config", *deployment.effective->values}, {"sockets", item.socket_inodes}};
+json to_json(const Deployment& deployment) {
+    return {{"file", deployment.file}, {"stamp", to_json(deployment.stamp)}, {"watched", to_json(deployment.watched)},
+            {"identity", to_json(deployment.identity)}, {"config", *deployment.effective->values}};
 }
 
-// at() throws on what is missing, get() on what has another type; read_record turns that into an error.
-RecordedInstance from_json(const json& item) {
+json to_json(const RecordedInstance& item) {
+    json object = to_json(*item.deployment);
+    object.update({{"generation", item.generation}, {"pid", item.pid}, {"start_ticks", item.start_ticks}, {"bank", item.bank},
+                   {"state", item.state}, {"started_us", item.started_us}, {"sockets", item.socket_inodes}});
+    if (item.observed_until_us != 0) object["observed_until_us"] = item.observed_until_us;
+    return object;
+}
+
+// at() throws on what is missing, get() on what has another type; the readers of files turn that into an error.
+DeploymentPtr deployment_from(const json& item) {
     auto deployment = std::make_shared<Deployment>();
     deployment->file = item.at("file").get<std::string>();
     deployment->stamp = stamp_from(item.at("stamp"));
@@ -69,10 +74,14 @@ RecordedInstance from_json(const json& item) {
     effective->config = std::move(*config);
     deployment->effective = std::move(effective);
     deployment->spec = make_spec(deployment->effective->config);
+    return deployment;
+}
+
+RecordedInstance from_json(const json& item) {
     return {item.at("generation").get<supervise::Generation>(), item.at("pid").get<pid_t>(),
             item.at("start_ticks").get<std::uint64_t>(), item.at("bank").get<int>(), item.at("state").get<std::string>(),
-            item.at("started_us").get<std::int64_t>(), std::move(deployment),
-            item.at("sockets").get<std::vector<std::uint64_t>>()};
+            item.at("started_us").get<std::int64_t>(), deployment_from(item),
+            item.at("sockets").get<std::vector<std::uint64_t>>(), item.value("observed_until_us", std::int64_t{0})};
 }
 
 Result<void> write_atomically(const std::string& directory, const std::string& name, const std::string& text) {
@@ -129,6 +138,35 @@ void remove_record(const std::string& directory) noexcept {
         if (name.starts_with("record.json") || name.starts_with("rendezvous-")) ::unlink(item->path().c_str());
     }
     ::rmdir(directory.c_str());  // fails while `held` is in it, as it should
+}
+
+Result<void> write_rollback(const std::string& directory, const RollbackRecord& record) {
+    if (!record.last_good) {
+        if (::unlink((directory + "/rollback.json").c_str()) != 0 && errno != ENOENT)
+            return common::system_error("remove " + directory + "/rollback.json");
+        return {};
+    }
+    json document{{"version", record_version}, {"last_good", to_json(*record.last_good)}, {"reason", record.reason}};
+    if (record.from) document["from"] = to_json(*record.from);
+    return write_atomically(directory, "rollback.json", document.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+RollbackRecord read_rollback(const std::string& directory) {
+    const std::string path = directory + "/rollback.json";
+    std::error_code code;
+    const auto size = std::filesystem::file_size(path, code);
+    if (code || size > max_record_size) return {};
+    std::ifstream in(path);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    try {
+        const json document = json::parse(text);
+        if (document.at("version").get<int>() != record_version) return {};
+        RollbackRecord record{deployment_from(document.at("last_good")), nullptr, document.at("reason").get<std::string>()};
+        if (document.contains("from")) record.from = deployment_from(document.at("from"));
+        return record;
+    } catch (const std::exception&) {
+        return {};
+    }
 }
 
 bool is_held(const std::string& directory) { return ::access((directory + "/held").c_str(), F_OK) == 0; }

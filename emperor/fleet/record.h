@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an emperor leaves for the next one, in its own 0700 directory vassals/NAME/: which masters run with which
 // configuration on which sockets (record.json, 0600, replaced atomically), and whether an operator stopped the vassal
-// (held). The next emperor believes this and nothing that a tenant's process says about itself.
+// (held), and to which configuration it could or did go back (rollback.json). The next emperor believes this and nothing that a tenant's process says about itself.
 #pragma once
 
 #include <sys/types.h>
@@ -25,14 +25,25 @@ struct RecordedInstance {
     std::int64_t started_us = 0;
     DeploymentPtr deployment;       // read back: without origins, with a spec of its own
     std::vector<std::uint64_t> socket_inodes;  // of the listeners, in the order of `listen`
+    std::int64_t observed_until_us = 0;  // epoch; of a standby
 };
 
 // An empty list removes the file.
 [[nodiscard]] common::Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances);
 // No file: an empty list. A file that is not understood (another version's) is an error.
 [[nodiscard]] common::Result<std::vector<RecordedInstance>> read_record(const std::string& directory);
-// record.json and rendezvous sockets; the directory too, unless the vassal is held.
+// record.json and rendezvous sockets; the directory too, unless something else is in it.
 void remove_record(const std::string& directory) noexcept;
+
+// Outlives a stop of the emperor, as `held` does.
+struct RollbackRecord {
+    DeploymentPtr last_good;  // null: nothing else has served before
+    DeploymentPtr from;       // rolled back from: what the file said then; null: not rolled back
+    std::string reason;
+};
+// An empty one removes the file. Unreadable is the same as none: it only costs the way back.
+[[nodiscard]] common::Result<void> write_rollback(const std::string& directory, const RollbackRecord& record);
+[[nodiscard]] RollbackRecord read_rollback(const std::string& directory);
 
 [[nodiscard]] bool is_held(const std::string& directory);
 [[nodiscard]] common::Result<void> set_held(const std::string& directory, bool is_held);

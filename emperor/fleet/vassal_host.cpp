@@ -30,11 +30,13 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       // The name and the process seed the jitter: vassals that crash together do not come back together.
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
-      pool_(name_, options.sockets_directory(), keepsakes), timer_(io), handover_timer_(io),
+      pool_(name_, options.sockets_directory(), keepsakes), timer_(io), observation_timer_(io), handover_timer_(io),
       app_reloads_(options.app_reload_spacing), app_reload_timer_(io),
       sleeper_(io, [this] { push(supervise::Woken{}); }), idle_timer_(io), hold_timer_(io),
       history_(options.history_of(name_)), shown_since_us_(epoch_us()),
       was_held_(is_held(options.directory_of(name_))) {
+    left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));
+    last_good_ = left_rollback_.last_good;
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
     if (!kept) return;
@@ -44,6 +46,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
 VassalHost::~VassalHost() {
     answer_now();
     if (is_left_) return;
+    if (is_removed_) static_cast<void>(write_rollback(options_.directory_of(name_), {}));
     remove_record(options_.directory_of(name_));
     keepsakes_.drop_scoreboard(name_);
 }
@@ -80,12 +83,14 @@ void VassalHost::settle() {
         was_held_ = status.is_held;
         write_held(was_held_);
     }
+    if (rollback_ && status.rolled_back.empty()) rollback_.reset();  // it failed, was refused or overtaken
+    keep_rollback();
     look_after_sleep(status);
     look_after_clients(status);
     if (has_processes()) return;
     // Nobody will accept: clients are better told so at once than left in a queue. A start opens them again.
     if (status.state == supervise::DisplayState::stopped || is_shutting_down_) {
-        for (const LaunchPtr& launch : {newest_, activated_}) {
+        for (const LaunchPtr& launch : {newest_, activated_, rollback_}) {
             if (launch) {
                 launch->listeners.clear();
                 launch->has_listeners = false;
@@ -98,6 +103,7 @@ void VassalHost::settle() {
 bool VassalHost::desire(DeploymentPtr deployment, const std::string& cause) {
     file_ = deployment->file;
     is_removed_ = false;
+    if (resume_rollback(deployment)) return true;
     auto launch = std::make_shared<Launch>();
     launch->deployment = deployment;
     // A vassal that is not going to run claims no address.
@@ -188,14 +194,20 @@ void VassalHost::restore_sockets() {
 }
 
 void VassalHost::request(supervise::Operation operation, const Actor& actor, Done done) {
-    static constexpr std::string_view names[] = {"start", "stop", "restart", "reload"};
+    static constexpr std::string_view names[] = {"start", "stop", "restart", "reload", "rollback"};
     const std::string_view word = names[static_cast<std::size_t>(operation)];
     const std::uint64_t ticket = ++last_ticket_;
     waiting_.emplace(ticket, std::move(done));
     const std::string who = actor.name.empty() ? std::to_string(actor.uid) : actor.name;
     common::log::info("operator request", {{"vassal", name_}, {"operation", word}, {"user", who}, {"uid", actor.uid}, {"pid", actor.pid}});
     remember("requested", 0, "operator " + who + " (pid " + std::to_string(actor.pid) + "): " + std::string(word));
-    push(supervise::OperatorRequest{operation, ticket, {"operator " + who + ": " + std::string(word)}});
+    supervise::SpecPtr last_good;
+    if (operation == supervise::Operation::rollback) {
+        auto prepared = prepare_rollback();
+        if (!prepared) return finish({ticket, false, {"listen", prepared.error().message(), ""}});
+        last_good = std::move(*prepared);
+    }
+    push(supervise::OperatorRequest{operation, ticket, {"operator " + who + ": " + std::string(word)}, std::move(last_good)});
 }
 
 void VassalHost::grant_slot() { push(supervise::StartSlotGranted{}); }
@@ -216,25 +228,32 @@ void VassalHost::leave() {
 }
 
 void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board,
-                       bool is_draining) {
+                       const AdoptedAs& role) {
     if (!board_) use_scoreboard(std::move(scoreboard), std::move(board));
     const LaunchPtr launch = parts.launch;
     file_ = launch->deployment->file;
-    if (!is_draining || !desired_) {
+    const bool is_secondary = role.is_draining || role.is_standby;
+    if (!is_secondary || !desired_) {
         desired_ = launch->deployment;
         newest_ = launch;
     }
-    if (!is_draining) activated_ = launch;
+    const bool is_active = !role.is_draining && !(role.is_standby && activated_);
+    if (is_active) activated_ = launch;
     const supervise::InstanceAdopted event{parts.generation, parts.bank, launch->deployment->spec, parts.process.pid,
-                                           is_draining};
+                                           role.is_draining, role.is_standby,
+                                           activated_ ? observe_left(role.observed_until_us, *activated_->deployment->spec)
+                                                      : common::Duration{}};
+    for (const auto& [generation, other] : instances_)
+        if (role.is_standby && other->launch() == activated_) note_answers(*other);  // what was counted before is not known
     context_.process_started(parts.process.pid);
     auto instance = std::make_unique<Instance>(io_, *this, std::move(parts));
-    instance->set_state(is_draining ? Instance::State::draining : Instance::State::serving);
-    if (is_draining) instance->has_stopped_accepting();
+    instance->set_state(role.is_draining ? Instance::State::draining : Instance::State::serving);
+    if (is_secondary) instance->has_stopped_accepting();
     instances_.emplace(event.generation, std::move(instance));
     common::log::info("adopted", {{"vassal", name_}, {"generation", event.generation}, {"pid", event.pid}});
     remember("adopted", event.generation, "by emperor " EMPEROR_VERSION " (pid " + std::to_string(::getpid()) + ")");
     push(event);
+    if (is_active) resume_rollback_of(launch);
     write_record();
 }
 
@@ -261,6 +280,9 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         instance.has_stopped_accepting();
         answer_when_handed_over();
         look_after_sleep(machine_.status());
+    } else if (std::get_if<link::Suspended>(&message)) {
+        if (instance.state() == Instance::State::suspended) instance.has_stopped_accepting();
+        answer_when_handed_over();
     } else if (const auto* serving = std::get_if<link::ServingChanged>(&message)) {
         push(supervise::InstanceServing{generation, serving->is_serving, serving->reason});
     } else if (const auto* wish = std::get_if<link::ReloadRequested>(&message)) {
@@ -319,6 +341,7 @@ Instance* VassalHost::find(supervise::Generation generation) const {
 
 std::string VassalHost::role_of(const Instance& instance, const supervise::VassalStatus& status) const {
     if (instance.generation() == status.active) return "active";
+    if (instance.generation() == status.standby) return "standby";
     return instance.generation() == status.successor ? "successor" : "draining";
 }
 
@@ -341,6 +364,7 @@ VassalView VassalHost::view() const {
                                   instance->started_us()});
     }
     view.diagnostics = diagnostics_;
+    show_rollback(view);
     const Instance* active = find(view.status.active);
     const DeploymentPtr& shown = active ? active->launch()->deployment : desired_;
     if (shown) {

@@ -21,6 +21,7 @@
 #include "emperor/fleet/instance.h"
 #include "emperor/fleet/listener_pool.h"
 #include "emperor/fleet/options.h"
+#include "emperor/fleet/record.h"
 #include "emperor/fleet/sleeper.h"
 #include "emperor/process/timer.h"
 #include "emperor/supervise/hold_fsm.h"
@@ -80,7 +81,7 @@ public:
     void leave();
 
     // A running instance of a former emperor, with its listeners already in `parts.launch`.
-    void adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board, bool is_draining);
+    void adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board, const AdoptedAs& role);
     [[nodiscard]] ListenerPool& listeners() noexcept { return pool_; }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -113,6 +114,19 @@ private:
     void execute(const supervise::HoldCommands& commands);
     [[nodiscard]] bool start_hold();
     void hold_ended();
+
+    // host_rollback.cpp
+    void activate(LaunchPtr launch);
+    void note_answers(const Instance& promoted);
+    void begin_observation();
+    void look_at_observed();
+    [[nodiscard]] std::int64_t observed_until_us() const;
+    [[nodiscard]] common::Duration observe_left(std::int64_t until_us, const supervise::Spec& spec) const;
+    [[nodiscard]] common::Result<supervise::SpecPtr> prepare_rollback();
+    [[nodiscard]] bool resume_rollback(const DeploymentPtr& deployment);
+    void resume_rollback_of(const LaunchPtr& adopted);
+    void keep_rollback();
+    void show_rollback(VassalView& view) const;
 
     void push(supervise::VassalEvent event);
     void after_event(const supervise::VassalEvent& event);
@@ -160,10 +174,16 @@ private:
     DeploymentPtr desired_;                // the newest that the machine was told of
     LaunchPtr newest_;                     // of desired_
     LaunchPtr activated_;                  // of the generation that serves, or served last
+    LaunchPtr rollback_;                   // of a rollback by an operator, until it serves
+    DeploymentPtr last_good_;              // served before, with another configuration
+    RollbackRecord left_rollback_;         // of a former emperor, until its file was looked at
+    RollbackRecord kept_rollback_;         // as written
     std::map<supervise::Generation, std::unique_ptr<Instance>> instances_;
     common::UniqueFd scoreboard_;
     common::scoreboard::Mapping board_;
     process::Timer timer_;
+    process::Timer observation_timer_;
+    common::scoreboard::Answers answers_at_promotion_;
 
     std::uint64_t last_ticket_ = 0;
     std::map<std::uint64_t, Done> waiting_;

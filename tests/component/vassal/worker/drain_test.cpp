@@ -9,22 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A route that tells when it was entered and answers when it may.
-struct Held {
-    std::counting_semaphore<8> entered{0};
-    std::counting_semaphore<8> may_answer{0};
-
-    FakeApplication::Handler handler(FakeApplication& app) {
-        return [this, &app](const app::Request&, app::Response& response) {
-            app.release();
-            entered.release();
-            may_answer.acquire();
-            app.acquire();
-            FakeApplication::answer(response, "held");
-        };
-    }
-};
-
 TEST_F(WorkerTest, nothing_is_accepted_before_promotion) {
     start(false);
     Client client = connect(0);

@@ -91,6 +91,22 @@ public:
     std::thread::id main;
 };
 
+// A route that tells when it was entered and answers when it may.
+struct Held {
+    std::counting_semaphore<8> entered{0};
+    std::counting_semaphore<8> may_answer{0};
+
+    FakeApplication::Handler handler(FakeApplication& app) {
+        return [this, &app](const app::Request&, app::Response& response) {
+            app.release();
+            entered.release();
+            may_answer.acquire();
+            app.acquire();
+            FakeApplication::answer(response, "held");
+        };
+    }
+};
+
 class Client {
 public:
     explicit Client(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

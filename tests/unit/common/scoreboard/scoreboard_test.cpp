@@ -103,6 +103,22 @@ TEST(Scoreboard, of_two_lanes_the_serving_process_is_shown_and_the_figures_of_bo
     EXPECT_EQ(board.first().pid, 70) << "better one that drains than none";
 }
 
+TEST(Scoreboard, answers_are_those_of_one_bank_in_both_lanes) {
+    const Shared board;
+    board.use(0, 1, 2);
+    board.use(1, 1, 1);
+    board.slot(0, 1).thread[0].status_classes[1] = 90;
+    board.slot(0, 1).thread[1].status_classes[4] = 10;
+    board.slot(1, 1).thread[0].status_classes[4] = 1000;
+    const Answers first = read_answers(board.reader.board(), 0, 1);
+    EXPECT_EQ(first.all, 100u);
+    EXPECT_EQ(first.errors, 10u);
+    EXPECT_EQ(read_answers(board.reader.board(), 1, 1).errors, 1000u);
+    EXPECT_EQ(read_answers(board.reader.board(), 0, 0).all, 0u);
+    board.slot(0, 1).thread[1].status_classes[4] = std::numeric_limits<std::uint64_t>::max();
+    EXPECT_GE(read_answers(board.reader.board(), 0, 100'000).all, read_answers(board.reader.board(), 0, 1).errors);
+}
+
 TEST(Scoreboard, requests_of_threads_that_are_no_longer_used_still_count) {
     const Shared board;
     board.use(0, 1, 4);

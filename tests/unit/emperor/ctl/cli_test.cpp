@@ -52,7 +52,7 @@ TEST_F(Emperorctl, every_misuse_exits_2_and_help_and_version_0) {
         EXPECT_EQ(call(arguments), 2) << (arguments.empty() ? "" : arguments.front());
     EXPECT_EQ(call({"--help"}), 0);
     EXPECT_EQ(call({"--version"}), 0);
-    for (const char* command : {"status", "show", "start", "stop", "restart", "reload", "exec", "logs", "check",
+    for (const char* command : {"status", "show", "start", "stop", "restart", "reload", "rollback", "exec", "logs", "check",
                                 "explain", "schema", "config", "version"}) {
         EXPECT_EQ(call({command, "--help"}), 0) << command;
         EXPECT_NE(out.str().find("Examples:\n  emperorctl "), std::string::npos) << command;
@@ -65,7 +65,7 @@ TEST_F(Emperorctl, a_mistyped_command_gets_a_suggestion) {
 }
 
 TEST_F(Emperorctl, without_an_emperor_commands_exit_7_and_name_the_path_they_tried) {
-    for (const char* command : {"show", "stop", "reload", "logs", "config"}) EXPECT_EQ(call({command, "shop"}), 7) << command;
+    for (const char* command : {"show", "stop", "reload", "rollback", "logs", "config"}) EXPECT_EQ(call({command, "shop"}), 7) << command;
     EXPECT_EQ(call({"status"}), 7);
     EXPECT_NE(err.str().find(folder + "/run/control.sock"), std::string::npos);
     EXPECT_NE(err.str().find("--runtime-dir"), std::string::npos);

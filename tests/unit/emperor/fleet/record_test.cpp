@@ -142,6 +142,38 @@ TEST_F(RecordTest, held_outlives_the_record) {
     EXPECT_FALSE(is_held(directory_));
 }
 
+TEST_F(RecordTest, the_way_back_outlives_the_record_and_is_read_back) {
+    const RollbackRecord none = read_rollback(directory_);
+    EXPECT_FALSE(none.last_good || none.from);
+    const RollbackRecord written{deployment(), deployment(), "by operator root"};
+    ASSERT_TRUE(write_rollback(directory_, written));
+    remove_record(directory_);
+    const RollbackRecord read = read_rollback(directory_);
+    ASSERT_TRUE(read.last_good && read.from);
+    EXPECT_EQ(*read.last_good->effective->values, *written.last_good->effective->values);
+    EXPECT_EQ(read.from->stamp, written.from->stamp);
+    EXPECT_EQ(read.from->identity, written.from->identity);
+    EXPECT_EQ(read.reason, "by operator root");
+    ASSERT_TRUE(write_rollback(directory_, {deployment(), nullptr, ""}));
+    EXPECT_FALSE(read_rollback(directory_).from);
+    ASSERT_TRUE(write_rollback(directory_, {}));
+    ASSERT_TRUE(write_rollback(directory_, {}));
+    EXPECT_FALSE(read_rollback(directory_).last_good);
+}
+
+TEST_F(RecordTest, a_way_back_that_is_not_understood_is_none) {
+    fs::create_directory(directory_);
+    for (const char* text : {"", "{", R"({"version": 2})", R"({"version": 1, "last_good": {}, "reason": ""})"}) {
+        std::ofstream(directory_ + "/rollback.json") << text;
+        EXPECT_FALSE(read_rollback(directory_).last_good) << text;
+    }
+}
+
+TEST_F(RecordTest, a_standby_is_recorded_with_the_end_of_its_observation) {
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "suspended", 0, deployment(), {5}, 1'700'000'000'000'000}}));
+    EXPECT_EQ(read_record(directory_)->front().observed_until_us, 1'700'000'000'000'000);
+}
+
 TEST_F(RecordTest, removing_leaves_nothing) {
     ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, deployment(), {}}}));
     std::ofstream(directory_ + "/rendezvous-1.sock") << "";

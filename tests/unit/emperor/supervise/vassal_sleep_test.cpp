@@ -78,7 +78,7 @@ TEST(VassalSleep, a_client_that_comes_while_it_drains_wakes_the_next_one_beside_
 TEST(VassalSleep, idle_of_another_generation_or_while_something_is_under_way_is_ignored) {
     Dialogue vassal = awake();
     EXPECT_EQ(vassal.tell(Idle{7}), nothing);
-    EXPECT_EQ(vassal.ask(Operation::reload, 5, "reload"), Words{"acquire"});
+    EXPECT_EQ(vassal.ask(Operation::reload, 5, "reload"), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.tell(Idle{1}), nothing);
     (void)vassal.tell(StartSlotGranted{});
     EXPECT_EQ(vassal.tell(Idle{1}), nothing);
@@ -128,7 +128,7 @@ TEST(VassalSleep, no_longer_on_demand_starts_it_and_on_demand_at_last_stops_noth
     Dialogue vassal = sleeping();
     EXPECT_EQ(vassal.edit(2), Words{"acquire"});
     vassal.serve(1);
-    EXPECT_EQ(edit_on_demand(vassal, 3), Words{"acquire"});  // the rollout of an edit; it goes on running
+    EXPECT_EQ(edit_on_demand(vassal, 3), Words{"acquire for a rollout"});  // the rollout of an edit; it goes on running
     EXPECT_EQ(vassal.state(), DisplayState::reloading);
 }
 

@@ -2,7 +2,7 @@
 // Random walks of the pool against a model of the processes. Whatever happens in whatever order: a place is taken once,
 // a slot has at most two processes, each process has exactly one exit; a planned drain never lowers the number of serving
 // workers below what is wanted and never happens without a replacement that serves; at most one planned replacement
-// starts at a time; nothing is forked once stopping began, and a stop always ends with nothing left.
+// starts at a time; a suspended pool lets nobody accept; nothing is forked once stopping began, and a stop always ends with nothing left.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -63,7 +63,7 @@ private:
         now_ += std::chrono::milliseconds(pick(0, 400));
         const Place at{pick(1, pool_.workers()), pick(0, 1)};
         const bool lives = alive_.contains(at);
-        switch (pick(0, 16)) {
+        switch (pick(0, 17)) {
             case 0: case 1: case 2: case 3: return lives ? feed(WorkerReady{at}) : void();
             case 4: return lives && (kill_wanted_.contains(at) || pick(0, 2) == 0) ? exit(at, {ExitStatus::Kind::exited, pick(0, 3)}) : void();
             case 5: return lives && pick(0, 3) == 0 ? feed(WorkerFailed{at, {"import", "x", ""}}) : void();
@@ -80,6 +80,7 @@ private:
             case 12: return pick(0, 5) == 0 ? feed(RollRequested{"reload"}) : void();
             case 13: return pick(0, 2) == 0 ? feed(WorkersWanted{pick(0, 5)}) : void();
             case 14: return draining_.contains(at) ? exit(at, {ExitStatus::Kind::exited, 0}) : void();
+            case 15: return pick(0, 1) == 0 ? feed(SuspendRequested{}) : feed(ResumeRequested{});
             default: pass_time(); return;
         }
     }
@@ -128,6 +129,9 @@ private:
             kill_wanted_.insert(kill->at);
         } else if (const auto* promote = std::get_if<SendPromote>(&command)) {
             EXPECT_TRUE(alive_.contains(promote->at));
+            EXPECT_FALSE(pool_.is_suspended()) << "accepts while it stands by";
+        } else if (const auto* suspend = std::get_if<SendSuspend>(&command)) {
+            EXPECT_TRUE(alive_.contains(suspend->at) && pool_.is_suspended());
         } else if (const auto* drain = std::get_if<SendDrain>(&command)) {
             EXPECT_TRUE(alive_.contains(drain->at));
             EXPECT_TRUE(draining_.insert(drain->at).second) << "told twice";

@@ -1,0 +1,173 @@
+"""A deploy that turns out bad after its promotion is undone, by itself or by an operator, and nobody loses a request."""
+import os
+import signal
+
+import pytest
+
+from harness import processes
+from harness.ledger import Ledger
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def ledger(scratch):
+    return Ledger(scratch)
+
+
+@pytest.fixture
+def shop(emperor, ledger):
+    """`shop` serves version 1 under load; deploy() writes its file anew."""
+    def deploy(version, observe="off", env=None, **keys):
+        made = ledger.app(VERSION=str(version), **(env or {}))
+        return emperor.write("shop", "deploys:application", workers=2, env=made["env"], rollout={"observe": observe}, **keys)
+
+    deploy(1)
+    emperor.wait_serving("shop")
+    emperor.deploy = deploy
+    with ledger.add("shop", emperor.socket("shop"), clients=3, rate=300):
+        yield emperor
+
+
+def version_now(ledger):
+    return ledger.wait_answers(5).answered("shop")[-1].version
+
+
+def masters(emperor):
+    return [pid for pid in processes.children_of(emperor.process.pid) if "--link" in processes.command_line(pid)]
+
+
+def master_of(emperor, role):
+    return next(one["pid"] for one in emperor.ctl_json("show", "shop")["instances"] if one["role"] == role)
+
+
+# ---- by itself
+
+def test_a_deploy_that_answers_500_is_rolled_back_and_costs_nothing_but_these_answers(shop, ledger):
+    path = shop.deploy(2, observe="60s", env={"MOOD": "errors"})
+    row = shop.wait_state("shop", "rolled back")
+    assert "5xx" in row["reason"] and row["last_reload"].startswith("failed: "), row
+    assert row["differing_keys"] == ["env", "rollout.observe"] and row["generation"] == 1
+    assert version_now(ledger) == "1"
+    shown = shop.ctl_json("show", "shop")
+    assert shown["configuration"]["env"]["VERSION"] == "1"
+    assert shown["rolled_back_configuration"]["env"]["VERSION"] == "2"
+    assert "its file differs: env, rollout.observe" in shop.ctl("show", "shop").stdout
+    assert shop.ctl("status", "shop").returncode == 0, "it serves"
+    wait_until(lambda: len(masters(shop)) == 1, 20, "the end of the bad one")
+
+    errors = ledger.failed
+    ledger.wait_answers(100)
+    assert set(ledger.failures) <= {"status 500"} and ledger.failed == errors, ledger.summary()
+    assert shop.status("shop")["generation"] == 1 and '"VERSION": "2"' in path.read_text(), "not tried again, the file left alone"
+
+    shop.deploy(3, observe="1s")
+    wait_until(lambda: version_now(ledger) == "3", 20, "the fix")
+    row = shop.wait_state("shop", "running")
+    assert row["last_reload"] == "ok" and not row["differing_keys"]
+    assert ledger.failed == errors, ledger.summary()
+
+
+def test_a_master_that_dies_while_it_is_observed_is_replaced_by_the_standby(shop, ledger):
+    shop.deploy(2, observe="60s")
+    row = shop.wait_state("shop", "observing")
+    assert row["reason"].startswith("generation 2 for another ") and row["standby"] == 1, row
+    wait_until(lambda: version_now(ledger) == "2", 20)
+    worker = shop.pid("shop")
+    ledger.kill(master_of(shop, "active"))
+    assert shop.wait_state("shop", "rolled back")["reason"] == "generation 2: signal 9 (SIGKILL)"
+    wait_until(lambda: version_now(ledger) == "1", 20)
+    processes.wait_gone(worker)
+    ledger.wait_answers(50)
+    assert not ledger.unexplained(), ledger.summary()
+
+
+def test_a_good_deploy_ends_its_observation_and_the_standby_is_gone(shop, ledger):
+    shop.deploy(2, observe="2s")
+    shop.wait_state("shop", "observing")
+    old = master_of(shop, "standby")
+    ledger.wait_answers(20)
+    shop.wait_state("shop", "running")
+    processes.wait_gone(old)
+    assert version_now(ledger) == "2"
+    assert [one["role"] for one in shop.ctl_json("show", "shop")["instances"]] == ["active"]
+    assert not ledger.lost, ledger.summary()
+
+
+def test_an_edit_during_the_observation_replaces_what_is_observed(shop, ledger):
+    shop.deploy(2, observe="60s")
+    shop.wait_state("shop", "observing")
+    shop.deploy(3)
+    wait_until(lambda: version_now(ledger) == "3", 30, lambda: f"version 3; {shop.status('shop')}")
+    shop.wait_state("shop", "running")
+    assert not ledger.lost, ledger.summary()
+
+
+def test_a_standby_that_crashes_costs_the_way_back_only(shop, ledger):
+    shop.deploy(2, observe="60s")
+    shop.wait_state("shop", "observing")
+    os.kill(master_of(shop, "standby"), signal.SIGKILL)
+    shop.wait_state("shop", "running")
+    assert version_now(ledger) == "2"
+    assert not ledger.lost, ledger.summary()
+
+
+def test_an_observation_goes_on_under_the_next_emperor(shop, ledger):
+    shop.deploy(2, observe="60s")
+    shop.wait_state("shop", "observing")
+    os.kill(shop.process.pid, signal.SIGKILL)
+    shop.wait()
+    shop.start()
+    row = shop.wait_state("shop", "observing")
+    assert row["generation"] == 2 and row["standby"] == 1
+    ledger.kill(master_of(shop, "active"))
+    shop.wait_state("shop", "rolled back")
+    wait_until(lambda: version_now(ledger) == "1", 20)
+    assert not ledger.unexplained(), ledger.summary()
+
+
+# ---- by an operator
+
+def test_an_operators_rollback_uses_the_standby(shop, ledger):
+    shop.deploy(2, observe="60s")
+    shop.wait_state("shop", "observing")
+    done = shop.ctl("rollback", "shop")
+    assert done.returncode == 0 and done.stdout == "shop: rolled back\n", done.stderr
+    row = shop.status("shop")
+    assert row["state"] == "rolled back" and row["generation"] == 1 and row["reason"].startswith("by operator ")
+    again = shop.ctl("rollback", "shop")
+    assert again.returncode == 1 and "rolled back already" in again.stderr
+    assert shop.ctl("reload", "shop").returncode == 0
+    wait_until(lambda: version_now(ledger) == "2", 20)
+    assert not ledger.lost, ledger.summary()
+
+
+def test_a_rollback_outlives_the_emperor_until_the_file_changes(shop, ledger):
+    path = shop.deploy(2)
+    wait_until(lambda: version_now(ledger) == "2", 20)
+    shop.wait_state("shop", "running")
+    before = path.read_bytes()
+    assert shop.ctl("rollback", "shop").returncode == 0
+    assert version_now(ledger) == "1" and path.read_bytes() == before
+    assert shop.state("shop") == "rolled back"
+
+    os.kill(shop.process.pid, signal.SIGKILL)
+    shop.wait()
+    shop.start()
+    row = shop.wait_state("shop", "rolled back")
+    assert version_now(ledger) == "1" and row["differing_keys"] == ["env"], "adopted, and left as it was"
+    assert not ledger.lost, ledger.summary()
+    ledger.end("shop")
+
+    shop.stop()
+    shop.start()
+    shop.wait_state("shop", "rolled back")
+    assert shop.ctl_json("show", "shop")["configuration"]["env"]["VERSION"] == "1", "after a stop too"
+    path.touch()
+    shop.wait_state("shop", "running")
+    assert shop.ctl_json("show", "shop")["configuration"]["env"]["VERSION"] == "2"
+
+
+def test_without_an_earlier_configuration_there_is_no_way_back(shop):
+    done = shop.ctl("rollback", "shop")
+    assert done.returncode == 1 and "no other configuration of it has served" in done.stderr
+    assert shop.ctl("rollback", "nobody").returncode == 5

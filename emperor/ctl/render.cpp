@@ -168,6 +168,32 @@ std::string worker_table(const Json& workers, const Style& style) {
     return table.text(style);
 }
 
+std::string value_of(const Json& values, const std::string& path) {
+    constexpr std::size_t most = 100;
+    const Json* node = &values;
+    for (std::size_t at = 0; at <= path.size() && node->is_object();) {
+        const std::size_t dot = std::min(path.find('.', at), path.size());
+        const auto found = node->find(path.substr(at, dot - at));
+        if (found == node->end()) return "-";
+        node = &*found;
+        at = dot + 1;
+    }
+    const std::string text = node->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return harmless(text.size() > most ? text.substr(0, most) + "..." : text);
+}
+
+// What runs after a rollback, and what the file says.
+std::string differences(const Json& app) {
+    Table table({"  KEY", "RUNS", "FILE"});
+    for (const Json& key : part_at(app, "differing_keys")) {
+        const std::string path = key.is_string() ? key.get<std::string>() : "";
+        table.add({{"  " + harmless(path), Color::none},
+                   {value_of(part_at(app, "configuration"), path), Color::none},
+                   {value_of(part_at(app, "rolled_back_configuration"), path), Color::none}});
+    }
+    return table.text({});
+}
+
 std::string facts(const Json& app, const Style& style, std::int64_t now_us) {
     const std::string state = text_at(app, "state");
     std::string page = paint(harmless(text_at(app, "name")), Color::bold, style.is_colored) + "\n";
@@ -208,6 +234,7 @@ std::string render_show(const Json& app, const Style& style, std::int64_t now_us
         page += heading("last failed reload", style) + "  step " + harmless(text_at(failure, "step")) + ": " +
                 harmless(text_at(failure, "reason")) + "\n" + indented("  ", text_at(failure, "detail"));
     }
+    if (!part_at(app, "differing_keys").empty()) page += heading("rolled back", style) + differences(app);
     if (const Json& instances = part_at(app, "instances"); !instances.empty()) {
         page += heading("instances", style);
         for (const Json& one : instances) {

@@ -67,8 +67,9 @@ void VassalHost::activate(LaunchPtr launch) {
         return;
     }
     last_good_ = activated_->deployment;
-    // What the file asks for is not started before somebody says so: its sockets would only collect clients.
-    if (newest_ && newest_ != activated_) {
+    // What the file asks for is not started before somebody says so: its sockets would only collect clients. But those of
+    // one that is on demand are watched while it sleeps.
+    if (newest_ && newest_ != activated_ && !newest_->deployment->spec->is_on_demand) {
         newest_->listeners.clear();
         newest_->has_listeners = false;
     }
@@ -89,6 +90,17 @@ common::Result<supervise::SpecPtr> VassalHost::prepare_rollback() {
 
 // ---- over a change of emperors --------------------------------------------------------------------------------------
 
+void VassalHost::desire_unstarted(const DeploymentPtr& deployment) {
+    desired_ = deployment;
+    newest_ = std::make_shared<Launch>();
+    newest_->deployment = deployment;
+    if (!deployment->spec->is_on_demand) return;
+    auto opened = pool_.open(*deployment);
+    if (!opened) return;  // adopted or not, it is woken by nobody until its file changes
+    newest_->listeners = std::move(*opened);
+    newest_->has_listeners = true;
+}
+
 // Nothing runs, and the file is still the one that was rolled back from. False: it is a file as any other.
 bool VassalHost::resume_rollback(const DeploymentPtr& deployment) {
     const RollbackRecord left = std::exchange(left_rollback_, {});
@@ -96,9 +108,7 @@ bool VassalHost::resume_rollback(const DeploymentPtr& deployment) {
     if (!is_same_configuration(*left.from, *deployment) || !deployment->spec->is_enabled) return false;
     auto pinned = std::make_shared<Launch>();
     pinned->deployment = left.last_good;
-    newest_ = std::make_shared<Launch>();
-    newest_->deployment = deployment;
-    desired_ = deployment;
+    desire_unstarted(deployment);
     rollback_ = std::move(pinned);  // its listeners are opened by the start
     push(supervise::RollbackAdopted{desired_->spec, left.last_good->spec, left.reason});
     return true;
@@ -108,9 +118,7 @@ void VassalHost::resume_rollback_of(const LaunchPtr& adopted) {
     const RollbackRecord left = std::exchange(left_rollback_, {});
     if (!left.from || !is_same_configuration(*left.last_good, *adopted->deployment)) return;
     last_good_ = adopted->deployment;
-    desired_ = left.from;
-    newest_ = std::make_shared<Launch>();
-    newest_->deployment = desired_;
+    desire_unstarted(left.from);
     push(supervise::RollbackAdopted{desired_->spec, adopted->deployment->spec, left.reason});
 }
 

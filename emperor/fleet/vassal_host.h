@@ -125,6 +125,7 @@ private:
     [[nodiscard]] common::Result<supervise::SpecPtr> prepare_rollback();
     [[nodiscard]] bool resume_rollback(const DeploymentPtr& deployment);
     void resume_rollback_of(const LaunchPtr& adopted);
+    void desire_unstarted(const DeploymentPtr& deployment);
     void keep_rollback();
     void show_rollback(VassalView& view) const;
 

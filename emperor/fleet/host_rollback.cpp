@@ -109,6 +109,8 @@ bool VassalHost::resume_rollback(const DeploymentPtr& deployment) {
     auto pinned = std::make_shared<Launch>();
     pinned->deployment = left.last_good;
     desire_unstarted(deployment);
+    diagnostics_.clear();
+    invalid_text_.clear();
     rollback_ = std::move(pinned);  // its listeners are opened by the start
     push(supervise::RollbackAdopted{desired_->spec, left.last_good->spec, left.reason});
     return true;

@@ -100,7 +100,9 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
               {"least", figures.least},
               {"wanted", figures.wanted},
               {"serving", figures.serving},
-              {"busy", figures.busy}}},
+              {"busy", figures.busy},
+              // Where an operator's scale is in force: what the file says.
+              {"file", view.workers_of_file ? Json(*view.workers_of_file) : Json(nullptr)}}},
             {"requests", figures.requests},
             {"exceptions", figures.exceptions},
             {"resident_memory", memory},
@@ -197,6 +199,19 @@ Json log_line(const common::link::LogRecord& record) {
                  {"text", record.text}};
     if (record.dropped > 0) json["dropped"] = stats::clamp(record.dropped);
     return json;
+}
+
+Json difference(const fleet::Difference& difference) {
+    Json values = Json::array(), diagnostics = Json::array();
+    for (const auto& value : difference.values)
+        values.push_back({{"key", value.key}, {"before", value.before}, {"after", value.after}});
+    for (const auto& finding : difference.diagnostics) diagnostics.push_back(diagnostic(finding));
+    return {{"app", difference.app},
+            {"action", difference.action},
+            {"class", difference.change.empty() ? Json(nullptr) : Json(difference.change)},
+            {"cause", difference.cause},
+            {"values", std::move(values)},
+            {"diagnostics", std::move(diagnostics)}};
 }
 
 Json outcome(const std::string& app, const fleet::Outcome& outcome) {

@@ -75,6 +75,7 @@ Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::ve
     into.scoreboard = std::move(fds[listen.size()]);
     into.log = std::move(fds[listen.size() + 1]);
     into.is_draining = snapshot.state == "draining";
+    into.minor = snapshot.minor;
     return {};
 }
 
@@ -126,6 +127,7 @@ void adopt_into(VassalHost& host, AdoptionResult result) {
         parts.log = std::move(item.log);
         parts.is_child = false;
         parts.started_us = item.record.started_us;
+        parts.minor = item.minor;
         host.adopt(std::move(parts), std::move(item.scoreboard), std::move(item.board), item.is_draining);
     }
 }

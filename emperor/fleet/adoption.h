@@ -53,6 +53,7 @@ struct AdoptedInstance {
     common::scoreboard::Mapping board;
     common::UniqueFd log;
     bool is_draining = false;
+    int minor = 0;  // of the link protocol
 };
 
 struct AdoptionResult {

@@ -45,6 +45,8 @@ ReportStyle style_of(Report::Kind kind) {
         case Report::Kind::degraded: return {"degraded", Level::warn};
         case Report::Kind::recovered: return {"recovered", Level::info};
         case Report::Kind::sleeping: return {"sleeping", Level::info};
+        case Report::Kind::reconfigured: return {"reconfigured", Level::info};
+        case Report::Kind::recycle_failed: return {"recycle failed", Level::error};
     }
     return {"unknown", Level::info};
 }
@@ -85,12 +87,11 @@ void VassalHost::execute(const supervise::Command& command) {
                 if (timer.generation == 0) timer_.disarm();
                 else if (Instance* instance = find(timer.generation)) instance->disarm();
             },
-            [this](const supervise::Activated& activated) {
-                if (const Instance* instance = find(activated.generation)) activated_ = instance->launch();
-            },
+            [this](const supervise::Activated& activated) { activate(activated); },
             [this](const supervise::OperationDone& done) { finish(done); },
             [this](const Report& what) { report(what); },
             [this](const supervise::Forget&) { context_.forget(name_); },
+            [this](const supervise::Reconfigure& order) { reconfigure(order); },
         },
         command);
 }
@@ -194,6 +195,7 @@ std::string VassalHost::last_lines(int worker) const {
 }
 
 void VassalHost::report(const Report& what) {
+    if (what.kind == Report::Kind::reconfigured) return report_reconfigured(what);
     const ReportStyle style = style_of(what.kind);
     if (what.kind == Report::Kind::crashed) ++restarts_;
     if (what.kind == Report::Kind::reloaded) ++reloads_;
@@ -250,6 +252,7 @@ void VassalHost::write_record() const {
         item.state = std::string(name_of(instance->state()));
         item.deployment = instance->launch()->deployment;
         item.started_us = instance->started_us();
+        item.is_settled = instance->is_settled();
         for (const auto& listener : instance->launch()->listeners) item.socket_inodes.push_back(listener->socket_inode());
         recorded.push_back(std::move(item));
     }

@@ -25,6 +25,8 @@ struct RecordedInstance {
     std::int64_t started_us = 0;
     DeploymentPtr deployment;       // read back: without origins, with a spec of its own
     std::vector<std::uint64_t> socket_inodes;  // of the listeners, in the order of `listen`
+    // False: its configuration was being replaced in place. Read back, the file counts as touched then.
+    bool is_settled = true;
 };
 
 // An empty list removes the file.
@@ -33,6 +35,10 @@ struct RecordedInstance {
 [[nodiscard]] common::Result<std::vector<RecordedInstance>> read_record(const std::string& directory);
 // record.json and rendezvous sockets; the directory too, unless the vassal is held.
 void remove_record(const std::string& directory) noexcept;
+
+// vassals/NAME/`name`, 0600; makes the directory.
+[[nodiscard]] common::Result<void> write_atomically(const std::string& directory, const std::string& name,
+                                                    const std::string& text);
 
 [[nodiscard]] bool is_held(const std::string& directory);
 [[nodiscard]] common::Result<void> set_held(const std::string& directory, bool is_held);

@@ -26,6 +26,12 @@
 // a running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
 // changes. Without a proven Spec the desired one is tried again and again, with backoff.
 //
+// An edit that needs no other generation (`change` live or recycle) is carried out in place: Reconfigure goes to the
+// active instance, which fits the new wish from then on; when all of it is done, the Spec is the active one's and proven.
+// In place only: the active one serves and fits the wish it replaces, nothing but retiring ones is beside it, nothing is
+// rejected, and the new Spec is to run. In every other case, and when the master refuses or does not answer, it is a
+// rollout like any other edit. Edits that come while an earlier one is not done go the same way, with the higher class.
+//
 // reconcile(), in this order:
 //     down wanted            withdraw the start; stop all (the unproven fast, the serving gracefully); when nothing is
 //                            left: stopped, or Forget after a removal (I5)
@@ -37,8 +43,9 @@
 //                            then AcquireStartSlot, and Spawn when it is granted
 //
 // What each event does before that ("-": ignored, because it is about a generation that is gone or has no such step):
-//     ConfigChanged      desired_, wish_ + 1, backoff reset (I8), not invalid, not removed. The same Spec again: only
-//                        "valid again" (and a start at once if nothing runs), never a restart
+//     ConfigChanged      desired_, wish_ + 1, backoff reset (I8), not invalid, not removed; Reconfigure where it can be
+//                        done in place. The same Spec again: only "valid again" (and a start at once if nothing runs),
+//                        never a restart
 //     ConfigInvalid      invalid; running and starting instances stay
 //     ConfigRemoved      removed: down
 //     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
@@ -53,6 +60,8 @@
 //                        of the active: crashed: restart at once the first time, then backoff; of a retiring: gone
 //     InstanceServing    shown; serving for restart_stable resets the backoff
 //     ShutdownBegan      down for good (I7)
+//     InstanceReconfigured
+//                        taken, applied, stalled: shown; refused, or no answer in time: wish_ + 1, so a rollout
 //     InstanceAdopted    an instance of a former emperor, as active or retiring; numbering continues after it
 //     Woken              asleep: awake; else nothing (the connection that woke it may be reported twice)
 //     Idle               of the active one that fits the wish, while nobody waits for anything: not awake any more. It
@@ -84,7 +93,7 @@ struct VassalStatus {
     unsigned crashes = 0;      // in a row, since the last success
     std::optional<TimePoint> retry_at;
     std::optional<Failure> last_reload_failure;  // of the newest attempt; cleared by a success
-    std::string last_reload;   // "" never, "ok", "failed: REASON"
+    std::string last_reload;   // "" never, "ok", "applied in place", "workers replaced", "failed: REASON"
     bool is_serving = false;   // the active one has a worker that can serve
     bool is_asleep = false;    // the shell tells when a client comes (Woken); also while the last instance drains
 };
@@ -106,6 +115,14 @@ private:
     enum class Role { successor, active, retiring };
     enum class Slot { none, waiting, held };
 
+    // A change that is being carried out in place.
+    struct Reconfiguring {
+        SpecPtr spec;
+        Change change;
+        bool is_taken = false;    // by the master; what is left is to replace workers
+        std::string stalled = {}; // why the last replacement failed
+    };
+
     struct Instance {
         Generation generation;
         int bank;
@@ -118,6 +135,7 @@ private:
         bool must_end_first = false;     // retiring: nothing may start beside it
         bool is_serving = true;          // once promoted: it has a worker that can serve
         std::string not_serving_reason;
+        std::optional<Reconfiguring> reconfiguring = {};  // active: towards a newer Spec
     };
 
     // Why the vassal must not run now; `text` is for operators.
@@ -146,6 +164,7 @@ private:
     void handle(const InstanceAdopted& event, TimePoint now);
     void handle(const Woken& event, TimePoint now);
     void handle(const Idle& event, TimePoint now);
+    void handle(const InstanceReconfigured& event, TimePoint now);
 
     // ---- what follows from them (vassal_fsm.cpp; outcomes of starts in vassal_outcomes.cpp)
     void reconcile(TimePoint now);
@@ -160,6 +179,12 @@ private:
     void promote(Instance& successor, TimePoint now);
     void plan_retry(bool is_at_once, const Spec& spec, const std::string& reason, TimePoint now);
     void reset_backoff();
+    // vassal_reconfigure.cpp
+    [[nodiscard]] bool can_reconfigure(Change change, const Spec& spec) const;
+    void reconfigure(Change change, TimePoint now);
+    void reconfigured(Instance& instance, TimePoint now);
+    void recycle_stalled(Instance& instance, const std::string& reason);
+    void cannot_reconfigure(Instance& instance, const std::string& reason, TimePoint now);
     void count_serving(TimePoint now);
     void arm_own_timer();
     void release_slot();

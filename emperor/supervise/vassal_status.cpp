@@ -80,6 +80,10 @@ std::pair<DisplayState, std::string> VassalFsm::display() const {
         if (!invalid_.empty()) return {DisplayState::invalid, invalid_};
         if (successor || is_start_due()) return {DisplayState::reloading, progress()};
         if (!active->is_serving) return {DisplayState::backoff, active->not_serving_reason};
+        if (active->reconfiguring && !active->reconfiguring->stalled.empty())
+            return {DisplayState::running, "workers not replaced: " + active->reconfiguring->stalled};
+        if (active->reconfiguring)
+            return {DisplayState::reloading, active->reconfiguring->is_taken ? "replaces its workers" : cause_.text};
         return {DisplayState::running, last_reload_failure_ ? "reload failed: " + last_reload_failure_->reason : ""};
     }
     if (successor) return {DisplayState::starting, progress()};

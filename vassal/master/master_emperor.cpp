@@ -85,6 +85,7 @@ void Master::Impl::on_emperor_packet(wire::Packet& packet) {
                    },
                    [](const wire::Attach&) {},  // only a newcomer says that
                    [&](wire::Hold& hold) { on_hold(hold, packet.fds); },
+                   [&](wire::Reconfigure& order) { on_reconfigure(order); },
                },
                *message);
 }

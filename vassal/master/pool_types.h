@@ -30,6 +30,7 @@ struct RecycleOptions {
     std::uint64_t max_requests = 0;  // 0: no bound
     Duration max_age{};              // zero: no bound
     int jitter = 0;                  // percent
+    friend bool operator==(const RecycleOptions&, const RecycleOptions&) = default;
 };
 
 struct PoolOptions {
@@ -70,8 +71,9 @@ struct RollRequested { std::string reason; };                // replace all, one
 struct WorkersWanted { int count; };                         // between workers_min and workers
 struct LinkLost { Place at; };                               // it closed its link and lives on
 struct TimePassed {};                                        // deadline() is reached
+struct Reconfigured { PoolOptions options; };                // other bounds from now on, also more or fewer workers
 using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested, StopRequested,
-                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed>;
+                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed, Reconfigured>;
 
 // ---- commands ------------------------------------------------------------------------------------------------------
 struct Fork { Place at; bool operator==(const Fork&) const = default; };
@@ -97,8 +99,12 @@ struct ReportExited {
 struct ReportServing { bool is_serving; std::string reason; Duration retry; bool operator==(const ReportServing&) const = default; };
 struct Finished { int code; bool operator==(const Finished&) const = default; };  // nothing is left
 struct InterruptAll { Place at; bool operator==(const InterruptAll&) const = default; };  // whatever is in a request
+// Of the last RollRequested: nobody serves any more who was there before it.
+struct ReportRolled { bool operator==(const ReportRolled&) const = default; };
+// A replacement for it failed. The old process serves on.
+struct ReportRollStalled { std::string reason; Duration retry; bool operator==(const ReportRollStalled&) const = default; };
 using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, InterruptAll, Kill, ReportReady, ReportPromoted,
-                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished>;
+                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished, ReportRolled, ReportRollStalled>;
 using PoolCommands = std::vector<PoolCommand>;
 
 }  // namespace vassal::master

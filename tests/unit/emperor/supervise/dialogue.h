@@ -50,6 +50,10 @@ struct Wording {
     }
     std::string operator()(const Report&) const { return ""; }
     std::string operator()(const Forget&) const { return "forget"; }
+    std::string operator()(const Reconfigure& c) const {
+        return "reconfigure " + std::to_string(c.generation) + (c.change == Change::live ? " live" : " recycle") + " spec " +
+               std::to_string(c.spec->id);
+    }
 };
 
 class Dialogue {
@@ -86,6 +90,11 @@ public:
     }
 
     Words edit(std::uint64_t id) { return tell(ConfigChanged{spec(id), {"edited"}}); }
+    Words edit(std::uint64_t id, Change change) { return tell(ConfigChanged{spec(id), {"edited"}, change}); }
+    Words answer(Generation generation, std::uint64_t id, InstanceReconfigured::Outcome outcome,
+                 const std::string& reason = {}) {
+        return tell(InstanceReconfigured{generation, id, outcome, reason});
+    }
     Words ask(Operation operation, std::uint64_t ticket, const std::string& verb) {
         return tell(OperatorRequest{operation, ticket, {"operator root: " + verb}});
     }

@@ -24,7 +24,7 @@ TEST(VassalWalk, whatever_happens_the_invariants_hold_and_a_shutdown_ends_in_tim
         for (const auto& [kind, count] : world.reports) reports[kind] += count;
     }
     // The walks go everywhere, also where two things have to go right first.
-    for (int kind = 0; kind <= static_cast<int>(Report::Kind::sleeping); ++kind)
+    for (int kind = 0; kind <= static_cast<int>(Report::Kind::recycle_failed); ++kind)
         EXPECT_GE(reports[static_cast<Report::Kind>(kind)], walks / 10) << "report kind " << kind;
 }
 

@@ -25,6 +25,7 @@ struct Process {
     bool is_stopped = false;  // told to stop
     bool has_failed = false;
     bool is_killed = false;
+    std::uint64_t reconfiguring = 0;  // the id of the Spec that it was asked to go on with; 0: none
 };
 
 class World {
@@ -54,6 +55,8 @@ private:
     void execute(const Spawn& command);
     void execute(const SendStop& command);
     void execute(const Kill& command);
+    void execute(const Reconfigure& command);
+    void answer(Generation generation, InstanceReconfigured::Outcome outcome);
     void change_file();
     void operate();
     void sleep_or_wake();

@@ -63,7 +63,7 @@ private:
         now_ += std::chrono::milliseconds(pick(0, 400));
         const Place at{pick(1, pool_.workers()), pick(0, 1)};
         const bool lives = alive_.contains(at);
-        switch (pick(0, 16)) {
+        switch (pick(0, 17)) {
             case 0: case 1: case 2: case 3: return lives ? feed(WorkerReady{at}) : void();
             case 4: return lives && (kill_wanted_.contains(at) || pick(0, 2) == 0) ? exit(at, {ExitStatus::Kind::exited, pick(0, 3)}) : void();
             case 5: return lives && pick(0, 3) == 0 ? feed(WorkerFailed{at, {"import", "x", ""}}) : void();
@@ -80,8 +80,15 @@ private:
             case 12: return pick(0, 5) == 0 ? feed(RollRequested{"reload"}) : void();
             case 13: return pick(0, 2) == 0 ? feed(WorkersWanted{pick(0, 5)}) : void();
             case 14: return draining_.contains(at) ? exit(at, {ExitStatus::Kind::exited, 0}) : void();
+            case 15: return pick(0, 9) == 0 ? reconfigure() : void();
             default: pass_time(); return;
         }
+    }
+
+    void reconfigure() {
+        PoolOptions options = make_options();
+        options.threads = options_.threads;
+        feed(Reconfigured{options});
     }
 
     bool pass_time() {
@@ -134,6 +141,8 @@ private:
         } else if (std::holds_alternative<ReportFailed>(command)) {
             EXPECT_FALSE(has_failed_) << "one start fails once";
             has_failed_ = true;
+        } else if (std::holds_alternative<ReportRolled>(command)) {
+            EXPECT_FALSE(is_stopping_ || has_failed_);
         } else if (std::holds_alternative<Finished>(command)) {
             EXPECT_TRUE(alive_.empty());
             is_finished_ = true;

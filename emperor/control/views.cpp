@@ -82,7 +82,7 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
     for (const auto& one : figures.workers) memory += lookups.memory(one.pid).resident;
     Json headlines = Json::array();
     for (const auto& finding : view.diagnostics) headlines.push_back(common::config::headline(finding));
-    return {{"name", view.name},
+    Json json = {{"name", view.name},
             {"state", supervise::name_of(view.status.state)},
             {"is_serving", stats::is_serving(view)},
             {"reason", view.status.reason},
@@ -100,9 +100,7 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
               {"least", figures.least},
               {"wanted", figures.wanted},
               {"serving", figures.serving},
-              {"busy", figures.busy},
-              // Where an operator's scale is in force: what the file says.
-              {"file", view.workers_of_file ? Json(*view.workers_of_file) : Json(nullptr)}}},
+              {"busy", figures.busy}}},
             {"requests", figures.requests},
             {"exceptions", figures.exceptions},
             {"resident_memory", memory},
@@ -110,6 +108,9 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
             {"reloads", view.reloads},
             {"listeners", listeners_of(view, lookups)},
             {"diagnostics", std::move(headlines)}};
+    // Where an operator's scale is in force: what the file says.
+    if (view.workers_of_file) json["workers"]["file"] = *view.workers_of_file;
+    return json;
 }
 
 Json details(const fleet::VassalView& view, const Lookups& lookups) {

@@ -75,7 +75,7 @@ std::string note_of(const Json& app, std::int64_t now_us) {
     std::string note;
     const Json& findings = part_at(app, "diagnostics");
     const std::string state = text_at(app, "state");
-    if (const Json& file = part_at(app, "workers"); file.contains("file") && !file["file"].is_null())
+    if (const Json& file = part_at(app, "workers"); file.contains("file"))
         note = "scaled by an operator (file: workers " +
                common::config::value_text(*common::config::find_key("workers"), nlohmann::json(file["file"])) + ")";
     if (state == "invalid" && number_at(app, "generation") > 0)

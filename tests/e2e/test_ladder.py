@@ -37,6 +37,7 @@ def samples(scratch):
         "restart.initial": "200ms", "restart.max": "50s", "restart.stable": "9s", "recycle.max_requests": 1_000_000,
         "recycle.jitter": "20%", "recycle.max_rss": "8GiB", "recycle.max_age": "30d", "limits.header_size": "128KiB",
         "limits.headers": 100, "limits.body": "20MiB", "limits.body_memory": "64KiB", "limits.connections": 1000,
+        "on_demand": True, "timeouts.idle": "10m", "restart.hold": "20s",
         "log.file": str(scratch / "NAME.log"), "log.access": "json", "log.access_format": "{method} {status}",
     }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "vassal/check_import.h"
 #include "vassal/master/fork_loop.h"
 #include "vassal/mold/mold.h"
 #include "vassal/mold/worker_main.h"
@@ -38,9 +39,9 @@ vassal::mold::Shop shop_of(const vassal::master::Generation& generation, const v
     shop.python_path = generation.python_path;
     for (const auto& listener : generation.listeners) shop.listeners.push_back(worker_listener(listener));
     if (!generation.site.is_empty()) shop.site = &generation.site;
-    shop.board = &generation.scoreboard.board();
+    shop.board = generation.scoreboard ? &generation.scoreboard.board() : nullptr;
     shop.bank = generation.bank;
-    shop.access_rings = generation.access_rings ? &*generation.access_rings : nullptr;
+    shop.access_rings = generation.access_rings.get();
     shop.activity = generation.activity ? &*generation.activity : nullptr;
     shop.set_title = [&title, name = generation.name](std::string_view role) {
         title.set(std::string("vassal: ").append(name).append(" ").append(role));
@@ -64,6 +65,10 @@ int run(int argc, char** argv) {
             return 2;
         }
         ::fcntl(parsed.options->link, F_SETFL, O_NONBLOCK);
+        if (parsed.options->only_imports)
+            ::_exit(vassal::check_import(parsed.options->link, [&title](const vassal::master::Generation& generation) {
+                return shop_of(generation, title);
+            }));
         options.link = common::UniqueFd(parsed.options->link);
     } else {
         auto setup = vassal::set_up_standalone(*parsed.options, files);

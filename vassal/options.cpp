@@ -53,6 +53,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
     cli.add_option("--link", options.link, "Descriptor of the channel to an emperor")->group("");
+    cli.add_flag("--check-import", options.only_imports, "With --link: import the app and say how it went")->group("");
     cli.add_option("APP", options.app, "What to host");
     // A word whose time has not come: an answer of its own rather than "unknown option".
     std::string later;
@@ -62,6 +63,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         cli.parse(argc, argv);
         if (cli.count("--stats") > 0) throw CLI::ValidationError("--stats", "is not available in this version");
         if (options.link < 0 && options.app.empty()) throw CLI::RequiredError("APP");
+        if (options.only_imports && options.link < 0) throw CLI::RequiredError("--link");
         if (options.link >= 0 && !options.app.empty()) throw CLI::ExcludesError("--link", "APP");
     } catch (const CLI::ParseError& error) {
         const int code = cli.exit(error, std::cout, std::cerr);

@@ -11,6 +11,7 @@ namespace vassal {
 
 struct Options {
     int link = -1;                      // descriptor of the channel to the emperor; -1: stand-alone
+    bool only_imports = false;          // with link: import the app and say how it went
     std::vector<std::string> settings;  // "key=value" for decode_settings
     std::string app;
 };

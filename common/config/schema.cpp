@@ -61,17 +61,16 @@ std::string_view name_of(ReloadClass reload) noexcept {
     return "none";
 }
 
-std::vector<std::string_view> differing_keys(const nlohmann::json& before, const nlohmann::json& after) {
-    std::vector<std::string_view> paths;
+std::vector<const Key*> changed_keys(const nlohmann::json& before, const nlohmann::json& after) {
+    std::vector<const Key*> changed;
     for (const Key& key : keys())
-        if (at_path(before, key.path) != at_path(after, key.path)) paths.push_back(key.path);
-    return paths;
+        if (at_path(before, key.path) != at_path(after, key.path)) changed.push_back(&key);
+    return changed;
 }
 
 ReloadClass reload_class(const nlohmann::json& before, const nlohmann::json& after) {
     ReloadClass highest = ReloadClass::none;
-    for (const Key& key : keys())
-        if (at_path(before, key.path) != at_path(after, key.path)) highest = std::max(highest, key.reload);
+    for (const Key* key : changed_keys(before, after)) highest = std::max(highest, key->reload);
     return highest;
 }
 

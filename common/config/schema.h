@@ -15,6 +15,7 @@ namespace common::config {
 
 // What a change of this key needs, in ascending order (DESIGN section 4, the reload ladder).
 enum class ReloadClass { none, live, recycle, rollout, listeners };
+[[nodiscard]] std::string_view name_of(ReloadClass reload) noexcept;
 
 enum class ValueKind {
     boolean, integer, text, path, duration, size, mode,
@@ -50,7 +51,9 @@ struct Key {
 // True for words of the design that this version does not implement yet ("sandbox"): they get their own message.
 [[nodiscard]] bool is_planned_key(std::string_view path) noexcept;
 
-// The highest class among the keys whose values differ; none when equal.
+// The keys whose values differ, in the order of the table.
+[[nodiscard]] std::vector<const Key*> changed_keys(const nlohmann::json& before, const nlohmann::json& after);
+// The highest class among them; none when equal.
 [[nodiscard]] ReloadClass reload_class(const nlohmann::json& before, const nlohmann::json& after);
 
 // The keys whose values differ, in the order of the table.

@@ -16,7 +16,6 @@ namespace common::config {
 [[nodiscard]] std::string_view group_of(
     std::string_view path) noexcept;                   // "timeouts.request" -> "timeouts", "app" -> ""
 [[nodiscard]] std::vector<std::string_view> groups();  // in the order of the table
-[[nodiscard]] std::string_view name_of(ReloadClass reload) noexcept;
 [[nodiscard]] std::string_view name_of(ValueKind kind) noexcept;  // "duration", "list of texts"…
 
 [[nodiscard]] std::vector<std::string_view> choices_of(const Key& key);  // empty for other kinds

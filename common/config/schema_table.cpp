@@ -164,7 +164,8 @@ constexpr std::array table = {
         .summary = "How many worker processes serve requests.",
         .detail = "'auto' is one per processor that the emperor may use. A range {min: 1, max: 8} starts with the "
                   "fewest and follows the load: more when all are busy or clients wait in the listen queue, fewer "
-                  "after a quiet while.",
+                  "after a quiet while. A change from or to one also replaces the worker, because the application was told "
+                  "wsgi.multiprocess.",
         .example = "workers: 4",
         .minimum = 1,
         .maximum = 256},
@@ -242,7 +243,7 @@ constexpr std::array table = {
         .maximum = day},
     Key{.path = "timeouts.request",
         .kind = ValueKind::duration,
-        .reload = recycle,
+        .reload = live,
         .default_text = "60s",
         .summary = "How long a request may run in Python.",
         .detail = "Waiting for a slow client does not count. When it is over, the Python traceback is logged and the "

@@ -13,8 +13,8 @@ namespace {
 std::string_view effect_of(ReloadClass reload) noexcept {
     switch (reload) {
         case ReloadClass::none: return "nothing happens";
-        case ReloadClass::live: return "needs no restart; this version starts a new generation";
-        case ReloadClass::recycle: return "needs new workers; this version starts a new generation";
+        case ReloadClass::live: return "no process restarts";
+        case ReloadClass::recycle: return "the workers are replaced one by one";
         case ReloadClass::rollout: return "a new generation starts on the same listeners";
         case ReloadClass::listeners: return "a new generation starts, sockets change too";
     }
@@ -104,10 +104,10 @@ unknown variable is an error, and a vassal that runs keeps running with what it 
 (`K`, `M`, `G` mean the same). **Modes** are octal, with or without the leading `0`. Relative paths count from `chdir`,
 which itself counts from the directory of the file.
 
-**What a change does.** A new generation starts on the same listeners and takes over when it is ready; if it fails, the
-old one keeps serving. Every key has a class that says what its change needs at least: `live` (no process restarts) <
-`recycle` (new workers) < `rollout` (a new generation) < `listeners` (sockets change too); this version carries out
-`live` and `recycle` as a rollout. Touching a file without changing it is a rollout as well.
+**What a change does.** Every key has a class that says what its change needs; the highest among the changed ones decides.
+`live`: no process restarts. `recycle`: the workers are replaced one by one, each when its successor is ready. `rollout`: a
+new generation starts on the same listeners and takes over when it is ready. `listeners`: the same, and sockets are opened
+before and closed after. Whatever fails, the old processes keep serving. Touching a file without changing it is a rollout.
 )";
 
 std::string table_of(std::string_view group) {

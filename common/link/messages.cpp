@@ -109,6 +109,11 @@ public:
         }
         wrong(key);
     }
+    // A field that older peers do not send: 0 then.
+    void optional_integer(const char* key, auto& out) {
+        out = 0;
+        if (object_.contains(key)) integer(key, out);
+    }
     void text(const char* key, std::string& out) {
         const json* value = find(key);
         if (value == nullptr) return;
@@ -252,6 +257,9 @@ std::string encode(const EmperorMessage& message) {
             [](const Resume&) {
                 return json{{"type", "resume"}};
             },
+            [](const Reconfigure& m) {
+                return json{{"type", "reconfigure"}, {"id", m.id}, {"with_workers", m.with_workers}, {"config", m.config}};
+            },
         },
         message));
 }
@@ -259,7 +267,8 @@ std::string encode(const EmperorMessage& message) {
 std::string encode(const MasterMessage& message) {
     return dump(std::visit(overloaded{
                                [](const Hello& m) {
-                                   return json{{"type", "hello"}, {"version", m.version}, {"pid", m.pid}};
+                                   return json{
+                                       {"type", "hello"}, {"version", m.version}, {"pid", m.pid}, {"minor", m.minor}};
                                },
                                [](const Step& m) {
                                    return json{{"type", "step"}, {"name", head(m.name, max_text)}};
@@ -310,6 +319,7 @@ std::string encode(const MasterMessage& message) {
                                [](const Snapshot& m) {
                                    json snapshot = describe("snapshot", m);
                                    snapshot["state"] = m.state;
+                                   snapshot["minor"] = m.minor;
                                    return snapshot;
                                },
                                [](const Suspended&) {
@@ -317,6 +327,12 @@ std::string encode(const MasterMessage& message) {
                                },
                                [](const Resumed&) {
                                    return json{{"type", "resumed"}};
+                               },
+                               [](const Reconfigured& m) {
+                                   return json{{"type", "reconfigured"},
+                                               {"id", m.id},
+                                               {"outcome", m.outcome},
+                                               {"reason", head(m.reason, max_text)}};
                                },
                            },
                            message));
@@ -353,6 +369,13 @@ Result<EmperorMessage> decode_emperor_message(std::string_view payload) {
         Attach m;
         reader.integer("version", m.version);
         return reader.done<EmperorMessage>(m);
+    }
+    if (parsed->type == "reconfigure") {
+        Reconfigure m;
+        reader.integer("id", m.id);
+        reader.boolean("with_workers", m.with_workers);
+        reader.object("config", m.config);
+        return reader.done<EmperorMessage>(std::move(m));
     }
     return failure("link message: unknown type '" + parsed->type.substr(0, 40) + "'");
 }
@@ -405,6 +428,7 @@ Result<MasterMessage> decode_master_message(std::string_view payload) {
         Hello m;
         reader.integer("version", m.version);
         reader.integer("pid", m.pid);
+        reader.optional_integer("minor", m.minor);
         return reader.done<MasterMessage>(m);
     }
     if (type == "step") {
@@ -437,6 +461,15 @@ Result<MasterMessage> decode_master_message(std::string_view payload) {
         Snapshot m;
         reader.description(m);
         reader.text("state", m.state);
+        reader.optional_integer("minor", m.minor);
+        return reader.done<MasterMessage>(std::move(m));
+    }
+    if (type == "reconfigured") {
+        Reconfigured m;
+        reader.integer("id", m.id);
+        reader.text("outcome", m.outcome);
+        reader.text("reason", m.reason);
+        m.reason = head(m.reason, max_text);
         return reader.done<MasterMessage>(std::move(m));
     }
     return decode_worker_event(type, reader);

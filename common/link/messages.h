@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What emperor and master say to each other, over a channel.h. JSON objects: {"type":"ready",…}. The version is that of
-// this file: a peer that speaks another one is rolled out anew, not trusted.
+// this file: a peer that speaks another one is rolled out anew, not trusted. The minor version counts additions: what a
+// master of a lower one does not know is not asked of it.
 //
 //   emperor → master                         master → emperor
 //   start (config; fds)                      hello, step*, ready | failed
@@ -9,6 +10,7 @@
 //   resume                                   resumed
 //   stop (graceful | fast)                   worker_*, reload_requested, stopping, draining, then EOF by exiting
 //   reopen_logs                              -
+//   reconfigure (minor 1)                    reconfigured*
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
 //   hold (fds) instead of start, hold*       -, then EOF by exiting
 //
@@ -34,6 +36,7 @@
 namespace common::link {
 
 inline constexpr int protocol_version = 1;
+inline constexpr int protocol_minor = 1;
 
 // ---- emperor → master ----------------------------------------------------------------------------------------------
 
@@ -59,6 +62,13 @@ struct ReopenLogs {};
 struct Attach {
     int version = protocol_version;
 };
+// Go on with another configuration, in the same generation: nothing in it differs that needs more than other workers.
+// `with_workers`: replace them even if nothing seems to differ (an earlier change may not be carried out everywhere).
+struct Reconfigure {
+    std::uint64_t id = 0;  // comes back in Reconfigured
+    bool with_workers = false;
+    nlohmann::json config;  // canonical document
+};
 
 // Instead of Start: no generation can be started, so tell every client 503, until Stop or the end of the link. Attached
 // fds: one per listener. Sent again, without listeners, when the time of the next attempt changes.
@@ -74,13 +84,14 @@ struct Suspend {};
 // Accept again.
 struct Resume {};
 
-using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach, Hold, Suspend, Resume>;
+using EmperorMessage = std::variant<Start, Promote, Stop, ReopenLogs, Attach, Hold, Suspend, Resume, Reconfigure>;
 
 // ---- master → emperor ----------------------------------------------------------------------------------------------
 
 struct Hello {
     int version = protocol_version;
     std::int32_t pid = 0;
+    int minor = protocol_minor;  // not said: 0
 };
 // A named step of the start began: "environment", "before_start", "preload", "import". `status` shows it.
 struct Step {
@@ -139,10 +150,19 @@ struct Snapshot {
     nlohmann::json config;
     config::Identity identity;
     std::vector<std::string> listeners;
+    int minor = protocol_minor;  // not said: 0
+};
+// What became of a Reconfigure: "taken" (in force; the workers are being replaced), "applied" (all of it is done),
+// "stalled" (a replacement failed, for `reason`; the old worker serves on, the next try follows), "refused" (nothing
+// changed). A newer one ends what is said about an older one.
+struct Reconfigured {
+    std::uint64_t id = 0;
+    std::string outcome;
+    std::string reason;
 };
 
 using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
-                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed>;
+                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);
 [[nodiscard]] std::string encode(const MasterMessage& message);

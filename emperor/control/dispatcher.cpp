@@ -9,6 +9,7 @@
 
 #include "common/base/natural_order.h"
 #include "common/base/nearest.h"
+#include "common/config/decode.h"
 #include "emperor/control/history_views.h"
 
 namespace emperor::control {
@@ -74,6 +75,8 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
 
     if (request.command == Command::upgrade) return upgrade(request, peer, conversation);
 
+    if (request.command == Command::diff) return send(*conversation, request, diff(request, peer));
+
     const Selection selection = select(request, peer);
     if (const auto* error = std::get_if<RequestError>(&selection)) return conversation->send(encode_error(*error));
     const auto& views = std::get<std::vector<fleet::VassalView>>(selection);
@@ -85,6 +88,7 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
         return conversation->send(encode_error(error_of(request, ErrorCode::bad_request, std::move(message))));
     }
     if (request.command == Command::events) return answer_events(request, peer, views, conversation);
+    if (request.command == Command::scale) return send(*conversation, request, scale(request, peer, views.front()));
     if (request.command == Command::logs) return answer_logs(request, views.front(), conversation);
     send(*conversation, request, read(request, views));
 }
@@ -232,6 +236,52 @@ std::variant<Json, RequestError> Dispatcher::read_emperor(const Request& request
     if (!is_admin(peer, policy_)) return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "rescan"));
     fleet_.rescan();
     return Json{{"rescan", true}};
+}
+
+std::variant<Json, RequestError> Dispatcher::scale(const Request& request, const Peer& peer,
+                                                  const fleet::VassalView& view) const {
+    const auto done = fleet_.scale(view.name, request.workers, {peer.uid, peer.pid, user_name_(peer.uid)});
+    if (!done) return error_of(request, ErrorCode::failed, view.name + ": not scaled: " + done.error().message());
+    return Json{{"app", view.name}};
+}
+
+std::variant<Json, RequestError> Dispatcher::diff(const Request& request, const Peer& peer) const {
+    if (request.text) return diff_candidate(request, peer);
+    const bool sees_all = is_admin(peer, policy_);
+    Request names = request;
+    // A new file is nobody's app yet: whoever may see all apps sees it too.
+    if (sees_all) std::erase_if(names.apps, [&](const std::string& app) { return !fleet_.view(app) && !is_glob(app); });
+    std::set<std::string> allowed;
+    if (!sees_all || !names.apps.empty()) {
+        const Selection selection = select(names, peer);
+        if (const auto* error = std::get_if<RequestError>(&selection)) return *error;
+        for (const auto& view : std::get<std::vector<fleet::VassalView>>(selection)) allowed.insert(view.name);
+    }
+    const auto is_asked_for = [&](const std::string& app) {
+        if (allowed.contains(app)) return true;
+        if (!sees_all) return false;
+        return request.apps.empty() || std::ranges::any_of(request.apps, [&](const std::string& given) {
+                   return given == app || (is_glob(given) && ::fnmatch(given.c_str(), app.c_str(), 0) == 0);
+               });
+    };
+    Json differences = Json::array();
+    for (const fleet::Difference& one : fleet_.diff())
+        if (is_asked_for(one.app)) differences.push_back(difference(one));
+    return Json{{"differences", std::move(differences)}};
+}
+
+// The text comes from the peer, who read it with its own rights. What ${VAR} stands for in the emperor's environment is
+// for those to see who could read that environment anyway.
+std::variant<Json, RequestError> Dispatcher::diff_candidate(const Request& request, const Peer& peer) const {
+    if (request.apps.size() != 1 || !common::config::is_valid_name(request.apps.front()))
+        return error_of(request, ErrorCode::bad_request, "'text' needs the name of one app");
+    const std::string& app = request.apps.front();
+    const auto view = fleet_.view(app);
+    if (view ? !may_touch(peer, policy_, *view) : !is_admin(peer, policy_))
+        return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "diff " + app));
+    const bool knows_variables = peer.uid == 0 || peer.uid == policy_.emperor_uid;
+    const fleet::CandidateFile file{app, *request.text, request.defaults, knows_variables};
+    return Json{{"differences", Json::array({difference(fleet_.diff(file))})}};
 }
 
 void Dispatcher::upgrade(const Request& request, const Peer& peer, const std::shared_ptr<Conversation>& conversation) {

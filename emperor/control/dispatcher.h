@@ -59,6 +59,10 @@ private:
     [[nodiscard]] std::variant<Json, RequestError> read(const Request& request,
                                                         const std::vector<fleet::VassalView>& views) const;
     [[nodiscard]] std::variant<Json, RequestError> read_emperor(const Request& request, const Peer& peer);
+    [[nodiscard]] std::variant<Json, RequestError> scale(const Request& request, const Peer& peer,
+                                                        const fleet::VassalView& view) const;
+    [[nodiscard]] std::variant<Json, RequestError> diff(const Request& request, const Peer& peer) const;
+    [[nodiscard]] std::variant<Json, RequestError> diff_candidate(const Request& request, const Peer& peer) const;
     void upgrade(const Request& request, const Peer& peer, const std::shared_ptr<Conversation>& conversation);
 
     fleet::FleetApi& fleet_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/nearest.h"
+#include "common/config/schema.h"
 
 namespace emperor::control {
 
@@ -27,6 +28,8 @@ struct Row {
 constexpr std::array<std::string_view, 2> app_arguments = {"app", "apps"};
 constexpr std::array<std::string_view, 3> operation_arguments = {"app", "apps", "wait"};
 constexpr std::array<std::string_view, 4> log_arguments = {"app", "apps", "lines", "follow"};
+constexpr std::array<std::string_view, 2> scale_arguments = {"app", "workers"};
+constexpr std::array<std::string_view, 4> diff_arguments = {"app", "apps", "text", "defaults"};
 constexpr Row rows[] = {
     {Command::status, "status", app_arguments, 0, max_apps},
     {Command::show, "show", app_arguments, 1, 1},
@@ -43,6 +46,8 @@ constexpr Row rows[] = {
     {Command::why, "why", app_arguments, 1, 1},
     {Command::events, "events", log_arguments, 0, max_apps},
     {Command::rollback, "rollback", operation_arguments, 1, max_apps},
+    {Command::scale, "scale", scale_arguments, 1, 1},
+    {Command::diff, "diff", diff_arguments, 0, max_apps},
 };
 
 std::string to_line(const Json& answer) {
@@ -57,6 +62,21 @@ bool add_app(std::vector<std::string>& apps, const Json& value) {
     return true;
 }
 
+std::string take_workers(Request& request, const Json& value) {
+    if (value.is_null()) return "";
+    const common::config::Key& key = *common::config::find_key("workers");
+    const auto is_count = [&](const Json& count) {
+        return count.is_number_integer() && count >= key.minimum && count <= key.maximum;
+    };
+    const bool is_range = value.is_object() && value.size() == 2 && value.contains("min") && value.contains("max");
+    const Json& min = is_range ? value["min"] : value;
+    const Json& max = is_range ? value["max"] : value;
+    if (!is_count(min) || !is_count(max) || min > max)
+        return "'workers' must be an integer from 1 to " + std::to_string(key.maximum) + ", or {\"min\", \"max\"} of such";
+    request.workers = fleet::WorkersRange{min.get<int>(), max.get<int>()};
+    return "";
+}
+
 // The message of what is wrong with one argument; empty when it is fine.
 std::string take_argument(Request& request, const std::string& key, const Json& value) {
     if (key == "app") return add_app(request.apps, value) ? "" : "'app' must be the name of an app";
@@ -69,6 +89,12 @@ std::string take_argument(Request& request, const std::string& key, const Json& 
     if (key == "wait" || key == "follow") {
         if (!value.is_boolean()) return "'" + key + "' must be true or false";
         (key == "wait" ? request.waits : request.follows) = value.get<bool>();
+        return "";
+    }
+    if (key == "workers") return take_workers(request, value);
+    if (key == "text" || key == "defaults") {
+        if (!value.is_string()) return "'" + key + "' must be the text of a file";
+        (key == "text" ? request.text : request.defaults) = value.get<std::string>();
         return "";
     }
     if (!value.is_number_integer() || value < 0 || value > 1'000'000)

@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "emperor/fleet/fleet_api.h"
+
 namespace emperor::control {
 
 using Json = nlohmann::ordered_json;
@@ -19,7 +21,7 @@ inline constexpr std::size_t max_line_size = 64 * 1024;
 
 enum class Command {
     status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan, upgrade, why,
-    events, rollback
+    events, rollback, scale, diff
 };
 [[nodiscard]] std::string_view name_of(Command command) noexcept;
 
@@ -33,6 +35,10 @@ struct Request {
     bool waits = true;              // "wait": answer when the outcome is known
     bool follows = false;           // "follow": logs or events go on
     std::int64_t lines = 50;        // "lines" of the log; how many events
+    // "workers" of scale: a number or {"min","max"}; null or left out: what the file says.
+    std::optional<fleet::WorkersRange> workers;
+    // "text" of diff: a vassal file that is not deployed; "defaults" likewise.
+    std::optional<std::string> text, defaults;
 };
 
 struct RequestError {

@@ -82,7 +82,7 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
     for (const auto& one : figures.workers) memory += lookups.memory(one.pid).resident;
     Json headlines = Json::array();
     for (const auto& finding : view.diagnostics) headlines.push_back(common::config::headline(finding));
-    return {{"name", view.name},
+    Json json = {{"name", view.name},
             {"state", supervise::name_of(view.status.state)},
             {"is_serving", stats::is_serving(view)},
             {"reason", view.status.reason},
@@ -112,6 +112,9 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
             {"reloads", view.reloads},
             {"listeners", listeners_of(view, lookups)},
             {"diagnostics", std::move(headlines)}};
+    // Where an operator's scale is in force: what the file says.
+    if (view.workers_of_file) json["workers"]["file"] = *view.workers_of_file;
+    return json;
 }
 
 Json details(const fleet::VassalView& view, const Lookups& lookups) {
@@ -207,6 +210,19 @@ Json log_line(const common::link::LogRecord& record) {
                  {"text", record.text}};
     if (record.dropped > 0) json["dropped"] = stats::clamp(record.dropped);
     return json;
+}
+
+Json difference(const fleet::Difference& difference) {
+    Json values = Json::array(), diagnostics = Json::array();
+    for (const auto& value : difference.values)
+        values.push_back({{"key", value.key}, {"before", value.before}, {"after", value.after}});
+    for (const auto& finding : difference.diagnostics) diagnostics.push_back(diagnostic(finding));
+    return {{"app", difference.app},
+            {"action", difference.action},
+            {"class", difference.change.empty() ? Json(nullptr) : Json(difference.change)},
+            {"cause", difference.cause},
+            {"values", std::move(values)},
+            {"diagnostics", std::move(diagnostics)}};
 }
 
 Json outcome(const std::string& app, const fleet::Outcome& outcome) {

@@ -30,6 +30,7 @@ struct Lookups {
 [[nodiscard]] nlohmann::ordered_json exec_context(const fleet::VassalView& view, const Lookups& lookups);
 [[nodiscard]] nlohmann::ordered_json emperor_facts(const fleet::FleetApi::Self& self);
 [[nodiscard]] nlohmann::ordered_json log_line(const common::link::LogRecord& record);
+[[nodiscard]] nlohmann::ordered_json difference(const fleet::Difference& difference);
 [[nodiscard]] nlohmann::ordered_json outcome(const std::string& app, const fleet::Outcome& outcome);
 
 }  // namespace emperor::control

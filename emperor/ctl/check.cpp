@@ -28,6 +28,7 @@ struct Candidate {
     watch::ScannedFile file;
     std::optional<common::config::Effective> effective;
     Diagnostics findings;
+    std::optional<common::config::Identity> identity = std::nullopt;
 };
 
 std::optional<std::string> own_variable(std::string_view name) {
@@ -85,6 +86,7 @@ void examine(Candidate& candidate, const watch::ScannedDirectory& directory, con
     if (!candidate.effective) return;
     const auto identity = common::config::resolve_identity(
         *candidate.effective, {candidate.file.uid, candidate.file.gid, ::geteuid()}, candidate.findings);
+    candidate.identity = identity;
     if (identity) {
         const RightsOf rights(*identity);
         common::config::verify_environment(*candidate.effective, *identity, candidate.findings);
@@ -114,6 +116,7 @@ void strip_current_directory(CheckReport& report) {
     };
     for (Diagnostic& one : report.diagnostics) strip(one.file);
     for (std::string& file : report.files) strip(file);
+    for (Importable& one : report.importable) strip(one.file);
 }
 
 // Names that were asked for and that the scanner did not list.
@@ -150,6 +153,10 @@ void check_directory(const std::string& folder, const std::set<std::string>& onl
             if (!only.empty() && missing.erase(name) == 0) continue;
             report.files.push_back(candidate.file.path);
             report.diagnostics.insert(report.diagnostics.end(), candidate.findings.begin(), candidate.findings.end());
+            if (candidate.effective && candidate.identity && !has_errors(candidate.findings))
+                report.importable.push_back({candidate.file.path, candidate.file.name,
+                                             std::make_shared<common::config::Effective>(*candidate.effective),
+                                             *candidate.identity});
         }
         if (directory.problem.empty()) report_missing(path, missing, report);
     }

@@ -6,11 +6,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "common/config/decode.h"
 #include "common/config/diagnostic.h"
+#include "common/config/verify.h"
 #include "common/net/address.h"
 
 namespace emperor::ctl {
@@ -21,9 +24,18 @@ struct CheckOptions {
     std::function<bool(const common::net::Address&)> is_in_use;  // by anybody
 };
 
+// A file without errors: what importing its app takes.
+struct Importable {
+    std::string file;
+    std::string name;
+    std::shared_ptr<const common::config::Effective> effective;
+    common::config::Identity identity;
+};
+
 struct CheckReport {
     common::config::Diagnostics diagnostics;  // sorted by file, then position
     std::vector<std::string> files;           // that were looked at
+    std::vector<Importable> importable;       // of them
 
     [[nodiscard]] std::size_t errors() const;
     [[nodiscard]] std::size_t files_with_errors() const;

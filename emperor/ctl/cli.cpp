@@ -26,8 +26,12 @@ struct Choices {
     std::vector<std::string> command;
     std::vector<std::string> paths;
     std::string key;
+    std::string workers;
     LogsOptions logs;
     EventsOptions events;
+    DiffOptions diff;
+    bool is_import = false;
+    bool is_reset = false;
     bool is_no_wait = false;
     bool is_markdown = false;
 };
@@ -79,6 +83,15 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     command->add_option("APP", choices.app, "The app")->required();
     actions[command] = [&choices](const Context& context) { return config(context, choices.app); };
 
+    command = add(cli, "diff", "What a rescan would do and what each change takes, before it is done; exit 2 when a file is invalid",
+                  "  emperorctl diff\n  emperorctl diff shop\n  emperorctl diff --against ./apps.d      (before it is deployed)\n"
+                  "  emperorctl -o json diff --against shop.yaml");
+    command->add_option("APP", choices.diff.apps, "Names or globs; default: all");
+    command->add_option("--against", choices.diff.against, "Compare what runs with these files or this directory, which need not be deployed")
+        ->type_name("PATH");
+    command->add_flag("--reveal", choices.diff.reveals, "Show also values of `env` that look like secrets");
+    actions[command] = [&choices](const Context& context) { return diff(context, choices.diff); };
+
     command = add(cli, "version", "The version of this program and of the emperor", "  emperorctl version");
     actions[command] = version;
 }
@@ -100,7 +113,20 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
             return operate(context, name, choices.apps, !choices.is_no_wait);
         };
     }
-    CLI::App* command = add(cli, "exec", "Run a command as the app's user, in its directory, venv and environment",
+    CLI::App* command = add(cli, "scale", "Change an app's number of workers in place, until its file says another number",
+                            "  emperorctl scale shop 8\n  emperorctl scale shop 2-8\n  emperorctl scale shop --reset     (what the file says)");
+    command->add_option("APP", choices.app, "The app")->required();
+    CLI::Option* workers = command->add_option("WORKERS", choices.workers, "A number, or a range MIN-MAX");
+    CLI::Option* reset = command->add_flag("--reset", choices.is_reset, "Back to what the file says")->excludes(workers);
+    command->add_flag("--no-wait", choices.is_no_wait, "Do not wait until so many serve");
+    command->callback([workers, reset] {
+        if (workers->count() == 0 && reset->count() == 0) throw CLI::RequiredError("WORKERS or --reset");
+    });
+    actions[command] = [&choices](const Context& context) {
+        return scale(context, choices.app, choices.workers, !choices.is_no_wait);
+    };
+
+    command = add(cli, "exec", "Run a command as the app's user, in its directory, venv and environment",
                             "  emperorctl exec shop -- manage.py migrate\n  emperorctl exec shop -- python -m pip list");
     command->add_option("APP", choices.app, "The app")->required();
     command->add_option("COMMAND", choices.command, "The command, after --")->required();
@@ -113,9 +139,13 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
 
 void add_offline(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
     CLI::App* command = add(cli, "check", "Validate configuration files; needs no emperor; exit 2 on errors",
-                            "  emperorctl check /etc/apps.d\n  emperorctl check shop.yaml\n  emperorctl -o json check .");
+                            "  emperorctl check /etc/apps.d\n  emperorctl check shop.yaml\n  emperorctl -o json check .\n"
+                            "  emperorctl check --import shop.yaml   (exit 1 when the app cannot be imported)");
+    command->add_flag("--import", choices.is_import,
+                      "Also import each app, in a throwaway process with its user, venv, directory and environment, within\n"
+                      "timeouts.start (or --timeout). It serves nothing and does not run before_start");
     command->add_option("PATH", choices.paths, "Files or directories; default: those of the running emperor");
-    actions[command] = [&choices](const Context& context) { return check(context, choices.paths); };
+    actions[command] = [&choices](const Context& context) { return check(context, choices.paths, choices.is_import); };
 
     command = add(cli, "explain", "What a configuration key means", "  emperorctl explain timeouts.request\n  emperorctl explain timeouts");
     command->add_option("KEY", choices.key, "A key or a group of keys")->required();

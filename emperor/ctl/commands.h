@@ -32,12 +32,21 @@ int why(const Context& context, const std::string& app);
 int config(const Context& context, const std::string& app);
 int version(const Context& context);
 int upgrade(const Context& context);
+// `workers` is "4", "2-8", or empty: what the file says.
+int scale(const Context& context, const std::string& app, const std::string& workers, bool waits);
+
+struct DiffOptions {
+    std::vector<std::string> apps;
+    std::vector<std::string> against;  // files or directories that are not deployed
+    bool reveals = false;              // also what looks like a secret
+};
+int diff(const Context& context, const DiffOptions& options);
 
 // In the app's place: user, groups, umask, directory, environment. Returns only when it fails.
 int exec(const Context& context, const std::string& app, const std::vector<std::string>& command);
 
 // ---- without an emperor ----
-int check(const Context& context, const std::vector<std::string>& paths);
+int check(const Context& context, const std::vector<std::string>& paths, bool imports);
 int explain(const Context& context, const std::string& key);
 int schema(const Context& context, bool is_markdown);
 

@@ -2,11 +2,14 @@
 // check, explain, schema: what needs no emperor.
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "common/base/nearest.h"
 #include "common/config/schema.h"
 #include "emperor/ctl/check.h"
 #include "emperor/ctl/commands.h"
+#include "emperor/ctl/import_check.h"
+#include "emperor/ctl/text.h"
 
 namespace emperor::ctl {
 
@@ -31,6 +34,45 @@ std::vector<std::string> directories_of_emperor(const Context& context) {
         for (const Json& directory : result->value("directories", Json::array()))
             directories.push_back(directory.get<std::string>());
     return directories;
+}
+
+struct Import {
+    std::string file;
+    ImportOutcome outcome;
+};
+
+std::vector<Import> import_all(const Context& context, const CheckReport& report) {
+    std::vector<Import> imports;
+    for (const Importable& app : report.importable) {
+        const auto limit = context.timeout.value_or(app.effective->config.timeouts.start);
+        context.out.flush();
+        imports.push_back({app.file, import_app(app, vassal_program(), limit)});
+    }
+    return imports;
+}
+
+Json to_json(const std::vector<Import>& imports) {
+    Json list = Json::array();
+    for (const Import& one : imports)
+        list.push_back({{"file", one.file},
+                        {"ok", one.outcome.ok},
+                        {"took_ms", one.outcome.took_ms},
+                        {"step", one.outcome.step},
+                        {"reason", one.outcome.reason},
+                        {"detail", one.outcome.detail}});
+    return list;
+}
+
+void print(const Context& context, const std::vector<Import>& imports) {
+    for (const auto& [file, outcome] : imports) {
+        if (outcome.ok) {
+            context.out << file << ": imported in " << outcome.took_ms << " ms\n";
+            continue;
+        }
+        context.err << file << ": not imported: " << outcome.step << ": " << harmless(outcome.reason) << "\n";
+        std::istringstream lines(outcome.detail);
+        for (std::string line; std::getline(lines, line);) context.err << "  " << harmless(line, true) << "\n";
+    }
 }
 
 Json to_json(const CheckReport& report) {
@@ -66,20 +108,26 @@ std::vector<std::string> keys_and_groups() {
 
 }  // namespace
 
-int check(const Context& context, const std::vector<std::string>& paths) {
+int check(const Context& context, const std::vector<std::string>& paths, bool imports) {
     std::vector<std::string> asked = paths.empty() ? directories_of_emperor(context) : paths;
     if (asked.empty())
         return report(context, {ExitCode::usage, "no emperor answers, so name what to check: emperorctl check DIR", {}, {}});
     CheckOptions options{context.runtime_dir, {}, is_listened_on};
     learn_from_emperor(context, options);
     const CheckReport result = check_paths(asked, options);
+    const std::vector<Import> imported = imports ? import_all(context, result) : std::vector<Import>();
     if (context.output == Output::json) {
-        context.out << dump(to_json(result));
+        Json json = to_json(result);
+        if (imports) json["imports"] = to_json(imported);
+        context.out << dump(json);
     } else {
         if (!result.diagnostics.empty()) context.out << common::config::render(result.diagnostics) << "\n";
+        print(context, imported);
         context.out << result.summary() << "\n";
     }
-    return exit_with(result.errors() == 0 ? ExitCode::done : ExitCode::usage);
+    if (result.errors() > 0) return exit_with(ExitCode::usage);
+    const bool are_imported = std::ranges::all_of(imported, [](const Import& one) { return one.outcome.ok; });
+    return exit_with(are_imported ? ExitCode::done : ExitCode::failed);
 }
 
 int explain(const Context& context, const std::string& key) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/config/schema.h"
 #include "emperor/ctl/fields.h"
 #include "emperor/ctl/text.h"
 
@@ -74,8 +75,11 @@ std::string note_of(const Json& app, std::int64_t now_us) {
     std::string note;
     const Json& findings = part_at(app, "diagnostics");
     const std::string state = text_at(app, "state");
+    if (const Json& file = part_at(app, "workers"); file.contains("file"))
+        note = "scaled by an operator (file: workers " +
+               common::config::value_text(*common::config::find_key("workers"), nlohmann::json(file["file"])) + ")";
     if (state == "invalid" && number_at(app, "generation") > 0)
-        note = "keeping generation " + std::to_string(number_at(app, "generation"));
+        add_part(note, "keeping generation " + std::to_string(number_at(app, "generation")));
     if (state == "invalid" && !findings.empty() && findings.front().is_string())
         add_part(note, without_folder(findings.front().get<std::string>()));
     else

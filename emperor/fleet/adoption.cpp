@@ -76,6 +76,7 @@ Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::ve
     into.board = std::move(*board);
     into.scoreboard = std::move(fds[listen.size()]);
     into.log = std::move(fds[listen.size() + 1]);
+    into.minor = snapshot.minor;
     return {};
 }
 
@@ -127,6 +128,7 @@ void adopt_into(VassalHost& host, AdoptionResult result) {
         parts.log = std::move(item.log);
         parts.is_child = false;
         parts.started_us = item.record.started_us;
+        parts.minor = item.minor;
         const AdoptedAs role{item.is_draining, item.is_standby, item.record.observed_until_us};
         host.adopt(std::move(parts), std::move(item.scoreboard), std::move(item.board), role);
     }

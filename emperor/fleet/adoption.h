@@ -54,6 +54,7 @@ struct AdoptedInstance {
     common::UniqueFd log;
     bool is_draining = false;
     bool is_standby = false;
+    int minor = 0;  // of the link protocol
 };
 
 struct AdoptionResult {

@@ -20,9 +20,16 @@ struct Deployment {
     watch::WatchedStamps watched;
     common::config::Identity identity;
     std::shared_ptr<const common::config::Effective> effective;  // shared with the cache of decoded files
+    // What the file says, where an operator changed the number of workers; null: what `effective` says.
+    std::shared_ptr<const common::config::Effective> of_file = nullptr;
     supervise::SpecPtr spec;
 };
 using DeploymentPtr = std::shared_ptr<const Deployment>;
+
+// What a rescan compares the file with.
+[[nodiscard]] inline const std::shared_ptr<const common::config::Effective>& as_in_file(const Deployment& deployment) noexcept {
+    return deployment.of_file ? deployment.of_file : deployment.effective;
+}
 
 // The figures that the machines need. Ids are unique within one emperor.
 [[nodiscard]] supervise::SpecPtr make_spec(const common::config::VassalConfig& config);

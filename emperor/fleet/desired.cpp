@@ -20,8 +20,8 @@ std::optional<std::string> own_variable(std::string_view name) {
 }
 
 // A tenant's file must not read secrets out of a root emperor's environment: to it every variable is unknown (law 11).
-config::DecodeOptions options_for(const watch::ScannedFile& file, const std::string& sockets_directory) {
-    const bool is_own = file.uid == 0 || file.uid == ::geteuid();
+config::DecodeOptions options_for(const watch::ScannedFile& file, const std::string& sockets_directory, bool knows_variables) {
+    const bool is_own = knows_variables && (file.uid == 0 || file.uid == ::geteuid());
     return {file.name, sockets_directory, is_own ? own_variable : nullptr};
 }
 
@@ -50,7 +50,7 @@ DesiredBuilder::Decoded DesiredBuilder::decode(const watch::ScannedFile& file,
     // A file that may not be believed, or not be read, is not decoded: only its own finding helps.
     if (config::has_errors(file.findings) || !file.text) return out;
     config::Decoded decoded = config::decode({file.path, *file.text}, defaults_source,
-                                             options_for(file, sockets_directory_));
+                                             options_for(file, sockets_directory_, knows_variables_));
     out.diagnostics.insert(out.diagnostics.end(), decoded.diagnostics.begin(), decoded.diagnostics.end());
     if (!decoded.effective) return out;
     const auto identity = config::resolve_identity(*decoded.effective, {file.uid, file.gid, ::geteuid()}, out.diagnostics);
@@ -62,6 +62,15 @@ DesiredBuilder::Decoded DesiredBuilder::decode(const watch::ScannedFile& file,
     out.identity = *identity;
     out.effective = std::make_shared<const config::Effective>(std::move(*decoded.effective));
     return out;
+}
+
+plan::DesiredFile DesiredBuilder::examine(const watch::ScannedFile& file,
+                                          const std::optional<watch::ScannedFile>& defaults) const {
+    const Decoded decoded = decode(file, defaults);
+    return {file.name, file.path, file.stamp, decoded.effective ? decoded.identity.uid : file.uid,
+            decoded.effective ? decoded.identity.gid : file.gid,
+            config::has_errors(decoded.diagnostics) ? nullptr : decoded.effective, decoded.diagnostics,
+            watched_by(decoded.effective.get(), decoded.identity)};
 }
 
 plan::Desired DesiredBuilder::build(const watch::Scan& scan) {

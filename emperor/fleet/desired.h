@@ -17,9 +17,15 @@ namespace emperor::fleet {
 
 class DesiredBuilder {
 public:
-    explicit DesiredBuilder(std::string sockets_directory) : sockets_directory_(std::move(sockets_directory)) {}
+    // `knows_variables`: ${VAR} of the emperor's own files may be looked up in its environment.
+    explicit DesiredBuilder(std::string sockets_directory, bool knows_variables = true)
+        : sockets_directory_(std::move(sockets_directory)), knows_variables_(knows_variables) {}
 
     [[nodiscard]] plan::Desired build(const watch::Scan& scan);
+
+    // One file by itself: other vassals' claims are not looked at.
+    [[nodiscard]] plan::DesiredFile examine(const watch::ScannedFile& file,
+                                            const std::optional<watch::ScannedFile>& defaults) const;
 
     // Of a file in the last build() that had no errors.
     [[nodiscard]] const common::config::Identity& identity_of(const std::string& path) const {
@@ -40,6 +46,7 @@ private:
     [[nodiscard]] Decoded decode(const watch::ScannedFile& file, const std::optional<watch::ScannedFile>& defaults) const;
 
     std::string sockets_directory_;
+    bool knows_variables_;
     std::map<std::string, Decoded> cache_;  // by path; holds the files of the last build
 };
 

@@ -219,6 +219,13 @@ void Fleet::request(std::string_view name, supervise::Operation operation, const
     boost::asio::post(io_, [done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
 }
 
+common::Result<void> Fleet::scale(std::string_view name, const std::optional<WorkersRange>& range, const Actor& actor) {
+    const auto found = hosts_.find(name);
+    if (found == hosts_.end()) return common::failure("no such app: " + std::string(name));
+    if (is_shutting_down_) return common::failure("the emperor is shutting down");
+    return found->second->scale(range, actor);
+}
+
 class Fleet::LogSubscription final : public FleetApi::Subscription {
 public:
     LogSubscription(Fleet& fleet, std::uint64_t id) : fleet_(fleet), alive_(fleet.alive_), id_(id) {}

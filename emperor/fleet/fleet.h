@@ -53,6 +53,11 @@ public:
         std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) override;
     [[nodiscard]] std::unique_ptr<Subscription> follow_events(
         std::function<void(const std::string& name, const HistoryEntry&)> on_event) override;
+    [[nodiscard]] common::Result<void> scale(std::string_view name, const std::optional<WorkersRange>& range,
+                                             const Actor& actor) override;
+    // fleet_diff.cpp
+    [[nodiscard]] std::vector<Difference> diff() override;
+    [[nodiscard]] Difference diff(const CandidateFile& file) override;
     [[nodiscard]] Self self() const override;
     void rescan() override;
 
@@ -70,7 +75,7 @@ private:
 
     void scan_now();
     void apply(const plan::Action& action);
-    bool desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause);
+    bool desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause, supervise::Change change);
     [[nodiscard]] plan::Known known() const;
     void complete_adopted(const plan::Desired& desired);
     void note_directories(const watch::Scan& scan);

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/exit_status.h"
+#include "common/base/result.h"
 #include "common/config/decode.h"
 #include "common/config/verify.h"
 #include "common/link/log_record.h"
@@ -64,6 +66,8 @@ struct VassalView {
     const common::config::Effective* last_good = nullptr;        // what `rollback` would bring, or brought
     const common::config::Effective* rolled_back_from = nullptr; // what the file says and is not run
     std::vector<std::string_view> differing_keys;                // between that and what runs
+    // What the file says about `workers`, where an operator's scale is in force.
+    std::optional<nlohmann::json> workers_of_file;
 };
 
 // Who asks, from the peer credentials of the control socket.
@@ -78,6 +82,33 @@ struct Outcome {
     supervise::Failure failure;                    // when not ok
     std::vector<common::link::LogRecord> last_log; // when not ok
     std::string note{};                            // what else an operator should know
+};
+
+// A number of workers, or a range.
+struct WorkersRange {
+    int min = 1, max = 1;
+};
+
+// What a rescan would do about one app, or why it would do nothing although file and running app differ.
+struct Difference {
+    struct Value {
+        std::string key;  // dotted path
+        nlohmann::json before, after;
+    };
+    std::string app;
+    std::string action;  // as plan::name_of, "unchanged", or "not_applied"
+    std::string change;  // "live", "recycle", "rollout", "listeners"; "" where none applies
+    std::string cause;
+    std::vector<Value> values;
+    common::config::Diagnostics diagnostics;
+};
+
+// A vassal file that is not deployed (yet).
+struct CandidateFile {
+    std::string name;
+    std::string text;
+    std::optional<std::string> defaults;
+    bool knows_variables = false;  // ${VAR} may be looked up in the emperor's environment
 };
 
 class FleetApi {
@@ -104,6 +135,15 @@ public:
     // Every new entry of every vassal's history, likewise.
     [[nodiscard]] virtual std::unique_ptr<Subscription> follow_events(
         std::function<void(const std::string& name, const HistoryEntry&)> on_event) = 0;
+
+    // Changes the number of workers in place; nullopt: what the file says again. Immediately in force or an error.
+    [[nodiscard]] virtual common::Result<void> scale(std::string_view name, const std::optional<WorkersRange>& range,
+                                                     const Actor& actor) = 0;
+
+    // Looks at the directories, and does nothing about it.
+    [[nodiscard]] virtual std::vector<Difference> diff() = 0;
+    // As if this file stood in place of the app's own.
+    [[nodiscard]] virtual Difference diff(const CandidateFile& file) = 0;
 
     // Emperor-wide facts.
     struct Self {

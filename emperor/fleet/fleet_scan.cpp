@@ -20,6 +20,18 @@ std::vector<std::string> targets_of(const watch::Scan& scan, const plan::Desired
     return paths;
 }
 
+supervise::Change change_for(common::config::ReloadClass reload) {
+    using common::config::ReloadClass;
+    switch (reload) {
+        case ReloadClass::live: return supervise::Change::live;
+        case ReloadClass::recycle: return supervise::Change::recycle;
+        case ReloadClass::none:
+        case ReloadClass::rollout:
+        case ReloadClass::listeners: break;
+    }
+    return supervise::Change::rollout;
+}
+
 }  // namespace
 
 void Fleet::scan_now() {
@@ -44,7 +56,7 @@ void Fleet::complete_adopted(const plan::Desired& desired) {
         const auto found = hosts_.find(file.name);
         if (found == hosts_.end() || !file.effective || !found->second->desired()) continue;
         const Deployment& known = *found->second->desired();
-        if (known.file == file.path && known.effective->origins.empty() && *known.effective->values == *file.effective->values)
+        if (known.file == file.path && as_in_file(known)->origins.empty() && *as_in_file(known)->values == *file.effective->values)
             found->second->refresh(file.effective);
     }
 }
@@ -68,7 +80,7 @@ plan::Known Fleet::known() const {
         item.invalid = host->invalid_text();
         if (const DeploymentPtr& desired = host->desired()) {
             item.path = desired->file;
-            item.values = desired->effective->values;
+            item.values = as_in_file(*desired)->values;
             item.stamp = desired->stamp;
             item.watched = desired->watched;
             item.uid = desired->identity.uid;
@@ -87,7 +99,7 @@ VassalHost& Fleet::host_of(const std::string& name) {
     return *host;
 }
 
-bool Fleet::desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause) {
+bool Fleet::desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause, supervise::Change change) {
     auto deployment = std::make_shared<Deployment>();
     deployment->file = file.path;
     deployment->stamp = file.stamp;
@@ -95,7 +107,7 @@ bool Fleet::desire(VassalHost& host, const plan::DesiredFile& file, const std::s
     deployment->identity = builder_.identity_of(file.path);
     deployment->effective = file.effective;
     deployment->spec = make_spec(file.effective->config);
-    return host.desire(std::move(deployment), cause);
+    return host.desire(std::move(deployment), cause, change);
 }
 
 void Fleet::apply(const Action& action) {
@@ -112,7 +124,7 @@ void Fleet::apply(const Action& action) {
         case Action::Kind::touched:
         case Action::Kind::defaults_changed:
         case Action::Kind::added:
-            if (!desire(host_of(action.name), *action.file, action.cause)) has_listen_failures_ = true;
+            if (!desire(host_of(action.name), *action.file, action.cause, change_for(action.reload))) has_listen_failures_ = true;
             return;
     }
 }

@@ -49,6 +49,8 @@ ReportStyle style_of(Report::Kind kind) {
         case Report::Kind::observed: return {"observed", Level::info};
         case Report::Kind::rolled_back: return {"rolled back", Level::error};
         case Report::Kind::standby_lost: return {"standby lost", Level::warn};
+        case Report::Kind::reconfigured: return {"reconfigured", Level::info};
+        case Report::Kind::recycle_failed: return {"recycle failed", Level::error};
     }
     return {"unknown", Level::info};
 }
@@ -92,9 +94,7 @@ void VassalHost::execute(const supervise::Command& command) {
                 if (timer.generation == 0) timer_.disarm();
                 else if (Instance* instance = find(timer.generation)) instance->disarm();
             },
-            [this](const supervise::Activated& activated) {
-                if (const Instance* instance = find(activated.generation)) activate(instance->launch());
-            },
+            [this](const supervise::Activated& activated) { on_activated(activated); },
             [this](const supervise::OperationDone& done) { finish(done); },
             [this](const Report& what) { report(what); },
             [this](const supervise::Forget&) { context_.forget(name_); },
@@ -112,6 +112,7 @@ void VassalHost::execute(const supervise::Command& command) {
                 instance->has_begun_accepting();
                 instance->send(link::Resume{});
             },
+            [this](const supervise::Reconfigure& order) { reconfigure(order); },
         },
         command);
 }
@@ -215,6 +216,7 @@ std::string VassalHost::last_lines(int worker) const {
 }
 
 void VassalHost::report(const Report& what) {
+    if (what.kind == Report::Kind::reconfigured) return report_reconfigured(what);
     const ReportStyle style = style_of(what.kind);
     if (what.kind == Report::Kind::crashed) ++restarts_;
     if (what.kind == Report::Kind::reloaded) ++reloads_;
@@ -273,6 +275,7 @@ void VassalHost::write_record() const {
         item.deployment = instance->launch()->deployment;
         item.started_us = instance->started_us();
         if (instance->state() == Instance::State::suspended) item.observed_until_us = observed_until_us();
+        item.is_settled = instance->is_settled();
         for (const auto& listener : instance->launch()->listeners) item.socket_inodes.push_back(listener->socket_inode());
         recorded.push_back(std::move(item));
     }

@@ -154,7 +154,9 @@ void VassalHost::show_rollback(VassalView& view) const {
     if (status.rolled_back.empty() || !desired_) return;
     view.rolled_back_from = desired_->effective.get();
     const DeploymentPtr& runs = active ? active->launch()->deployment : last_good_;
-    if (runs) view.differing_keys = common::config::differing_keys(*runs->effective->values, *desired_->effective->values);
+    if (!runs) return;
+    for (const common::config::Key* key : common::config::changed_keys(*runs->effective->values, *desired_->effective->values))
+        view.differing_keys.push_back(key->path);
 }
 
 }  // namespace emperor::fleet

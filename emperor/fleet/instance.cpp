@@ -9,7 +9,7 @@ namespace link = common::link;
 
 Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstanceParts parts)
     : owner_(owner), generation_(parts.generation), bank_(parts.bank), launch_(std::move(parts.launch)),
-      is_child_(parts.is_child), started_us_(parts.started_us),
+      is_child_(parts.is_child), started_us_(parts.started_us), minor_(parts.minor),
       start_ticks_(process::start_ticks_of(parts.process.pid).value_or(0)), timer_(io),
       link_(io, std::move(parts.link), [this](link::Packet packet) { receive(std::move(packet)); }, {}),
       log_(io, std::move(parts.log), [this](link::Packet packet) { receive_log(std::move(packet)); }, {}),
@@ -21,12 +21,14 @@ Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstancePa
           owner_.on_exit(*this, status);
       }) {}
 
-void Instance::send(const link::EmperorMessage& message) {
-    if (!link_.is_open()) return;
-    if (const auto sent = link::send(link_.fd(), link::encode(message)); !sent) {
+bool Instance::send(const link::EmperorMessage& message) {
+    if (!link_.is_open()) return false;
+    const auto sent = link::send(link_.fd(), link::encode(message));
+    if (!sent) {
         common::log::warn("message to master lost", {{"generation", generation_}, {"pid", pid()},
                                                      {"reason", sent.error().message()}});
     }
+    return sent.has_value();
 }
 
 void Instance::arm(common::TimePoint deadline) {

@@ -54,6 +54,7 @@ struct InstanceParts {
     common::UniqueFd log;
     bool is_child = true;
     std::int64_t started_us = 0;  // epoch
+    int minor = 0;                // of the link protocol that its master speaks, where that is known already
 };
 
 class Instance {
@@ -72,6 +73,14 @@ public:
     [[nodiscard]] std::int64_t started_us() const noexcept { return started_us_; }
     [[nodiscard]] const LaunchPtr& launch() const noexcept { return launch_; }
 
+    // Its configuration was replaced in place.
+    void use(LaunchPtr launch) noexcept { launch_ = std::move(launch); }
+    // False: a replacement is under way, what it runs is neither the launch nor surely anything else.
+    [[nodiscard]] bool is_settled() const noexcept { return is_settled_; }
+    void set_settled(bool is_settled) noexcept { is_settled_ = is_settled; }
+    [[nodiscard]] int minor() const noexcept { return minor_; }
+    void set_minor(int minor) noexcept { minor_ = minor; }
+
     [[nodiscard]] State state() const noexcept { return state_; }
     void set_state(State state) noexcept { state_ = state; }
     [[nodiscard]] const std::string& step() const noexcept { return step_; }
@@ -79,7 +88,8 @@ public:
     void has_stopped_accepting() noexcept { is_accepting_ = false; }
     void has_begun_accepting() noexcept { is_accepting_ = true; }
 
-    void send(const common::link::EmperorMessage& message);  // a failure is logged; the deadline then decides
+    // A failure is logged; the deadline then decides.
+    bool send(const common::link::EmperorMessage& message);
     void signal(int number) noexcept { child_.signal(number); }
     void kill() noexcept { child_.kill_all(); }
     void arm(common::TimePoint deadline);
@@ -99,6 +109,8 @@ private:
     std::string step_;
     bool is_accepting_ = true;  // as far as we know: from promotion until the master says otherwise
     int bad_messages_ = 0;
+    int minor_;
+    bool is_settled_ = true;
     std::uint64_t start_ticks_;
     process::Timer timer_;
     ChannelReader link_;

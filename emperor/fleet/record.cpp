@@ -45,13 +45,24 @@ watch::FileStamp stamp_from(const json& stamp) {
 
 json to_json(const Deployment& deployment) {
     return {{"file", deployment.file}, {"stamp", to_json(deployment.stamp)}, {"watched", to_json(deployment.watched)},
-            {"identity", to_json(deployment.identity)}, {"config", *deployment.effective->values}};
+            {"identity", to_json(deployment.identity)}, {"config", *deployment.effective->values},
+            {"of_file", deployment.of_file ? *deployment.of_file->values : json()}};
+}
+
+std::shared_ptr<const common::config::Effective> effective_from(const json& document) {
+    auto effective = std::make_shared<common::config::Effective>();
+    effective->values = std::make_shared<const json>(common::config::translated(document));
+    auto config = common::config::config_from_json(*effective->values);
+    if (!config) throw std::runtime_error(config.error().message());
+    effective->config = std::move(*config);
+    return effective;
 }
 
 json to_json(const RecordedInstance& item) {
     json object = to_json(*item.deployment);
     object.update({{"generation", item.generation}, {"pid", item.pid}, {"start_ticks", item.start_ticks}, {"bank", item.bank},
-                   {"state", item.state}, {"started_us", item.started_us}, {"sockets", item.socket_inodes}});
+                   {"state", item.state}, {"started_us", item.started_us}, {"sockets", item.socket_inodes},
+                   {"is_settled", item.is_settled}});
     if (item.observed_until_us != 0) object["observed_until_us"] = item.observed_until_us;
     return object;
 }
@@ -67,13 +78,12 @@ DeploymentPtr deployment_from(const json& item) {
     deployment->identity = {identity.at("uid").get<uid_t>(), identity.at("gid").get<gid_t>(),
                             identity.at("groups").get<std::vector<gid_t>>(), identity.at("user").get<std::string>(),
                             identity.at("home").get<std::string>()};
-    auto effective = std::make_shared<common::config::Effective>();
-    effective->values = std::make_shared<const json>(common::config::translated(item.at("config")));
-    auto config = common::config::config_from_json(*effective->values);
-    if (!config) throw std::runtime_error(config.error().message());
-    effective->config = std::move(*config);
-    deployment->effective = std::move(effective);
+    deployment->effective = effective_from(item.at("config"));
+    if (const auto of_file = item.find("of_file"); of_file != item.end() && !of_file->is_null())
+        deployment->of_file = effective_from(*of_file);
     deployment->spec = make_spec(deployment->effective->config);
+    // Its configuration was being replaced in place: the file counts as touched.
+    if (!item.value("is_settled", true)) deployment->stamp = {};
     return deployment;
 }
 
@@ -81,8 +91,11 @@ RecordedInstance from_json(const json& item) {
     return {item.at("generation").get<supervise::Generation>(), item.at("pid").get<pid_t>(),
             item.at("start_ticks").get<std::uint64_t>(), item.at("bank").get<int>(), item.at("state").get<std::string>(),
             item.at("started_us").get<std::int64_t>(), deployment_from(item),
-            item.at("sockets").get<std::vector<std::uint64_t>>(), item.value("observed_until_us", std::int64_t{0})};
+            item.at("sockets").get<std::vector<std::uint64_t>>(), item.value("observed_until_us", std::int64_t{0}),
+            item.value("is_settled", true)};
 }
+
+}  // namespace
 
 Result<void> write_atomically(const std::string& directory, const std::string& name, const std::string& text) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return common::system_error("create " + directory);
@@ -99,8 +112,6 @@ Result<void> write_atomically(const std::string& directory, const std::string& n
     if (::rename(temporary.c_str(), path.c_str()) != 0) return common::system_error("replace " + path);
     return {};
 }
-
-}  // namespace
 
 Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances) {
     if (instances.empty()) {

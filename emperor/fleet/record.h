@@ -26,6 +26,8 @@ struct RecordedInstance {
     DeploymentPtr deployment;       // read back: without origins, with a spec of its own
     std::vector<std::uint64_t> socket_inodes;  // of the listeners, in the order of `listen`
     std::int64_t observed_until_us = 0;  // epoch; of a standby
+    // False: its configuration was being replaced in place. Read back, the file counts as touched then.
+    bool is_settled = true;
 };
 
 // An empty list removes the file.
@@ -44,6 +46,9 @@ struct RollbackRecord {
 // An empty one removes the file. Unreadable is the same as none: it only costs the way back.
 [[nodiscard]] common::Result<void> write_rollback(const std::string& directory, const RollbackRecord& record);
 [[nodiscard]] RollbackRecord read_rollback(const std::string& directory);
+// vassals/NAME/`name`, 0600; makes the directory.
+[[nodiscard]] common::Result<void> write_atomically(const std::string& directory, const std::string& name,
+                                                    const std::string& text);
 
 [[nodiscard]] bool is_held(const std::string& directory);
 [[nodiscard]] common::Result<void> set_held(const std::string& directory, bool is_held);

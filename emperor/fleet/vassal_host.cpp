@@ -37,6 +37,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       was_held_(is_held(options.directory_of(name_))) {
     left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));
     last_good_ = left_rollback_.last_good;
+    scale_ = read_scale(options.directory_of(name_));
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
     if (!kept) return;
@@ -100,7 +101,8 @@ void VassalHost::settle() {
     context_.became_idle(name_);
 }
 
-bool VassalHost::desire(DeploymentPtr deployment, const std::string& cause) {
+bool VassalHost::desire(DeploymentPtr deployment, const std::string& cause, supervise::Change change) {
+    deployment = with_scale(std::move(deployment));
     file_ = deployment->file;
     is_removed_ = false;
     if (resume_rollback(deployment)) return true;
@@ -116,11 +118,13 @@ bool VassalHost::desire(DeploymentPtr deployment, const std::string& cause) {
         launch->listeners = std::move(*opened);
         launch->has_listeners = true;
     }
+    // A socket that was opened anew is for a new generation.
+    if (!has_listeners_of(*launch)) change = supervise::Change::rollout;
     diagnostics_.clear();
     invalid_text_.clear();
     desired_ = std::move(deployment);
     newest_ = std::move(launch);
-    push(supervise::ConfigChanged{desired_->spec, {cause}});
+    push(supervise::ConfigChanged{desired_->spec, {cause}, change});
     return true;
 }
 
@@ -156,12 +160,21 @@ void VassalHost::remove() {
     diagnostics_.clear();
     invalid_text_.clear();
     is_removed_ = true;
+    keep_scale({});
     push(supervise::ConfigRemoved{});
 }
 
 void VassalHost::refresh(std::shared_ptr<const common::config::Effective> effective) {
     auto fresh = std::make_shared<Deployment>(*desired_);
     fresh->effective = std::move(effective);
+    if (fresh->of_file && scale_) {
+        fresh->of_file = fresh->effective;
+        fresh->effective = scaled(*fresh->of_file, *scale_);
+    }
+    replace_desired(std::move(fresh));
+}
+
+void VassalHost::replace_desired(DeploymentPtr fresh) {
     for (const LaunchPtr& launch : {newest_, activated_}) {
         if (launch && launch->deployment == desired_) launch->deployment = fresh;
     }
@@ -262,6 +275,7 @@ void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common:
 void VassalHost::on_message(Instance& instance, const link::MasterMessage& message) {
     const supervise::Generation generation = instance.generation();
     if (const auto* hello = std::get_if<link::Hello>(&message)) {
+        instance.set_minor(hello->minor);
         if (hello->version != link::protocol_version)
             push(supervise::InstanceFailed{generation, {"link", "the vassal program speaks another version of the link protocol", ""}});
     } else if (const auto* step = std::get_if<link::Step>(&message)) {
@@ -287,6 +301,8 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         push(supervise::InstanceServing{generation, serving->is_serving, serving->reason});
     } else if (const auto* wish = std::get_if<link::ReloadRequested>(&message)) {
         on_app_reload(instance, *wish);
+    } else if (const auto* answer = std::get_if<link::Reconfigured>(&message)) {
+        on_reconfigured(instance, *answer);
     } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
         common::log::info("worker started", {{"vassal", name_}, {"generation", generation}, {"worker", started->worker},
                                              {"pid", started->pid}});
@@ -380,6 +396,7 @@ VassalView VassalHost::view() const {
         }
     }
     view.history.assign(history_.entries().begin(), history_.entries().end());
+    if (shown && shown->of_file) view.workers_of_file = shown->of_file->values->at("workers");
     view.restarts = restarts_;
     view.reloads = reloads_;
     return view;

@@ -22,6 +22,7 @@
 #include "emperor/fleet/listener_pool.h"
 #include "emperor/fleet/options.h"
 #include "emperor/fleet/record.h"
+#include "emperor/fleet/scale.h"
 #include "emperor/fleet/sleeper.h"
 #include "emperor/process/timer.h"
 #include "emperor/supervise/hold_fsm.h"
@@ -61,7 +62,8 @@ public:
 
     // ---- what the rescan found ----
     // Opens the listeners; on failure the vassal is invalid with that diagnostic and keeps what it runs. False then.
-    bool desire(DeploymentPtr deployment, const std::string& cause);
+    bool desire(DeploymentPtr deployment, const std::string& cause,
+                supervise::Change change = supervise::Change::rollout);
     // The file is what it was before it was invalid.
     void recover();
     void refuse(std::string file, common::config::Diagnostics diagnostics);
@@ -74,6 +76,8 @@ public:
 
     // ---- what others want ----
     void request(supervise::Operation operation, const Actor& actor, Done done);
+    // Another number of workers than the file says; nullopt: what it says.
+    [[nodiscard]] common::Result<void> scale(const std::optional<WorkersRange>& range, const Actor& actor);
     void grant_slot();
     void shut_down(supervise::StopMode mode);
     void reopen_logs();
@@ -89,6 +93,8 @@ public:
     [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty() || hold_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
+    // Of the active generation; null: there is none.
+    [[nodiscard]] DeploymentPtr running() const;
     [[nodiscard]] const std::string& invalid_text() const noexcept { return invalid_text_; }
     [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
     // The vassal is gone for good, not just this emperor.
@@ -128,6 +134,19 @@ private:
     void desire_unstarted(const DeploymentPtr& deployment);
     void keep_rollback();
     void show_rollback(VassalView& view) const;
+
+    // host_reconfigure.cpp
+    void reconfigure(const supervise::Reconfigure& order);
+    void on_activated(const supervise::Activated& activated);
+    void on_reconfigured(const Instance& instance, const common::link::Reconfigured& answer);
+    void report_reconfigured(const supervise::Report& report);
+    [[nodiscard]] bool has_listeners_of(const Launch& launch) const;
+
+    // host_scale.cpp
+    [[nodiscard]] DeploymentPtr with_scale(DeploymentPtr deployment);
+    void keep_scale(std::optional<Scale> scale);
+    // The same configuration, told otherwise.
+    void replace_desired(DeploymentPtr fresh);
 
     void push(supervise::VassalEvent event);
     void after_event(const supervise::VassalEvent& event);
@@ -185,6 +204,14 @@ private:
     process::Timer timer_;
     process::Timer observation_timer_;
     common::scoreboard::Answers answers_at_promotion_;
+
+    struct Reconfigured {  // in place, last: what was different
+        std::string change;
+        std::string keys;
+    };
+    Reconfigured reconfigured_;
+
+    std::optional<Scale> scale_;
 
     std::uint64_t last_ticket_ = 0;
     std::map<std::uint64_t, Done> waiting_;

@@ -42,6 +42,12 @@ Action make(Action::Kind kind, const DesiredFile& file, ReloadClass reload, std:
         .kind = kind, .name = file.name, .file = &file, .reload = reload, .cause = std::move(cause), .diagnostics = {}};
 }
 
+std::vector<std::string> keys_that_differ(const nlohmann::json& before, const nlohmann::json& after) {
+    std::vector<std::string> paths;
+    for (const common::config::Key* key : common::config::changed_keys(before, after)) paths.emplace_back(key->path);
+    return paths;
+}
+
 std::optional<Action> compare_invalid(const DesiredFile& file, const Diagnostics& diagnostics,
                                       const KnownVassal* known) {
     if (known && known->invalid == common::config::render(diagnostics)) return std::nullopt;
@@ -61,19 +67,25 @@ std::optional<Action> compare_valid(const DesiredFile& file, const KnownVassal* 
     using Kind = Action::Kind;
     if (!known || !known->values) return make(Kind::added, file, ReloadClass::listeners, "new file");
     // Nearly always the very same document: key by key only what may differ.
-    const ReloadClass difference = known->values == file.effective->values
-                                       ? ReloadClass::none
-                                       : common::config::reload_class(*known->values, *file.effective->values);
+    ReloadClass difference = known->values == file.effective->values
+                                 ? ReloadClass::none
+                                 : common::config::reload_class(*known->values, *file.effective->values);
+    const std::string other_path = changed_path(file.watched, known->watched);
+    // A release and an edit that are seen together: the release must not be lost behind a cheap edit.
+    if (difference != ReloadClass::none && !other_path.empty()) difference = std::max(difference, ReloadClass::rollout);
+    const auto with_keys = [&](Action action) {
+        action.keys = keys_that_differ(*known->values, *file.effective->values);
+        return action;
+    };
     const bool has_same_owner = known->uid == file.uid && known->gid == file.gid;
     if (!has_same_owner)
-        return make(Kind::changed, file, std::max(difference, ReloadClass::rollout), "the file has another owner");
+        return with_keys(make(Kind::changed, file, std::max(difference, ReloadClass::rollout), "the file has another owner"));
     const bool has_same_stamp = known->stamp == file.stamp && known->path == file.path;
     if (difference != ReloadClass::none)
-        return has_same_stamp ? make(Kind::defaults_changed, file, difference, "_defaults.yaml edited")
-                              : make(Kind::changed, file, difference, "edited");
+        return with_keys(has_same_stamp ? make(Kind::defaults_changed, file, difference, "_defaults.yaml edited")
+                                        : make(Kind::changed, file, difference, "edited"));
     if (!has_same_stamp) return make(Kind::touched, file, ReloadClass::rollout, "touched");
-    if (const std::string path = changed_path(file.watched, known->watched); !path.empty())
-        return make(Kind::touched, file, ReloadClass::rollout, path + " changed");
+    if (!other_path.empty()) return make(Kind::touched, file, ReloadClass::rollout, other_path + " changed");
     if (!known->invalid.empty()) return make(Kind::recovered, file, ReloadClass::none, "valid again");
     return std::nullopt;
 }

@@ -11,6 +11,7 @@
 //     valid                other stamp, same values           touched: a rollout
 //     valid                same, but a watched path changed   touched, naming the path
 //     valid                other stamp, other values          changed, with the highest reload class of what differs
+//     valid                other values, and a watched path   the same, at least a rollout
 //     valid                other owner (uid or gid)           changed, at least a rollout (law 11: other rights)
 //     invalid              not shown with this text yet       invalid
 //     two files, one name  not shown with this text yet       invalid, both paths named; the known one keeps running
@@ -74,6 +75,7 @@ struct Action {
     const DesiredFile* file = nullptr;
     // What the change needs; rollout for touched, none for removed, invalid and recovered, listeners for added.
     common::config::ReloadClass reload = common::config::ReloadClass::none;
+    std::vector<std::string> keys{};             // changed, defaults_changed: which values differ, as dotted paths
     std::string cause;                           // "new file", "edited", "touched", "_defaults.yaml edited"…
     common::config::Diagnostics diagnostics;     // invalid: the errors (and warnings) to show
 };

@@ -27,7 +27,14 @@ struct Kill { Generation generation; bool operator==(const Kill&) const = defaul
 struct ArmTimer { Generation generation; TimePoint deadline; bool operator==(const ArmTimer&) const = default; };
 struct DisarmTimer { Generation generation; bool operator==(const DisarmTimer&) const = default; };
 // The spec that serves from now on: listeners of no other live spec may be closed.
-struct Activated { Generation generation; bool operator==(const Activated&) const = default; };
+struct Activated { Generation generation; SpecPtr spec; bool operator==(const Activated&) const = default; };
+// A running generation is to go on with another configuration; answered by InstanceReconfigured.
+struct Reconfigure {
+    Generation generation;
+    SpecPtr spec;
+    Change change;  // live or recycle
+    bool operator==(const Reconfigure&) const = default;
+};
 struct OperationDone {
     std::uint64_t ticket;
     bool ok;
@@ -39,7 +46,7 @@ struct Report {
     enum class Kind {
         starting, running, reloading, reloaded, reload_failed, start_failed, crashed, backoff, stopping, stopped,
         removed, invalid, degraded, recovered,
-        sleeping, observing, observed, rolled_back, standby_lost
+        sleeping, observing, observed, rolled_back, standby_lost, reconfigured, recycle_failed
     };
     Kind kind;
     Generation generation = 0;
@@ -53,7 +60,7 @@ struct SendSuspend { Generation generation; bool operator==(const SendSuspend&) 
 struct SendResume { Generation generation; bool operator==(const SendResume&) const = default; };
 
 using Command = std::variant<AcquireStartSlot, ReleaseStartSlot, Spawn, SendPromote, SendStop, Kill, ArmTimer,
-                             DisarmTimer, Activated, OperationDone, Report, Forget, SendSuspend, SendResume>;
+                             DisarmTimer, Activated, OperationDone, Report, Forget, SendSuspend, SendResume, Reconfigure>;
 using Commands = std::vector<Command>;
 
 }  // namespace emperor::supervise

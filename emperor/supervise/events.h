@@ -12,7 +12,8 @@
 namespace emperor::supervise {
 
 // A valid configuration is desired: the file is new, changed or touched. The shell opened its listeners already.
-struct ConfigChanged { SpecPtr spec; Cause cause; };
+// `change` is what it takes to get there from the Spec that came before it.
+struct ConfigChanged { SpecPtr spec; Cause cause; Change change = Change::rollout; };
 // The file is there but cannot be used; `text` is the rendered headline. Never stops a running instance (I4).
 struct ConfigInvalid { std::string text; };
 struct ConfigRemoved {};
@@ -53,10 +54,19 @@ struct RollbackAdopted { SpecPtr desired; SpecPtr pinned; std::string reason; };
 struct Woken {};
 // The instance had no request for idle_timeout and has none now.
 struct Idle { Generation generation; };
+// What became of a Reconfigure. taken: it is in force, its workers are being replaced; applied: all of it is done;
+// stalled: a replacement failed (`reason`), the old worker serves on and the master tries again; refused: nothing changed.
+struct InstanceReconfigured {
+    enum class Outcome { taken, applied, stalled, refused };
+    Generation generation;
+    std::uint64_t spec;  // its id
+    Outcome outcome;
+    std::string reason;
+};
 
 using VassalEvent = std::variant<ConfigChanged, ConfigInvalid, ConfigRemoved, OperatorRequest, StartSlotGranted,
                                  InstanceSpawned, InstanceSpawnFailed, InstanceStep, InstanceReady, InstanceFailed,
                                  InstancePromoted, InstanceServing, InstanceExited, TimerFired, ShutdownBegan,
-                                 InstanceAdopted, Woken, Idle, Observed, RollbackAdopted>;
+                                 InstanceAdopted, Woken, Idle, Observed, RollbackAdopted, InstanceReconfigured>;
 
 }  // namespace emperor::supervise

@@ -37,12 +37,15 @@ InstanceFsm::InstanceFsm(Generation generation, const Spec& spec, TimePoint now,
 }
 
 InstanceFsm::InstanceFsm(Generation generation, const Spec& spec) noexcept
-    : generation_(generation),
-      start_timeout_(spec.start_timeout),
-      drain_timeout_(std::max(spec.drain_timeout, Duration::zero())),
-      kill_timeout_(std::max(spec.kill_timeout, least_kill_delay)),
-      state_(State::serving),
-      is_spawned_(true) {}
+    : generation_(generation), state_(State::serving), is_spawned_(true) {
+    use(spec);
+}
+
+void InstanceFsm::use(const Spec& spec) noexcept {
+    start_timeout_ = spec.start_timeout;
+    drain_timeout_ = std::max(spec.drain_timeout, Duration::zero());
+    kill_timeout_ = std::max(spec.kill_timeout, least_kill_delay);
+}
 
 void InstanceFsm::on(InstanceEvent event, TimePoint now, Commands& commands, std::string_view reason) {
     if (state_ == State::gone) return;
@@ -69,6 +72,12 @@ void InstanceFsm::on(InstanceEvent event, TimePoint now, Commands& commands, std
         case InstanceEvent::stop_fast: on_stop(StopMode::fast, now, commands, reason); break;
         case InstanceEvent::exited: end(State::gone, Duration::zero(), now, commands); break;
         case InstanceEvent::deadline: on_deadline(now, commands); break;
+        case InstanceEvent::asked:
+            if (state_ == State::serving) arm(answer_patience, now, commands);
+            break;
+        case InstanceEvent::answered:
+            if (state_ == State::serving) disarm(commands);
+            break;
     }
 }
 
@@ -101,6 +110,7 @@ void InstanceFsm::on_deadline(TimePoint now, Commands& commands) {
         commands.push_back(ArmTimer{generation_, *deadline_});
         return;
     }
+    if (state_ == State::serving) return disarm(commands);  // an answer that did not come: see the header
     // Without a process (the spawn itself hangs) the shell has nothing to kill yet; it hears it again once there is.
     commands.push_back(Kill{generation_});
     end(State::killing, kill_timeout_, now, commands);

@@ -20,6 +20,8 @@
 // P SendPromote, G/F SendStop graceful/fast, K Kill; "ending" is draining without patience (deadline: kill timeout);
 // "-" nothing happens. `failed` (the master gives up by itself) sends nothing: the exit follows, the deadline sees to
 // it. A stop in spawning has no process to go to yet: it is sent once there is one.
+// `asked` and `answered` mean something in serving only: a question gets a deadline. When that passes, the process is
+// left alone and the question forgotten; the caller, who looks at is_due() before, draws the conclusion.
 //  *  only while there is no process yet   **  only after a graceful stop, and it never prolongs the deadline
 #pragma once
 
@@ -34,7 +36,12 @@ namespace emperor::supervise {
 enum class InstanceState { spawning, starting, probing, serving, draining, killing, gone };
 [[nodiscard]] std::string_view name_of(InstanceState state) noexcept;
 
-enum class InstanceEvent { spawned, spawn_failed, ready, promoted, failed, stop_graceful, stop_fast, exited, deadline };
+enum class InstanceEvent {
+    spawned, spawn_failed, ready, promoted, failed, stop_graceful, stop_fast, exited, deadline, asked, answered
+};
+
+// How long a serving master may take to answer a question.
+inline constexpr Duration answer_patience = std::chrono::seconds(10);
 
 class InstanceFsm {
 public:
@@ -45,6 +52,9 @@ public:
 
     // Appends what the caller must do now. `reason` is for SendStop.
     void on(InstanceEvent event, TimePoint now, Commands& commands, std::string_view reason = {});
+
+    // Its configuration was replaced in place: later deadlines are of this one.
+    void use(const Spec& spec) noexcept;
 
     [[nodiscard]] InstanceState state() const noexcept { return state_; }
     [[nodiscard]] bool is_live() const noexcept { return state_ != InstanceState::gone; }
@@ -64,7 +74,7 @@ private:
     void on_deadline(TimePoint now, Commands& commands);
 
     Generation generation_;
-    Duration start_timeout_, drain_timeout_, kill_timeout_;
+    Duration start_timeout_{}, drain_timeout_{}, kill_timeout_{};
     InstanceState state_ = InstanceState::spawning;
     bool is_spawned_ = false;   // false: there is no process that a stop could reach
     std::optional<StopMode> stop_;  // the hardest stop that was asked for

@@ -35,6 +35,9 @@ using SpecPtr = std::shared_ptr<const Spec>;
 
 enum class StopMode { graceful, fast };
 
+// What carrying out a changed configuration takes, ascending: the same processes, other workers, another generation.
+enum class Change { live, recycle, rollout };
+
 // Why a start or a running instance failed, at which step ("spawn", "import", "timeout", "exit"…).
 struct Failure {
     std::string step;

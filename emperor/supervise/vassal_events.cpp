@@ -17,7 +17,7 @@ Failure exit_failure(const ExitStatus& status, const std::string& step) {
 
 // ---- what is wanted ------------------------------------------------------------------------------------------------
 
-void VassalFsm::handle(const ConfigChanged& event, TimePoint) {
+void VassalFsm::handle(const ConfigChanged& event, TimePoint now) {
     const bool is_same = desired_ && desired_->id == event.spec->id;
     const Instance* newest = with_role(Role::successor);
     if (!newest) newest = with_role(Role::active);
@@ -28,12 +28,15 @@ void VassalFsm::handle(const ConfigChanged& event, TimePoint) {
     desired_ = event.spec;
     reset_backoff();
     // The same Spec comes again when a file is valid again unchanged. It is a wish only if it has never been tried.
-    const bool is_untried = newest && newest->spec->id != event.spec->id && !is_rejected() && !pinned_;
+    const bool is_under_way = newest && newest->reconfiguring && newest->reconfiguring->spec->id == event.spec->id;
+    const bool is_untried = newest && newest->spec->id != event.spec->id && !is_rejected() && !pinned_ && !is_under_way;
     if (is_same && !is_untried) return;
+    const bool is_in_place = !is_same && can_reconfigure(event.change, *event.spec);  // by what there was before
     unpin();
     rollbacks_overtaken_by(event.cause);
     ++wish_;
     cause_ = event.cause;
+    if (is_in_place) reconfigure(event.change, now);
 }
 
 void VassalFsm::handle(const ConfigInvalid& event, TimePoint) {
@@ -164,8 +167,11 @@ void VassalFsm::handle(const TimerFired& event, TimePoint now) {
     }
     Instance* instance = find(event.generation);
     if (!instance) return;
-    const bool is_too_slow = instance->role == Role::successor && instance->fsm.is_due(now);
+    const bool is_due = instance->fsm.is_due(now);
+    const bool is_too_slow = instance->role == Role::successor && is_due;
+    const bool is_silent = is_due && instance->reconfiguring && instance->fsm.state() == InstanceState::serving;
     instance->fsm.on(InstanceEvent::deadline, now, commands_);
+    if (is_silent) return cannot_reconfigure(*instance, "the master did not answer in time", now);
     if (!is_too_slow) return;
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(instance->spec->start_timeout).count();
     const std::string step = instance->step.empty() ? "start" : instance->step;

@@ -39,6 +39,12 @@
 // a running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
 // changes. Without a proven Spec the desired one is tried again and again, with backoff.
 //
+// An edit that needs no other generation (`change` live or recycle) is carried out in place: Reconfigure goes to the
+// active instance, which fits the new wish from then on; when all of it is done, the Spec is the active one's and proven.
+// In place only: the active one serves and fits the wish it replaces, nothing but retiring ones is beside it, nothing is
+// rejected, and the new Spec is to run. In every other case, and when the master refuses or does not answer, it is a
+// rollout like any other edit. Edits that come while an earlier one is not done go the same way, with the higher class.
+//
 // reconcile(), in this order:
 //     down wanted            withdraw the start; stop all (the unproven fast, the serving gracefully); when nothing is
 //                            left: stopped, or Forget after a removal (I5)
@@ -53,8 +59,8 @@
 //
 // What each event does before that ("-": ignored, because it is about a generation that is gone or has no such step):
 //     ConfigChanged      desired_, wish_ + 1, nothing pinned, backoff reset (I8), not invalid, not removed; overtakes a
-//                        rollback that is under way. The same Spec again: only "valid again" (and a start at once if
-//                        nothing runs), never a restart
+//                        rollback that is under way; Reconfigure where it can be done in place. The same Spec again: only
+//                        "valid again" (and a start at once if nothing runs), never a restart
 //     ConfigInvalid      invalid; running and starting instances stay
 //     ConfigRemoved      removed: down; nothing pinned
 //     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
@@ -72,6 +78,8 @@
 //     InstanceServing    shown; serving for restart_stable resets the backoff; not serving while observed: rollback
 //     Observed           of the active while there is a standby that can serve: rollback when it is too bad
 //     ShutdownBegan      down for good (I7)
+//     InstanceReconfigured
+//                        taken, applied, stalled: shown; refused, or no answer in time: wish_ + 1, so a rollout
 //     InstanceAdopted    an instance of a former emperor, as active, standby or retiring; numbering continues after it. A
 //                        standby without the one that it stood by for is resumed
 //     RollbackAdopted    a former emperor's rollback stands: desired_, pinned_, wish_ + 1
@@ -105,7 +113,8 @@ struct VassalStatus {
     unsigned crashes = 0;      // in a row, since the last success
     std::optional<TimePoint> retry_at;
     std::optional<Failure> last_reload_failure;  // of the newest attempt; cleared by a success
-    std::string last_reload;   // "" never, "ok", "failed: REASON", "rolled back by WHOM"
+    // "" never, "ok", "applied in place", "workers replaced", "failed: REASON", "rolled back by WHOM"
+    std::string last_reload;
     Generation standby = 0;    // 0: none
     std::optional<TimePoint> observed_until;
     std::string rolled_back;   // why something else than the file runs; empty: it does not
@@ -132,6 +141,14 @@ private:
     enum class Role { successor, active, standby, retiring };
     enum class Slot { none, waiting, held };
 
+    // A change that is being carried out in place.
+    struct Reconfiguring {
+        SpecPtr spec;
+        Change change;
+        bool is_taken = false;    // by the master; what is left is to replace workers
+        std::string stalled = {}; // why the last replacement failed
+    };
+
     struct Instance {
         Generation generation;
         int bank;
@@ -144,6 +161,7 @@ private:
         bool must_end_first = false;     // retiring: nothing may start beside it
         bool is_serving = true;          // once promoted: it has a worker that can serve
         std::string not_serving_reason;
+        std::optional<Reconfiguring> reconfiguring = {};  // active: towards a newer Spec
     };
 
     // Why the vassal must not run now; `text` is for operators.
@@ -174,6 +192,7 @@ private:
     void handle(const Idle& event, TimePoint now);
     void handle(const Observed& event, TimePoint now);
     void handle(const RollbackAdopted& event, TimePoint now);
+    void handle(const InstanceReconfigured& event, TimePoint now);
 
     // ---- what follows from them (vassal_fsm.cpp; outcomes of starts in vassal_outcomes.cpp)
     void reconcile(TimePoint now);
@@ -188,6 +207,12 @@ private:
     void promote(Instance& successor, TimePoint now);
     void plan_retry(bool is_at_once, const Spec& spec, const std::string& reason, TimePoint now);
     void reset_backoff();
+    // vassal_reconfigure.cpp
+    [[nodiscard]] bool can_reconfigure(Change change, const Spec& spec) const;
+    void reconfigure(Change change, TimePoint now);
+    void reconfigured(Instance& instance, TimePoint now);
+    void recycle_stalled(Instance& instance, const std::string& reason);
+    void cannot_reconfigure(Instance& instance, const std::string& reason, TimePoint now);
     void count_serving(TimePoint now);
     void arm_own_timer();
     void settle_slot(TimePoint now);

@@ -31,7 +31,7 @@ void VassalFsm::promote(Instance& successor, TimePoint now) {
         retire(*old, StopMode::graceful, false, "replaced by generation " + std::to_string(successor.generation), now);
     if (slot_ == Slot::held) slot_until_ = now + handover_hold;
     count_serving(now);
-    commands_.push_back(Activated{successor.generation});
+    commands_.push_back(Activated{successor.generation, successor.spec});
     requests_promoted(is_newest_wish && !is_fallback);
     if (!is_fallback) {
         last_reload_failure_.reset();

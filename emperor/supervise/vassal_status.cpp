@@ -82,6 +82,10 @@ std::pair<DisplayState, std::string> VassalFsm::display() const {
         if (!active->is_serving) return {DisplayState::backoff, active->not_serving_reason};
         if (with_role(Role::standby)) return {DisplayState::observing, "generation " + std::to_string(active->generation)};
         if (pinned_) return {DisplayState::rolled_back, rolled_back_};
+        if (active->reconfiguring && !active->reconfiguring->stalled.empty())
+            return {DisplayState::running, "workers not replaced: " + active->reconfiguring->stalled};
+        if (active->reconfiguring)
+            return {DisplayState::reloading, active->reconfiguring->is_taken ? "replaces its workers" : cause_.text};
         return {DisplayState::running, last_reload_failure_ ? "reload failed: " + last_reload_failure_->reason : ""};
     }
     if (successor) return {DisplayState::starting, progress()};

@@ -59,6 +59,9 @@ void AppLog::say(std::string_view text, int worker) {
 }
 
 void AppLog::use_file(std::string path) {
+    flush();
+    file_.reset();
+    has_reported_file_ = false;
     path_ = std::move(path);
     open_file();
 }

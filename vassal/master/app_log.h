@@ -33,7 +33,7 @@ public:
     // The vassal's own words about the app ("request timeout: …"); `text` may have several lines.
     void say(std::string_view text, int worker = 0);
     void use_channel(common::UniqueFd channel) { channel_ = std::move(channel); }
-    // log.file. What is wrong with it is said in the log, once.
+    // log.file, in place of an earlier one; empty: none. What is wrong with it is said in the log, once.
     void use_file(std::string path);
     void reopen();
     // Writes what was collected for log.file; call it after each burst of lines.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -37,8 +38,8 @@ struct Generation {
     common::UniqueFd scoreboard_fd;
     common::scoreboard::Mapping scoreboard;
     bool is_standalone = false;
-    std::optional<common::access::Rings> access_rings;  // with log.access; likewise
-    std::optional<link::Activity> activity;  // where something needs it; made before the first fork
+    std::unique_ptr<common::access::Rings> access_rings;  // with log.access
+    std::optional<link::Activity> activity;  // made before the first fork; the master listens where something needs it
 
     // Filled in by prepare().
     std::vector<std::string> environment;

@@ -153,6 +153,7 @@ void Master::Impl::finish(int code) {
     std::vector<LogPipe*> pipes;  // an ended one leaves the list, but lives on until the loop runs again
     for (const auto& pipe : pipes_) pipes.push_back(pipe.get());
     for (LogPipe* pipe : pipes) pipe->finish();
+    for (const PastAccessLog& past : past_access_logs_) past.log->finish();
     if (access_log_) access_log_->finish();
     if (log_) log_->flush();
     if (emperor_) emperor_->flush();

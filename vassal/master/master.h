@@ -9,7 +9,7 @@
 // Files: master.cpp (life, signals, reaping), master_start.cpp (up to the first fork), master_pool.cpp (what the pool
 // commands), master_workers.cpp (what the workers do), master_tick.cpp (what is looked at while requests run),
 // master_mold.cpp (forks through a mold), master_emperor.cpp (the link, adoption), master_hold.cpp (clients that nobody
-// can serve).
+// can serve), master_reconfigure.cpp (another configuration for the running generation).
 #pragma once
 
 #include <sys/types.h>

@@ -94,6 +94,7 @@ void Master::Impl::on_emperor_packet(wire::Packet& packet) {
                    [&](const wire::Resume&) {
                        if (pool_) post(ResumeRequested{});
                    },
+                   [&](wire::Reconfigure& order) { on_reconfigure(order); },
                },
                *message);
 }

@@ -26,6 +26,10 @@
 
 namespace vassal::master {
 
+// What the pool needs of a configuration.
+[[nodiscard]] PoolOptions pool_options(const common::config::VassalConfig& config);
+[[nodiscard]] ScalingOptions scaling_options(const PoolOptions& options);
+
 // A process that we forked, held by its pidfd from the moment its pid is known.
 struct Process {
     pid_t pid = 0;
@@ -45,6 +49,7 @@ struct Seat {  // the process at one place of the pool
     bool kill_when_known = false;
     bool was_killed = false;       // by us
     bool has_stopped_accepting = false;
+    int threads = 1;               // it was told to have
     ChildEnds ends;                // while it waits for the mold
     TimePoint forked_at{};
 };
@@ -84,9 +89,19 @@ private:
     void run_before_start();
     void on_command_exit(const ExitStatus& status);
     void begin_pool();
-    common::Result<void> watch_activity();
-    common::Result<void> open_access_log();
+    void watch_activity();
+    common::Result<void> open_access_log(const common::config::VassalConfig& config);
     void fail(StartFailure failure);
+
+    // master_reconfigure.cpp
+    void on_reconfigure(common::link::Reconfigure& order);
+    common::Result<bool> use(common::config::VassalConfig config);
+    void use_workers();
+    common::Result<bool> renew_access_log(const common::config::VassalConfig& next);
+    void drain_access_logs();
+    void renew_mold();
+    void execute(const ReportRolled& command);
+    void execute(const ReportRollStalled& command);
 
     // master_pool.cpp
     void post(PoolEvent event);
@@ -207,7 +222,7 @@ private:
     std::optional<WorkerPool> pool_;
     std::deque<PoolEvent> pool_events_;
     bool is_in_pool_ = false;
-    std::vector<Seat> seats_;  // by place; its size never changes
+    std::deque<Seat> seats_;  // by place; only grows, and no seat moves
     boost::asio::steady_timer pool_timer_;
     boost::asio::steady_timer watch_timer_;
     TimePoint next_memory_look_{};
@@ -221,7 +236,14 @@ private:
     };
     std::deque<Orphan> orphans_;
     boost::asio::steady_timer orphan_timer_;
-    std::optional<AccessLog> access_log_;
+    std::unique_ptr<AccessLog> access_log_;
+    struct PastAccessLog {  // of workers that were forked before the log became another one
+        std::unique_ptr<common::access::Rings> rings;
+        std::unique_ptr<AccessLog> log;
+        TimePoint ended_at;
+    };
+    std::vector<PastAccessLog> past_access_logs_;
+    std::uint64_t reconfiguration_ = 0;  // the last one's id
 
     std::unique_ptr<HoldDesk> desk_;
     boost::asio::steady_timer hold_timer_;

@@ -49,6 +49,7 @@ void Master::Impl::serve_waiting_seats() {
         Seat& waiting = seat(place);
         if (!std::exchange(waiting.is_waiting_for_mold, false)) continue;
         ChildEnds ends = std::exchange(waiting.ends, {});
+        waiting.threads = std::clamp(generation_->config.threads, 1, common::scoreboard::max_threads);
         if (!is_mold_allowed_) {
             outcomes_.push_back(ForkWorker{place, std::move(ends)});
             continue;

@@ -97,6 +97,7 @@ void Master::Impl::execute(const Fork& command) {
     taken.kill_when_known = false;
     taken.was_killed = false;
     taken.has_stopped_accepting = false;
+    taken.threads = std::clamp(generation_->config.threads, 1, common::scoreboard::max_threads);
     taken.forked_at = Clock::now();
     look_for_oom_kills();
     auto ends = open_process(

@@ -35,6 +35,26 @@ Duration patience_of(const common::config::VassalConfig& config) {
 
 }  // namespace
 
+PoolOptions pool_options(const common::config::VassalConfig& config) {
+    PoolOptions options;
+    options.workers = std::clamp(config.workers, 1, common::scoreboard::max_workers);
+    options.workers_min = std::clamp(config.workers_min, 1, options.workers);
+    options.threads = std::clamp(config.threads, 1, common::scoreboard::max_threads);
+    options.drain = config.timeouts.drain;
+    options.patience = patience_of(config);
+    options.kill = config.timeouts.kill;
+    options.start = config.timeouts.start;
+    options.backoff_initial = config.restart.initial;
+    options.backoff_max = config.restart.max;
+    options.stable = config.restart.stable;
+    options.recycle = {config.recycle.max_requests, config.recycle.max_age, config.recycle.jitter};
+    return options;
+}
+
+ScalingOptions scaling_options(const PoolOptions& options) {
+    return {.least = options.workers_min, .most = options.workers, .threads = options.threads};
+}
+
 void Master::Impl::begin(Generation generation) {
     started_at_ = Clock::now();
     generation_ = std::move(generation);
@@ -92,39 +112,26 @@ void Master::Impl::on_command_exit(const ExitStatus& status) {
 void Master::Impl::begin_pool() {
     const auto& config = generation_->config;
     report(Step{config.preload ? "preload" : "import"});
-    PoolOptions options;
-    options.workers = std::clamp(config.workers, 1, common::scoreboard::max_workers);
-    options.workers_min = std::clamp(config.workers_min, 1, options.workers);
-    options.threads = std::clamp(config.threads, 1, common::scoreboard::max_threads);
-    options.drain = config.timeouts.drain;
-    options.patience = patience_of(config);
-    options.kill = config.timeouts.kill;
-    options.start = config.timeouts.start;
-    options.backoff_initial = config.restart.initial;
-    options.backoff_max = config.restart.max;
-    options.stable = config.restart.stable;
-    options.recycle = {config.recycle.max_requests, config.recycle.max_age, config.recycle.jitter};
+    PoolOptions options = pool_options(config);
     options.jitter_seed = std::random_device{}();
-    seats_ = std::vector<Seat>(static_cast<std::size_t>(lanes * options.workers));
-    if (options.workers_min < options.workers)
-        scaling_.emplace(ScalingOptions{.least = options.workers_min, .most = options.workers, .threads = options.threads});
-    if (const auto watched = watch_activity(); !watched) return fail({"environment", watched.error().message(), ""});
-    if (const auto opened = open_access_log(); !opened) return fail({"environment", opened.error().message(), ""});
+    seats_.resize(static_cast<std::size_t>(lanes * options.workers));
+    if (options.workers_min < options.workers) scaling_.emplace(scaling_options(options));
+    auto activity = link::Activity::create();
+    if (!activity) return fail({"environment", activity.error().message(), ""});
+    generation_->activity = std::move(*activity);
+    watch_activity();
+    if (const auto opened = open_access_log(config); !opened) return fail({"environment", opened.error().message(), ""});
     pool_.emplace(options);
     post(Begin{start_deadline_});
 }
 
-common::Result<void> Master::Impl::watch_activity() {
-    if (!needs_activity(generation_->config)) return {};
-    auto activity = link::Activity::create();
-    if (!activity) return activity.error();
-    generation_->activity = std::move(*activity);
+// What workers announce to nobody costs them a look at a page; so it can be listened to at any later time.
+void Master::Impl::watch_activity() {
+    if (activity_watch_ || !needs_activity(generation_->config)) return;
     activity_watch_.emplace(io_, *generation_->activity, [this] { return tick(); });
-    return {};
 }
 
-common::Result<void> Master::Impl::open_access_log() {
-    const auto& config = generation_->config;
+common::Result<void> Master::Impl::open_access_log(const common::config::VassalConfig& config) {
     if (config.log.access == common::config::AccessLog::off) return {};
     auto format = common::config::access_format(config.log);
     if (!format) return common::failure("log.access_format: " + format.error().message());
@@ -132,10 +139,11 @@ common::Result<void> Master::Impl::open_access_log() {
         static_cast<std::size_t>(std::clamp(config.workers, 1, common::scoreboard::max_workers)),
         static_cast<std::size_t>(std::clamp(config.threads, 1, common::scoreboard::max_threads)));
     if (!rings) return rings.error();
-    generation_->access_rings = std::move(*rings);
+    generation_->access_rings = std::make_unique<common::access::Rings>(std::move(*rings));
     common::scoreboard::Board* board = generation_->scoreboard ? &generation_->scoreboard.board() : nullptr;
-    access_log_.emplace(common::access::LineWriter(std::move(*format), generation_->name, generation_->number),
-                        *generation_->access_rings, *log_, board);
+    access_log_ = std::make_unique<AccessLog>(
+        common::access::LineWriter(std::move(*format), generation_->name, generation_->number),
+        *generation_->access_rings, *log_, board);
     return {};
 }
 

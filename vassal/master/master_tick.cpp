@@ -27,7 +27,7 @@ std::uint64_t monotonic_us() {
 }  // namespace
 
 bool Master::Impl::tick() {
-    if (access_log_) access_log_->drain(Clock::now());
+    drain_access_logs();
     if (!pool_) return false;
     bool is_waiting_for_lock = false;
     if (pool_->state() == PoolState::serving) {
@@ -85,16 +85,19 @@ void Master::Impl::scale() {
 }
 
 void Master::Impl::look_at_requests_now() {
+    const auto& config = generation_->config;
+    if (config.timeouts.request.count() == 0) return;  // switched off meanwhile
     std::vector<WatchedWorker> workers;
+    int threads = config.threads;
     for (const Place place : pool_->places()) {
         const ProcessState state = pool_->process_state(place);
-        if (state == ProcessState::serving || state == ProcessState::draining)
-            workers.push_back({place, &board_slot(place), pool_->judged(place)});
+        if (state != ProcessState::serving && state != ProcessState::draining) continue;
+        workers.push_back({place, &board_slot(place), pool_->judged(place)});
+        threads = std::max(threads, seat(place).threads);
     }
-    const auto& config = generation_->config;
     const auto timeout = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(config.timeouts.request).count());
-    const WatchResult seen = look_at_requests(workers, config.threads, monotonic_us(), timeout);
+    const WatchResult seen = look_at_requests(workers, threads, monotonic_us(), timeout);
     for (const ReturnedRequest& returned : seen.returned) post(RequestReturned{returned.at, returned.thread});
     for (const OverdueRequest& overdue : seen.overdue) {
         const std::string reason = timeout_text(overdue);

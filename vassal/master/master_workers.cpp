@@ -81,8 +81,7 @@ void Master::Impl::worker_known(Place place, pid_t pid, common::UniqueFd pidfd) 
     Seat& taken = seat(place);
     know(taken.process, pid, std::move(pidfd));
     auto& board = board_slot(place);
-    const auto threads =
-        static_cast<std::uint32_t>(std::clamp(generation_->config.threads, 1, common::scoreboard::max_threads));
+    const auto threads = static_cast<std::uint32_t>(taken.threads);
     const auto epoch = std::chrono::system_clock::now().time_since_epoch();
     board.requests_at_spawn.store(common::scoreboard::sum_requests(board));
     board.startup_us.store(0);
@@ -105,7 +104,7 @@ void Master::Impl::worker_gone(Place place, const ExitStatus& status) {
     if (taken.process.link && taken.process.pid != 0) taken.process.link->receive_now();  // its last words
     taken.last_pid = taken.process.pid;
     close_process(taken.process);
-    if (access_log_) access_log_->drain(Clock::now());  // before a successor goes on in its rings, and its end is told
+    drain_access_logs();  // before a successor goes on in its rings, and its end is told
     auto& board = board_slot(place);
     board.pid.store(0);
     const auto threads = std::min<std::size_t>(board.threads.load(), common::scoreboard::max_threads);

@@ -30,6 +30,7 @@ struct RecycleOptions {
     std::uint64_t max_requests = 0;  // 0: no bound
     Duration max_age{};              // zero: no bound
     int jitter = 0;                  // percent
+    friend bool operator==(const RecycleOptions&, const RecycleOptions&) = default;
 };
 
 struct PoolOptions {
@@ -72,9 +73,10 @@ struct LinkLost { Place at; };                               // it closed its li
 struct TimePassed {};                                        // deadline() is reached
 struct SuspendRequested {};                                  // accept nothing, until ResumeRequested
 struct ResumeRequested {};
+struct Reconfigured { PoolOptions options; };                // other bounds from now on, also more or fewer workers
 using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested, StopRequested,
                                RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed,
-                               SuspendRequested, ResumeRequested>;
+                               SuspendRequested, ResumeRequested, Reconfigured>;
 
 // ---- commands ------------------------------------------------------------------------------------------------------
 struct Fork { Place at; bool operator==(const Fork&) const = default; };
@@ -102,8 +104,13 @@ struct Finished { int code; bool operator==(const Finished&) const = default; };
 struct InterruptAll { Place at; bool operator==(const InterruptAll&) const = default; };  // whatever is in a request
 struct SendSuspend { Place at; bool operator==(const SendSuspend&) const = default; };
 struct ReportResumed { bool operator==(const ReportResumed&) const = default; };
+// Of the last RollRequested: nobody serves any more who was there before it.
+struct ReportRolled { bool operator==(const ReportRolled&) const = default; };
+// A replacement for it failed. The old process serves on.
+struct ReportRollStalled { std::string reason; Duration retry; bool operator==(const ReportRollStalled&) const = default; };
 using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, InterruptAll, Kill, ReportReady, ReportPromoted,
-                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished, SendSuspend, ReportResumed>;
+                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished, SendSuspend, ReportResumed,
+                                 ReportRolled, ReportRollStalled>;
 using PoolCommands = std::vector<PoolCommand>;
 
 }  // namespace vassal::master

@@ -7,6 +7,13 @@ namespace vassal::master {
 
 Scaling::Scaling(const ScalingOptions& options) noexcept : options_(options), wanted_(options.least) {}
 
+void Scaling::use(const ScalingOptions& options, int wanted, TimePoint now) noexcept {
+    options_ = options;
+    wanted_ = std::clamp(wanted, options_.least, options_.most);
+    busy_looks_ = waiting_looks_ = 0;
+    look_anew(now);
+}
+
 int Scaling::on(const Load& load, TimePoint now) {
     if (must_grow(load)) {
         const int useful = static_cast<int>(std::min<unsigned>(load.waiting, 1u << 20)) / options_.threads;

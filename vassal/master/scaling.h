@@ -34,6 +34,8 @@ class Scaling {
 public:
     explicit Scaling(const ScalingOptions& options) noexcept;
 
+    // Other bounds, and how many there are now.
+    void use(const ScalingOptions& options, int wanted, TimePoint now) noexcept;
     // The number of workers wanted from now on.
     [[nodiscard]] int on(const Load& load, TimePoint now);
     // When on() is due though nothing happens; max(): not before there is load.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Planned replacements, one at a time and replacement first; and how many workers there are.
 #include <algorithm>
+#include <cmath>
 
 #include "vassal/master/worker_pool.h"
 
@@ -15,6 +16,8 @@ void WorkerPool::handle(const RollRequested& event) {
     // Somebody asked for it and waits: a former failure's backoff is over.
     plan_retry_at_ = {};
     plan_failures_ = 0;
+    ++roll_;
+    is_rolling_ = true;
     for (int number = 1; number <= wanted_; ++number) {
         slot(number).crashes = 0;
         slot(number).retry_at = {};
@@ -24,8 +27,56 @@ void WorkerPool::handle(const RollRequested& event) {
 }
 
 void WorkerPool::handle(const WorkersWanted& event) {
-    const int least = options_.workers_min > 0 ? std::min(options_.workers_min, workers()) : workers();
-    if (state_ == PoolState::serving && !is_suspended_) wanted_ = std::clamp(event.count, least, workers());
+    if (state_ == PoolState::serving && !is_suspended_) wanted_ = std::clamp(event.count, least(), most());
+}
+
+void WorkerPool::handle(const Reconfigured& event) {
+    if (state_ != PoolState::serving) return;
+    const bool has_other_bounds = event.options.recycle != options_.recycle;
+    options_ = event.options;
+    // Slots that are too many stay empty: their processes may need a while to leave.
+    if (most() > workers()) slots_.resize(static_cast<std::size_t>(most()));
+    wanted_ = std::clamp(wanted_, least(), most());
+    plan_retry_at_ = {};
+    plan_failures_ = 0;
+    for (Slot& each : slots_) {
+        each.retry_at = {};
+        each.crashes = 0;
+    }
+    if (!has_other_bounds) return;
+    for (const Place place : places()) {
+        draw_requests(at(place));
+        if (at(place).state == ProcessState::serving) draw_age(at(place));
+    }
+}
+
+// Bounds of its own, so that workers do not leave together.
+void WorkerPool::draw_requests(Process& process) {
+    const RecycleOptions& recycle = options_.recycle;
+    process.request_bound = 0;
+    if (recycle.max_requests > 0)
+        process.request_bound = std::max<std::uint64_t>(
+            1, static_cast<std::uint64_t>(std::llround(static_cast<double>(recycle.max_requests) * jitter(recycle.jitter))));
+}
+
+void WorkerPool::draw_age(Process& process) {
+    const RecycleOptions& recycle = options_.recycle;
+    process.age_at = TimePoint::max();
+    if (recycle.max_age > Duration::zero())
+        process.age_at =
+            process.serving_since + std::chrono::duration_cast<Duration>(recycle.max_age * jitter(recycle.jitter));
+}
+
+void WorkerPool::report_rolled() {
+    if (!is_rolling_) return;
+    for (const Place place : places()) {
+        const Process& process = at(place);
+        const bool counts = process.state == ProcessState::starting || process.state == ProcessState::ready ||
+                            process.state == ProcessState::serving;
+        if (counts && process.roll < roll_) return;
+    }
+    is_rolling_ = false;
+    command(ReportRolled{});
 }
 
 bool WorkerPool::is_being_replaced(Place place) const {

@@ -9,8 +9,8 @@ namespace vassal::master {
 
 WorkerPool::WorkerPool(const PoolOptions& options)
     : options_(options),
-      slots_(static_cast<std::size_t>(std::max(options.workers, 1))),
-      wanted_(options.workers_min > 0 ? std::min(options.workers_min, workers()) : workers()),
+      slots_(static_cast<std::size_t>(most())),
+      wanted_(least()),
       random_(options.jitter_seed) {}
 
 PoolCommands WorkerPool::on(const PoolEvent& event, TimePoint now) {
@@ -149,6 +149,7 @@ void WorkerPool::settle() {
             make_room(number);
     }
     settle_plans();
+    report_rolled();
 }
 
 void WorkerPool::report_serving(bool is_serving, const std::string& reason, Duration retry) {

@@ -30,9 +30,12 @@
 //       when both lanes of a slot drain and nobody serves in it.
 //   planned (RecycleDue, RollRequested, age): first come first served, one at a time until the old process is gone;
 //       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own.
+//       A roll is over (ReportRolled) when nobody that was there when it was asked for serves or is about to.
 //   unwanted (WorkersWanted): the highest slots drain.
+//   Reconfigured: backoffs are over, bounds are drawn anew, slots are added; slots that are too many stay, unwanted.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <random>
@@ -59,7 +62,7 @@ public:
     [[nodiscard]] PoolState state() const noexcept { return state_; }
     [[nodiscard]] bool is_suspended() const noexcept { return is_suspended_; }
     [[nodiscard]] ProcessState process_state(Place place) const { return at(place).state; }
-    [[nodiscard]] int workers() const noexcept { return static_cast<int>(slots_.size()); }  // slots
+    [[nodiscard]] int workers() const noexcept { return static_cast<int>(slots_.size()); }  // slots; never fewer
     [[nodiscard]] int wanted() const noexcept { return wanted_; }
     // As last reported: some worker can serve.
     [[nodiscard]] bool is_serving() const noexcept { return is_serving_; }
@@ -89,6 +92,8 @@ private:
         TimePoint deadline = TimePoint::max();  // of its state
         TimePoint age_at = TimePoint::max();
         std::uint64_t request_bound = 0;
+        std::uint64_t roll = 0;             // the last roll that was asked for when it was started
+        int threads = 1;
         std::vector<std::uint64_t> judged;  // per thread, empty: none
         bool is_hurried = false;            // draining: everything in a request was interrupted, the end is near
     };
@@ -136,6 +141,14 @@ private:
     void handle(const RecycleDue& event);
     void handle(const RollRequested& event);
     void handle(const WorkersWanted& event);
+    void handle(const Reconfigured& event);
+    void draw_requests(Process& process);
+    void draw_age(Process& process);
+    void report_rolled();
+    [[nodiscard]] int most() const noexcept { return std::max(options_.workers, 1); }
+    [[nodiscard]] int least() const noexcept {
+        return options_.workers_min > 0 ? std::min(options_.workers_min, most()) : most();
+    }
     [[nodiscard]] bool is_being_replaced(Place place) const;
     void plan(int slot, const std::string& reason);
     void forget_plan(int slot);
@@ -171,6 +184,8 @@ private:
     int replacing_ = 0;                   // the slot whose plan is carried out; 0: none
     std::string replacing_reason_;
     unsigned plan_failures_ = 0;          // in a row
+    std::uint64_t roll_ = 0;              // how many were asked for
+    bool is_rolling_ = false;
     TimePoint plan_retry_at_{};
 
     std::mt19937 random_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One process of the pool: what it says, how it ends, and who takes its place.
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "vassal/master/worker_pool.h"
@@ -62,14 +61,17 @@ void WorkerPool::gone_while_serving(Place place, const Process& process, const E
     const bool is_expected =
         process.cause == Cause::planned && (status.is_success() || process.state == ProcessState::ending);
     const bool was_serving = process.serving_since != TimePoint{};
+    const bool has_failed_plan = !was_serving && lane_with(place.slot, ProcessState::serving) >= 0;
     Duration retry{};
-    if (is_expected || is_timeout || process.state == ProcessState::draining)
+    const bool is_over = is_expected || is_timeout || process.state == ProcessState::draining;
+    if (is_over)
         retry = Duration::zero();  // its replacement is under way, or nobody wants one
-    else if (!was_serving && lane_with(place.slot, ProcessState::serving) >= 0)
+    else if (has_failed_plan)
         retry = plan_failed(place.slot);
     else
         retry = count_crash(place, process);
     command(ReportExited{place, status, reason, is_expected, is_timeout, retry});
+    if (!is_over && has_failed_plan && is_rolling_) command(ReportRollStalled{reason, retry});
     bool is_any_staffed = false;
     for (int number = 1; number <= wanted_; ++number)
         is_any_staffed = is_any_staffed || is_staffed(number) || slot(number).retry_at <= now_;
@@ -108,7 +110,7 @@ void WorkerPool::handle(const RequestTimedOut& event) {
     }
     // When all its threads are stuck, nobody is left whom a drain could wait for.
     if (std::cmp_greater_equal(process.judged.size() - static_cast<std::size_t>(std::ranges::count(process.judged, 0u)),
-                               options_.threads))
+                               process.threads))
         process.deadline = std::min(process.deadline, now_ + abort_grace);
 }
 
@@ -142,7 +144,7 @@ void WorkerPool::process_deadline(Place place) {
         return command(SendStop{place});
     }
     // Whoever waits beside a stuck thread that holds the interpreter lock is answered before the end.
-    const bool has_company = std::cmp_less(process.judged.size(), options_.threads) || std::ranges::count(process.judged, 0u) > 0;
+    const bool has_company = std::cmp_less(process.judged.size(), process.threads) || std::ranges::count(process.judged, 0u) > 0;
     if (process.state == ProcessState::draining && process.cause == Cause::timeout && has_company && !process.is_hurried)
         return hurry(place);
     if (process.state == ProcessState::draining || process.state == ProcessState::ending) kill(place);
@@ -173,10 +175,9 @@ void WorkerPool::fork(Place place) {
     process = Process{};
     process.state = ProcessState::starting;
     process.is_reported = state_ == PoolState::serving;
-    const RecycleOptions& recycle = options_.recycle;
-    if (recycle.max_requests > 0)
-        process.request_bound = std::max<std::uint64_t>(
-            1, static_cast<std::uint64_t>(std::llround(static_cast<double>(recycle.max_requests) * jitter(recycle.jitter))));
+    process.roll = roll_;
+    process.threads = options_.threads;
+    draw_requests(process);
     if (process.is_reported && options_.start > Duration::zero()) process.deadline = now_ + options_.start;
     slot(place.slot).retry_at = {};
     forget_plan(place.slot);  // this one is new
@@ -188,9 +189,7 @@ void WorkerPool::serve(Place place) {
     process.state = ProcessState::serving;
     process.serving_since = now_;
     process.deadline = TimePoint::max();
-    const RecycleOptions& recycle = options_.recycle;
-    if (recycle.max_age > Duration::zero())
-        process.age_at = now_ + std::chrono::duration_cast<Duration>(recycle.max_age * jitter(recycle.jitter));
+    draw_age(process);
     if (!is_suspended_) command(SendPromote{place});
     report_serving(true, "", {});
     const Place other{place.slot, 1 - place.lane};

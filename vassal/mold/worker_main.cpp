@@ -26,6 +26,8 @@ void tell_failure(int link, python::LoadFailure failure) {
     static_cast<void>(common::link::send(link, link::encode(message)));
 }
 
+}  // namespace
+
 void run_exit_handlers(python::Interpreter& interpreter) {
     std::signal(SIGALRM, SIG_DFL);  // also where the app uses it
     sigset_t alarm_only;
@@ -35,6 +37,8 @@ void run_exit_handlers(python::Interpreter& interpreter) {
     ::alarm(exit_handler_seconds);
     interpreter.run_exit_handlers();
 }
+
+namespace {
 
 int serve(const Shop& shop, const Assignment& assignment, python::Interpreter& interpreter) {
     if (auto failed = interpreter.start_work(assignment.worker)) {
@@ -65,7 +69,8 @@ void use_environment(const std::vector<std::string>& environment) {
     for (const std::string& entry : environment) ::putenv(const_cast<char*>(entry.c_str()));
 }
 
-std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, int link) {
+std::unique_ptr<python::Interpreter> load_app(const Shop& shop, int worker,
+                                              const std::function<void(python::LoadFailure)>& on_failure) {
     python::InterpreterOptions options;
     options.generation = shop.generation;
     options.worker = worker;
@@ -81,15 +86,19 @@ std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, in
     python::LoadFailure failure;
     auto interpreter = shop.start_interpreter(options, failure);
     if (!interpreter) {
-        tell_failure(link, std::move(failure));
+        on_failure(std::move(failure));
         return nullptr;
     }
     if (auto failed = interpreter->load()) {
-        tell_failure(link, std::move(*failed));
+        on_failure(std::move(*failed));  // first: the handlers may hang
         run_exit_handlers(*interpreter);
         return nullptr;
     }
     return interpreter;
+}
+
+std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, int link) {
+    return load_app(shop, worker, [link](python::LoadFailure failure) { tell_failure(link, std::move(failure)); });
 }
 
 int worker_main(const Shop& shop, const Assignment& assignment) {

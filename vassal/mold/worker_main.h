@@ -24,6 +24,14 @@ struct Assignment {
 // Makes `environment` the whole environment of this process. The strings must outlive it.
 void use_environment(const std::vector<std::string>& environment);
 
+// Starts Python and imports the app; null where that fails, after `on_failure` was told and exit handlers have run.
+// `worker`: 0 in the mold.
+[[nodiscard]] std::unique_ptr<python::Interpreter> load_app(const Shop& shop, int worker,
+                                                            const std::function<void(python::LoadFailure)>& on_failure);
+
+// Python's, of threading and atexit. They belong to the app and may hang; the process ends by SIGALRM then.
+void run_exit_handlers(python::Interpreter& interpreter);
+
 // Starts Python and imports the app; tells the master and returns null where that fails.
 // `worker`: 0 in the mold.
 [[nodiscard]] std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, int link);

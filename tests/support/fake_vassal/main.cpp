@@ -13,6 +13,9 @@
 //   fake:reload-storm        serves, and asks for its own reload, 200 times
 //   fake:late-reload-wish    serves, and asks for its own reload when it is told to stop
 //   fake:silent-rendezvous   serves, and never answers a new emperor
+//   fake:older               serves, and speaks a link protocol that knows no reconfiguring
+//   fake:refuse              serves, and takes no other configuration
+// All others take another configuration at once.
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -82,6 +85,7 @@ struct Fake {
         snapshot.config = start.config;
         snapshot.identity = start.identity;
         snapshot.listeners = start.listeners;
+        if (script == "older") snapshot.minor = 0;
         std::vector<int> fds;
         for (const UniqueFd& listener : listeners) fds.push_back(listener.get());
         fds.insert(fds.end(), {scoreboard.get(), channel->first.get()});
@@ -110,6 +114,11 @@ struct Fake {
                     log_line("second line");
                 }
                 for (int i = 0; script == "reload-storm" && i < 200; ++i) say(link::ReloadRequested{2, 99, "new prices"});
+            } else if (const auto* order = std::get_if<link::Reconfigure>(&*message)) {
+                if (script == "refuse")
+                    say(link::Reconfigured{order->id, "refused", "it does not want to"});
+                else
+                    say(link::Reconfigured{order->id, "applied", ""});
             } else if (std::get_if<link::Stop>(&*message) && script != "ignore-stop") {
                 if (script == "late-reload-wish") say(link::ReloadRequested{1, 99, "too late"});
                 say(link::Stopping{"told to"});
@@ -189,7 +198,7 @@ int main() {
     Fake fake;
     if (!receive_start(fake)) return 64;
     if (fake.script == "ignore-stop") ::signal(SIGTERM, SIG_IGN);
-    fake.say(link::Hello{link::protocol_version, ::getpid()});
+    fake.say(link::Hello{link::protocol_version, ::getpid(), fake.script == "older" ? 0 : link::protocol_minor});
     fake.say(link::Step{"import"});
     if (fake.script == "fail-import") {
         fake.say(link::Failed{"import", "no module named shop", "Traceback: ..."});

@@ -35,7 +35,7 @@ TEST_F(FleetTest, an_edit_made_while_no_emperor_ran_is_rolled_out) {
     start();
     ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
     die();
-    write("shop", "ok", "workers: 3\n");
+    write("shop", "ok", "env: {A: b}\n");
     start();
     ASSERT_TRUE(run_until([&] { return view("shop").status.active == 2 && view("shop").instances.size() == 1; }));
 }

@@ -30,7 +30,7 @@ TEST_F(FleetTest, an_edit_replaces_the_generation_on_the_same_socket) {
     ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
     const pid_t first = master_of("shop");
     const ino_t socket = inode_of(socket_of("shop"));
-    write("shop", "ok", "workers: 2\n");
+    write("shop", "ok", "env: {A: b}\n");
     ASSERT_TRUE(run_until([&] { return is_running("shop") && view("shop").status.active == 2 && view("shop").instances.size() == 1; }));
     EXPECT_EQ(inode_of(socket_of("shop")), socket);
     EXPECT_FALSE(is_alive(first));

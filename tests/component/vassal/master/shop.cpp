@@ -176,13 +176,17 @@ void Shop::TearDown() {
     std::filesystem::remove_all(directory);
 }
 
-void Shop::start(std::vector<std::string> settings, std::string app) {
+nlohmann::json Shop::document(std::vector<std::string> settings, const std::string& app) const {
     settings.push_back("app=" + app);
     settings.push_back("chdir=" + directory);
     settings.push_back("listen=uwsgi:" + directory + "/app.sock");
-    auto decoded = common::config::decode_settings(settings, {});
-    ASSERT_TRUE(decoded.effective) << render(decoded.diagnostics);
+    const auto decoded = common::config::decode_settings(settings, {});
+    EXPECT_TRUE(decoded.effective) << render(decoded.diagnostics);
+    return decoded.effective ? *decoded.effective->values : nlohmann::json::object();
+}
 
+void Shop::start(std::vector<std::string> settings, std::string app) {
+    const nlohmann::json values = document(std::move(settings), app);
     auto channel = make_channel().value();
     auto logs = make_channel().value();
     listener = listen_at(directory + "/app.sock", SOCK_STREAM);
@@ -204,7 +208,7 @@ void Shop::start(std::vector<std::string> settings, std::string app) {
     message.name = "shop";
     message.generation = 4;
     message.bank = 1;
-    message.config = *decoded.effective->values;
+    message.config = values;
     message.identity.uid = ::getuid();
     message.identity.gid = ::getgid();
     message.identity.home = "/";

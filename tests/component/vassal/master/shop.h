@@ -36,6 +36,8 @@ protected:
 
     // Forks the master and sends Start; `settings` as for --set.
     void start(std::vector<std::string> settings, std::string app = "ok:app");
+    // The canonical document of `settings` as start() makes it.
+    [[nodiscard]] nlohmann::json document(std::vector<std::string> settings, const std::string& app = "ok:app") const;
     void send(const EmperorMessage& message) const;
     // The next message of that kind; others before it are kept in `seen`.
     template <class T>

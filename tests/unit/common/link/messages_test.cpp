@@ -50,6 +50,22 @@ TEST(Messages, every_order_survives_the_way) {
     EXPECT_EQ(stop.reason, "removed");
 }
 
+TEST(Messages, an_order_to_reconfigure_survives_the_way) {
+    const auto decoded = decode_emperor_message(encode(EmperorMessage(Reconfigure{1ull << 40, true, a_start().config})));
+    ASSERT_TRUE(decoded);
+    const auto& order = std::get<Reconfigure>(*decoded);
+    EXPECT_EQ(order.id, 1ull << 40);
+    EXPECT_TRUE(order.with_workers);
+    EXPECT_EQ(order.config, a_start().config);
+    EXPECT_FALSE(decode_emperor_message(R"({"type":"reconfigure","id":1,"with_workers":true,"config":[]})"));
+    EXPECT_FALSE(decode_emperor_message(R"({"type":"reconfigure","id":-1,"with_workers":true,"config":{}})"));
+}
+
+TEST(Messages, a_master_that_does_not_say_its_minor_version_has_none) {
+    EXPECT_EQ(std::get<Hello>(*decode_master_message(R"({"type":"hello","version":1,"pid":2})")).minor, 0);
+    EXPECT_EQ(std::get<Hello>(*decode_master_message(encode(MasterMessage(Hello{1, 2})))).minor, protocol_minor);
+}
+
 template <class T>
 T there_and_back(const T& message) {
     return std::get<T>(decode_master_message(encode(MasterMessage(message))).value());
@@ -57,6 +73,9 @@ T there_and_back(const T& message) {
 
 TEST(Messages, every_word_of_a_master_survives_the_way) {
     EXPECT_EQ(there_and_back(Hello{1, 42}).pid, 42);
+    const auto reconfigured = there_and_back(Reconfigured{7, "stalled", "import: broken"});
+    EXPECT_EQ(reconfigured.id, 7u);
+    EXPECT_EQ(reconfigured.outcome + reconfigured.reason, "stalledimport: broken");
     EXPECT_EQ(there_and_back(Step{"import"}).name, "import");
     EXPECT_EQ(there_and_back(Ready{1234}).startup_ms, 1234);
     there_and_back(Promoted{});

@@ -124,6 +124,20 @@ public:
         event_followers[++last_follower] = std::move(on_event);
         return std::make_unique<Held>(*this, last_follower);
     }
+    common::Result<void> scale(std::string_view name, const std::optional<fleet::WorkersRange>& range,
+                               const fleet::Actor&) override {
+        if (!scale_problem.empty()) return common::failure(scale_problem);
+        scaled.emplace_back(std::string(name) + (range ? " " + std::to_string(range->min) + "-" + std::to_string(range->max) : " file"));
+        return {};
+    }
+    std::vector<fleet::Difference> diff() override { return differences; }
+    fleet::Difference diff(const fleet::CandidateFile& file) override {
+        candidates.push_back(file);
+        fleet::Difference difference;
+        difference.app = file.name;
+        difference.action = "unchanged";
+        return difference;
+    }
     Self self() const override { return facts; }
     void rescan() override { ++rescans; }
 
@@ -142,6 +156,10 @@ public:
     std::map<int, std::function<void(const std::string& name, const fleet::HistoryEntry&)>> event_followers;
     int last_follower = 0;
     int rescans = 0;
+    std::string scale_problem;
+    std::vector<std::string> scaled;
+    std::vector<fleet::Difference> differences;
+    std::vector<fleet::CandidateFile> candidates;
     mutable int views_made = 0;
     mutable std::uint64_t names_version_ = 0;
     mutable std::vector<std::string> names_then_;

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "emperor/fleet/scale.h"
+
 namespace emperor::fleet {
 namespace {
 
@@ -87,6 +89,39 @@ TEST_F(RecordTest, a_configuration_of_another_version_is_read_with_defaults_for_
     const auto& effective = *read->front().deployment->effective;
     EXPECT_EQ(*effective.values, *deployment()->effective->values) << "nothing to reload for";
     EXPECT_EQ(effective.config.workers, 3);
+}
+
+TEST_F(RecordTest, one_whose_configuration_was_being_replaced_counts_as_touched) {
+    RecordedInstance unsettled{1, 4711, 99, 0, "serving", 0, deployment(), {5}};
+    unsettled.is_settled = false;
+    ASSERT_TRUE(write_record(directory_, {unsettled}));
+    const auto read = read_record(directory_);
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_FALSE(read->front().is_settled);
+    EXPECT_EQ(read->front().deployment->stamp, watch::FileStamp{});
+}
+
+TEST_F(RecordTest, an_operators_number_of_workers_and_the_files_are_both_read_back) {
+    const Scale scale{2, 8, 3};
+    auto changed = std::make_shared<Deployment>(*deployment());
+    changed->of_file = changed->effective;
+    changed->effective = scaled(*changed->of_file, scale);
+    ASSERT_TRUE(write_record(directory_, {{1, 4711, 99, 0, "serving", 0, changed, {5}}}));
+    const auto read = read_record(directory_);
+    ASSERT_TRUE(read) << read.error().message();
+    const Deployment& back = *read->front().deployment;
+    EXPECT_EQ(back.effective->config.workers, 8);
+    EXPECT_EQ(back.effective->config.workers_min, 2);
+    EXPECT_EQ(as_in_file(back)->config.workers, 3);
+
+    ASSERT_TRUE(write_scale(directory_, scale));
+    EXPECT_EQ(read_scale(directory_), scale);
+    remove_record(directory_);
+    EXPECT_EQ(read_scale(directory_), scale) << "it outlives a stop of the emperor";
+    std::ofstream(directory_ + "/scale") << R"({"min":4,"max":2,"file":1})";
+    EXPECT_EQ(read_scale(directory_), std::nullopt);
+    ASSERT_TRUE(write_scale(directory_, std::nullopt));
+    EXPECT_FALSE(fs::exists(directory_ + "/scale"));
 }
 
 TEST_F(RecordTest, only_the_emperor_may_read_it) {

@@ -115,6 +115,31 @@ TEST(Plan, other_values_are_a_change_with_the_highest_class_of_what_differs) {
               Words{"changed shop listeners"});
 }
 
+TEST(Plan, each_key_counts_with_its_own_class_and_is_named) {
+    const Known fleet{{"shop", known(valid("shop"))}};
+    const auto planned = [&](const std::string& yaml) {
+        const Desired desired{.files = {valid("shop", plain + yaml, 8)}, .unreadable_directories = {}};
+        Action action = plan(desired, fleet).front();
+        action.file = nullptr;
+        return action;
+    };
+    EXPECT_EQ(planned("timeouts: {drain: 1s}\n").reload, ReloadClass::live);
+    EXPECT_EQ(planned("timeouts: {drain: 1s}\n").keys, Words{"timeouts.drain"});
+    EXPECT_EQ(planned("workers: 3\nmount: /x\n").reload, ReloadClass::recycle);
+    EXPECT_EQ(planned("workers: 3\nmount: /x\n").keys, (Words{"mount", "workers"})) << "in the order of the table";
+}
+
+TEST(Plan, an_edit_and_a_watched_path_that_changed_with_it_are_at_least_a_rollout) {
+    DesiredFile file = valid("shop", plain + "watch: /srv/current\n");
+    file.watched = {{"/srv/current", {.inode = 1}}};
+    const Known fleet{{"shop", known(file)}};
+    DesiredFile edited = valid("shop", plain + "watch: /srv/current\nworkers: 2\n", 8);
+    edited.watched = {{"/srv/current", {.inode = 1}}};
+    EXPECT_EQ(words({.files = {edited}, .unreadable_directories = {}}, fleet), Words{"changed shop live"});
+    edited.watched = {{"/srv/current", {.inode = 2}}};
+    EXPECT_EQ(words({.files = {edited}, .unreadable_directories = {}}, fleet), Words{"changed shop rollout"});
+}
+
 TEST(Plan, other_values_of_an_untouched_file_come_from_the_defaults) {
     const Known fleet{{"shop", known(valid("shop"))}};
     EXPECT_EQ(words({.files = {valid("shop", plain + "env: {A: b}\n")}, .unreadable_directories = {}}, fleet),

@@ -60,6 +60,10 @@ struct Wording {
     std::string operator()(const Forget&) const { return "forget"; }
     std::string operator()(const SendSuspend& c) const { return "suspend " + std::to_string(c.generation); }
     std::string operator()(const SendResume& c) const { return "resume " + std::to_string(c.generation); }
+    std::string operator()(const Reconfigure& c) const {
+        return "reconfigure " + std::to_string(c.generation) + (c.change == Change::live ? " live" : " recycle") + " spec " +
+               std::to_string(c.spec->id);
+    }
 };
 
 class Dialogue {
@@ -97,6 +101,11 @@ public:
 
     Words edit(std::uint64_t id) { return tell(ConfigChanged{spec(id), {"edited"}}); }
     Words edit_observed(std::uint64_t id) { return tell(ConfigChanged{observed_spec(id), {"edited"}}); }
+    Words edit(std::uint64_t id, Change change) { return tell(ConfigChanged{spec(id), {"edited"}, change}); }
+    Words answer(Generation generation, std::uint64_t id, InstanceReconfigured::Outcome outcome,
+                 const std::string& reason = {}) {
+        return tell(InstanceReconfigured{generation, id, outcome, reason});
+    }
     Words ask(Operation operation, std::uint64_t ticket, const std::string& verb) {
         return tell(OperatorRequest{operation, ticket, {"operator root: " + verb}});
     }

@@ -204,5 +204,34 @@ TEST(InstanceFsm, a_start_timeout_of_zero_means_no_deadline) {
     EXPECT_FALSE(fsm.is_due(start + 24h));
 }
 
+TEST(InstanceFsm, a_question_has_a_deadline_while_it_serves_and_silence_kills_nobody) {
+    Probe probe = in(State::serving);
+    EXPECT_EQ(probe.on(Event::asked), none);
+    EXPECT_EQ(probe.armed(), answer_patience);
+    EXPECT_FALSE(probe.fsm.is_due(start + answer_patience - 1ms));
+    EXPECT_TRUE(probe.fsm.is_due(start + answer_patience));
+    EXPECT_EQ(probe.on(Event::deadline, start + answer_patience), none);
+    EXPECT_EQ(probe.fsm.state(), State::serving);
+    EXPECT_FALSE(probe.fsm.is_due(start + 1h)) << "forgotten";
+}
+
+TEST(InstanceFsm, an_answer_or_a_stop_ends_the_wait_for_it) {
+    Probe probe = in(State::serving);
+    (void)probe.on(Event::asked);
+    (void)probe.on(Event::answered);
+    EXPECT_FALSE(probe.fsm.is_due(start + 1h));
+    (void)probe.on(Event::asked);
+    (void)probe.on(Event::stop_graceful);
+    EXPECT_EQ(probe.armed(), 35s) << "drain and kill timeouts";
+    EXPECT_EQ(probe.on(Event::answered), none);
+    EXPECT_TRUE(probe.fsm.is_due(start + 35s)) << "an answer that comes now changes nothing";
+}
+
+TEST(InstanceFsm, only_one_that_serves_is_asked) {
+    Probe probe = in(State::draining);
+    (void)probe.on(Event::asked);
+    EXPECT_FALSE(probe.armed());
+}
+
 }  // namespace
 }  // namespace emperor::supervise

@@ -48,7 +48,7 @@ void World::change_file() {
             ++last_spec_;
             desired_ = pick(2) == 0 ? observed_spec(last_spec_) : spec(last_spec_, pick(8) != 0, pick(3) == 0);
             is_invalid_ = is_removed_ = is_forgotten_ = is_rejected_ = false;
-            feed(ConfigChanged{desired_, {"edited"}});
+            feed(ConfigChanged{desired_, {"edited"}, static_cast<Change>(pick(5) % 3)});
             break;
     }
 }
@@ -61,6 +61,15 @@ void World::sleep_or_wake() {
     told_idle_ = pick(4) == 0 || processes_.empty() ? pick(newest_ + 1) : processes_.rbegin()->first;
     feed(Idle{told_idle_});
     told_idle_ = 0;
+}
+
+void World::answer(Generation generation, InstanceReconfigured::Outcome outcome) {
+    using Outcome = InstanceReconfigured::Outcome;
+    Process& process = processes_.at(generation);
+    const std::uint64_t id = process.reconfiguring;
+    if (outcome == Outcome::applied) process.spec = id;
+    if (outcome == Outcome::applied || outcome == Outcome::refused) process.reconfiguring = 0;
+    feed(InstanceReconfigured{generation, id, outcome, outcome == Outcome::refused ? "cannot do that" : "import: broken"});
 }
 
 void World::operate() {
@@ -112,6 +121,9 @@ void World::process_event(Generation generation) {
         return;
     }
     if (process.is_killed) return exit(generation);
+    if (process.reconfiguring != 0 && !process.is_stopped && pick(2) == 0)
+        return answer(generation, pick(3) == 0 ? InstanceReconfigured::Outcome::stalled
+                                               : static_cast<InstanceReconfigured::Outcome>(pick(4)));
     switch (pick(11)) {
         case 10: feed(Observed{generation, pick(200), pick(20)}); break;
         case 0:
@@ -231,6 +243,8 @@ void World::check(const Commands& commands, const VassalEvent& event) {
             execute(*suspend);
         } else if (const auto* resume = std::get_if<SendResume>(&command)) {
             execute(*resume);
+        } else if (const auto* reconfigure = std::get_if<Reconfigure>(&command)) {
+            execute(*reconfigure);
         } else if (std::holds_alternative<Forget>(command)) {
             EXPECT_TRUE(is_removed_ && processes_.empty() && !is_forgotten_);
             is_forgotten_ = true;
@@ -292,6 +306,18 @@ void World::execute(const SendResume& command) {
     process.is_suspended = false;
 }
 
+void World::execute(const Reconfigure& command) {
+    ASSERT_TRUE(processes_.contains(command.generation)) << "I6";
+    Process& process = processes_.at(command.generation);
+    EXPECT_TRUE(process.is_promoted && !process.is_stopped && !process.is_killed && !process.has_failed);
+    EXPECT_FALSE(is_stop_wanted()) << "I5";
+    EXPECT_EQ(command.spec, desired_) << "only what is wanted now";
+    EXPECT_NE(command.change, Change::rollout);
+    for (const auto& [generation, other] : processes_)
+        EXPECT_TRUE(generation == command.generation || other.is_stopped || other.is_killed || other.has_failed);
+    process.reconfiguring = command.spec->id;
+}
+
 void World::check_state() {
     EXPECT_LE(processes_.size(), 2u) << "I1";
     if (processes_.size() == 2) {
@@ -336,7 +362,9 @@ void World::settle() {
         for (const auto& [generation, process] : before) {
             if (!processes_.contains(generation)) continue;
             Process& live = processes_.at(generation);
-            const bool is_at_rest = live.is_promoted && !live.is_stopped && !live.is_killed && !live.has_failed;
+            const bool is_asked = live.reconfiguring != 0 && status().active == generation;
+            const bool is_at_rest =
+                live.is_promoted && !live.is_stopped && !live.is_killed && !live.has_failed && !is_asked;
             has_moved |= !is_at_rest;
             if (!live.is_spawned) {
                 live.is_spawned = true;
@@ -351,6 +379,8 @@ void World::settle() {
                 live.is_promoted = true;
                 is_rejected_ = false;
                 feed(InstancePromoted{generation});
+            } else if (is_asked) {
+                answer(generation, InstanceReconfigured::Outcome::applied);
             } else {
                 feed(InstanceServing{generation, true, ""});
             }

@@ -26,6 +26,7 @@ struct Process {
     bool is_stopped = false;  // told to stop
     bool has_failed = false;
     bool is_killed = false;
+    std::uint64_t reconfiguring = 0;  // the id of the Spec that it was asked to go on with; 0: none
 };
 
 class World {
@@ -58,6 +59,8 @@ private:
     void execute(const SendSuspend& command);
     void execute(const SendResume& command);
     void roll_back(std::uint64_t ticket);
+    void execute(const Reconfigure& command);
+    void answer(Generation generation, InstanceReconfigured::Outcome outcome);
     void change_file();
     void operate();
     void sleep_or_wake();

@@ -81,8 +81,15 @@ private:
             case 13: return pick(0, 2) == 0 ? feed(WorkersWanted{pick(0, 5)}) : void();
             case 14: return draining_.contains(at) ? exit(at, {ExitStatus::Kind::exited, 0}) : void();
             case 15: return pick(0, 1) == 0 ? feed(SuspendRequested{}) : feed(ResumeRequested{});
+            case 16: return pick(0, 9) == 0 ? reconfigure() : void();
             default: pass_time(); return;
         }
+    }
+
+    void reconfigure() {
+        PoolOptions options = make_options();
+        options.threads = options_.threads;
+        feed(Reconfigured{options});
     }
 
     bool pass_time() {
@@ -138,6 +145,8 @@ private:
         } else if (std::holds_alternative<ReportFailed>(command)) {
             EXPECT_FALSE(has_failed_) << "one start fails once";
             has_failed_ = true;
+        } else if (std::holds_alternative<ReportRolled>(command)) {
+            EXPECT_FALSE(is_stopping_ || has_failed_);
         } else if (std::holds_alternative<Finished>(command)) {
             EXPECT_TRUE(alive_.empty());
             is_finished_ = true;

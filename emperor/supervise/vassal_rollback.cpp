@@ -62,7 +62,7 @@ void VassalFsm::roll_back(Instance& from, const std::string& reason, std::option
     last_reload_ = failure ? "failed: " + reason : "rolled back " + reason;
     last_reload_failure_ = std::move(failure);
     count_serving(now);
-    commands_.push_back(Activated{standby.generation});
+    commands_.push_back(Activated{standby.generation, standby.spec});
     report(Report::Kind::rolled_back, standby.generation, failure ? text : reason);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/fleet/instance.h"
 
+#include <csignal>
+
 #include "common/log/log.h"
 
 namespace emperor::fleet {
@@ -9,7 +11,7 @@ namespace link = common::link;
 
 Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstanceParts parts)
     : owner_(owner), generation_(parts.generation), bank_(parts.bank), launch_(std::move(parts.launch)),
-      is_child_(parts.is_child), started_us_(parts.started_us),
+      is_child_(parts.is_child), is_linked_(static_cast<bool>(parts.link)), started_us_(parts.started_us),
       start_ticks_(process::start_ticks_of(parts.process.pid).value_or(0)), timer_(io),
       link_(io, std::move(parts.link), [this](link::Packet packet) { receive(std::move(packet)); }, {}),
       log_(io, std::move(parts.log), [this](link::Packet packet) { receive_log(std::move(packet)); }, {}),
@@ -22,11 +24,18 @@ Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstancePa
       }) {}
 
 void Instance::send(const link::EmperorMessage& message) {
+    if (!is_linked_) return signal_instead(message);
     if (!link_.is_open()) return;
     if (const auto sent = link::send(link_.fd(), link::encode(message)); !sent) {
         common::log::warn("message to master lost", {{"generation", generation_}, {"pid", pid()},
                                                      {"reason", sent.error().message()}});
     }
+}
+
+// What every version of a master understands.
+void Instance::signal_instead(const link::EmperorMessage& message) noexcept {
+    if (std::holds_alternative<link::Stop>(message)) child_.signal(SIGTERM);  // drain; a second one hurries
+    if (std::holds_alternative<link::ReopenLogs>(message)) child_.signal(SIGUSR1);
 }
 
 void Instance::arm(common::TimePoint deadline) {

@@ -6,8 +6,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "common/base/unique_fd.h"
 
@@ -75,6 +77,8 @@ RecordedInstance from_json(const json& item) {
             item.at("sockets").get<std::vector<std::uint64_t>>()};
 }
 
+}  // namespace
+
 Result<void> write_atomically(const std::string& directory, const std::string& name, const std::string& text) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return common::system_error("create " + directory);
     const std::string path = directory + "/" + name;
@@ -90,8 +94,6 @@ Result<void> write_atomically(const std::string& directory, const std::string& n
     if (::rename(temporary.c_str(), path.c_str()) != 0) return common::system_error("replace " + path);
     return {};
 }
-
-}  // namespace
 
 Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances) {
     if (instances.empty()) {
@@ -122,13 +124,25 @@ Result<std::vector<RecordedInstance>> read_record(const std::string& directory) 
     return instances;
 }
 
-void remove_record(const std::string& directory) noexcept {
+namespace {
+
+void remove_files(const std::string& directory, std::initializer_list<std::string_view> prefixes) noexcept {
     std::error_code code;
     for (std::filesystem::directory_iterator item(directory, code), end; !code && item != end; item.increment(code)) {
         const std::string name = item->path().filename().string();
-        if (name.starts_with("record.json") || name.starts_with("rendezvous-")) ::unlink(item->path().c_str());
+        for (const std::string_view prefix : prefixes) {
+            if (name.starts_with(prefix)) ::unlink(item->path().c_str());
+        }
     }
-    ::rmdir(directory.c_str());  // fails while `held` is in it, as it should
+    ::rmdir(directory.c_str());  // fails while something is in it (`held`), as it should
+}
+
+}  // namespace
+
+void remove_record(const std::string& directory) noexcept { remove_files(directory, {"record.json", "rendezvous-"}); }
+
+void remove_vassal_directory(const std::string& directory) noexcept {
+    remove_files(directory, {"record.json", "rendezvous-", "counts.json"});
 }
 
 bool is_held(const std::string& directory) { return ::access((directory + "/held").c_str(), F_OK) == 0; }

@@ -31,8 +31,15 @@ struct RecordedInstance {
 [[nodiscard]] common::Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances);
 // No file: an empty list. A file that is not understood (another version's) is an error.
 [[nodiscard]] common::Result<std::vector<RecordedInstance>> read_record(const std::string& directory);
-// record.json and rendezvous sockets; the directory too, unless the vassal is held.
+// record.json and rendezvous sockets; the directory too, when it is empty then.
 void remove_record(const std::string& directory) noexcept;
+
+// The counts too: nobody wants this vassal any more. `held` stays.
+void remove_vassal_directory(const std::string& directory) noexcept;
+
+// Also the directory, 0700, where it is missing.
+[[nodiscard]] common::Result<void> write_atomically(const std::string& directory, const std::string& name,
+                                                    const std::string& text);
 
 [[nodiscard]] bool is_held(const std::string& directory);
 [[nodiscard]] common::Result<void> set_held(const std::string& directory, bool is_held);

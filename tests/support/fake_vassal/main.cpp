@@ -13,6 +13,8 @@
 //   fake:reload-storm        serves, and asks for its own reload, 200 times
 //   fake:late-reload-wish    serves, and asks for its own reload when it is told to stop
 //   fake:silent-rendezvous   serves, and never answers a new emperor
+//   fake:other-version       serves, and answers a new emperor in version 999 of the protocol; drains on SIGTERM like any
+//   fake:deputy              serves, and lets a child of it answer a new emperor
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -79,13 +81,16 @@ struct Fake {
         snapshot.generation = start.generation;
         snapshot.bank = start.bank;
         snapshot.state = state;
+        if (script == "other-version") snapshot.version = 999;
         snapshot.config = start.config;
         snapshot.identity = start.identity;
         snapshot.listeners = start.listeners;
         std::vector<int> fds;
         for (const UniqueFd& listener : listeners) fds.push_back(listener.get());
         fds.insert(fds.end(), {scoreboard.get(), channel->first.get()});
+        if (script == "deputy" && ::fork() != 0) return;
         (void)link::send(peer.get(), link::encode(link::MasterMessage(snapshot)), fds);
+        if (script == "deputy") ::_exit(0);
         log = std::move(channel->second);
         link = std::move(peer);
         is_alone = false;

@@ -112,7 +112,8 @@ def test_vassals_outlive_the_emperor_and_the_next_one_adopts_them(idle_emperor, 
         before = load.count
         wait_until(lambda: load.count > before + 50, 10)
     measured(load.summary())
-    assert load.failed <= 2, f"only requests inside the killed worker may fail: {load.summary()}"
+    # Each of the four clients may have been inside: accepted, and its request not there yet.
+    assert load.failed <= 4, f"only requests inside the killed worker may fail: {load.summary()}"
     processes.wait_gone(master)
 
 

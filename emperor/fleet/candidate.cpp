@@ -123,6 +123,11 @@ void Candidate::answer(link::Packet packet) {
     const auto* snapshot = std::get_if<link::Snapshot>(&*message);
     if (!snapshot) return;  // a message that was on its way
     const bool is_known_state = snapshot->version == link::protocol_version;
+    if (is_known_state && snapshot->name != name_) {
+        log::error("master not adopted", {{"vassal", name_}, {"pid", record.pid}, {"reason", "it runs '" + snapshot->name + "'"},
+                                          {"action", "left alone"}});
+        return timer_.arm_after({}, [this] { gone(); });
+    }
     if (is_known_state && snapshot->state != "serving" && snapshot->state != "draining") {
         return timer_.arm_after({}, [this, state = snapshot->state] { end("it was " + state); });
     }

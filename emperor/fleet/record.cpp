@@ -53,6 +53,8 @@ json to_json(const RecordedInstance& item) {
             {"config", *deployment.effective->values}, {"sockets", item.socket_inodes}};
 }
 
+std::string name_of(const std::string& directory) { return std::filesystem::path(directory).filename().string(); }
+
 // at() throws on what is missing, get() on what has another type; read_record turns that into an error.
 RecordedInstance from_json(const json& item) {
     auto deployment = std::make_shared<Deployment>();
@@ -100,7 +102,7 @@ Result<void> write_record(const std::string& directory, const std::vector<Record
         ::unlink((directory + "/record.json").c_str());
         return {};
     }
-    json document{{"version", record_version}, {"instances", json::array()}};
+    json document{{"version", record_version}, {"name", name_of(directory)}, {"instances", json::array()}};
     for (const RecordedInstance& item : instances) document["instances"].push_back(to_json(item));
     return write_atomically(directory, "record.json", document.dump(-1, ' ', false, json::error_handler_t::replace));
 }
@@ -117,6 +119,9 @@ Result<std::vector<RecordedInstance>> read_record(const std::string& directory) 
     try {
         const json document = json::parse(text);
         if (document.at("version").get<int>() != record_version) return common::failure(path + ": of another version");
+        // A copy names the original's masters: they are not this vassal's to end. Records of before have no name.
+        const std::string name = document.value("name", name_of(directory));
+        if (name != name_of(directory)) return common::failure(path + ": this is the record of '" + name + "'");
         for (const json& item : document.at("instances")) instances.push_back(from_json(item));
     } catch (const std::exception& error) {
         return common::failure("read " + path + ": " + error.what());

@@ -38,7 +38,7 @@ TEST_P(UnlinkedTest, it_serves_until_its_successor_does) {
     EXPECT_EQ(ask("shop").substr(0, 2), "3 ");
 }
 
-INSTANTIATE_TEST_SUITE_P(Reasons, UnlinkedTest, testing::Values("other_version", "silent_rendezvous", "deputy"));
+INSTANTIATE_TEST_SUITE_P(Reasons, UnlinkedTest, testing::Values("other_version", "silent_rendezvous", "deputy", "small_scoreboard"));
 
 TEST_F(FleetTest, a_master_of_another_version_is_stopped_and_removed_like_any_other) {
     use_keeper();
@@ -91,6 +91,39 @@ TEST_F(FleetTest, a_damaged_record_is_left_alone_until_it_is_gone) {
     std::filesystem::remove_all(record.parent_path());
     EXPECT_TRUE(run_until([&] { return is_running("shop"); }));
     EXPECT_NE(master_of("shop"), shop);
+}
+
+TEST_F(FleetTest, a_record_that_was_copied_under_another_name_ends_no_master) {
+    use_keeper();
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    const auto copy = root / "run/vassals/till";
+    std::filesystem::create_directory(copy);
+    std::filesystem::permissions(copy, std::filesystem::perms::owner_all);
+    std::filesystem::copy_file(root / "run/vassals/shop/record.json", copy / "record.json");
+    write("till", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop") && is_in("till", DisplayState::invalid); }));
+    EXPECT_EQ(master_of("shop"), master);
+    EXPECT_NE(view("till").diagnostics.front().message.find("the record of 'shop'"), std::string::npos);
+    EXPECT_TRUE(exists(copy / "record.json"));
+}
+
+TEST_F(FleetTest, a_master_that_runs_another_vassal_than_its_record_says_is_left_alone) {
+    use_keeper();
+    write("shop", "other_name");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    EXPECT_NE(master_of("shop"), master);
+    EXPECT_TRUE(is_alive(master));
+    ::kill(master, SIGKILL);
 }
 
 TEST_F(FleetTest, restarts_reloads_and_the_time_of_the_state_outlive_the_emperor) {

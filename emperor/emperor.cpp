@@ -11,6 +11,7 @@
 namespace emperor {
 
 namespace log = common::log;
+using common::Result;
 
 namespace {
 
@@ -30,21 +31,6 @@ fleet::FleetOptions fleet_options(const Options& options, const RuntimeDir& runt
 // The answer to whoever asked for the upgrade is on its way meanwhile.
 constexpr auto time_to_answer = std::chrono::milliseconds(100);
 
-control::Options control_options(const Options& options, const RuntimeDir& runtime_dir) {
-    control::Options out;
-    out.path = runtime_dir.path() + "/control.sock";
-    out.admin_group = options.admin_group;
-    if (!options.control.empty()) out.extra = common::net::parse_address(options.control).value();
-    return out;
-}
-
-stats::Options stats_options(const Options& options, const RuntimeDir& runtime_dir) {
-    stats::Options out;
-    out.runtime_dir = runtime_dir.path();
-    if (!options.stats.empty()) out.addresses.push_back(common::net::parse_address(options.stats).value());
-    return out;
-}
-
 }  // namespace
 
 std::string own_program() {
@@ -59,19 +45,44 @@ std::string vassal_program() {
 
 Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files, std::vector<std::string> arguments)
     : options_(options), runtime_dir_(std::move(runtime_dir)),
-      fleet_(io_, fleet_options(options_, runtime_dir_, open_files)),
-      control_(std::in_place, io_, fleet_, control_options(options_, runtime_dir_),
-               [this](auto done) { upgrade(std::move(done)); }),
-      stats_(std::in_place, io_, fleet_, stats_options(options_, runtime_dir_)),
-      signals_(io_, SIGTERM, SIGINT, SIGQUIT), upgrade_(io_, std::move(arguments), open_files), upgrade_timer_(io_) {
+      inherited_(process::InheritedSockets::from_environment()),
+      fleet_(io_, fleet_options(options_, runtime_dir_, open_files), &inherited_), signals_(io_, SIGTERM, SIGINT, SIGQUIT),
+      upgrade_(io_, std::move(arguments), open_files), service_(io_, [this] { return fleet_.tally(); }), upgrade_timer_(io_) {
     signals_.add(SIGHUP);
     signals_.add(SIGUSR1);
+    fleet_.observe({.on_ready = [this] { on_ready(); },
+                    .on_scan = [this] { look_at_runtime_dir(); },
+                    .on_scanned = [this] { service_.ready(); },
+                    .on_change = [this] { service_.fleet_changed(); }});
+}
+
+control::Options Emperor::control_options() const {
+    control::Options out;
+    out.path = runtime_dir_.path() + "/control.sock";
+    out.admin_group = options_.admin_group;
+    out.inherited = [this](const common::net::Address& address) { return inherited_.take(address); };
+    if (!options_.control.empty()) out.extra = common::net::parse_address(options_.control).value();
+    return out;
+}
+
+stats::Options Emperor::stats_options() const {
+    stats::Options out;
+    out.runtime_dir = runtime_dir_.path();
+    out.inherited = [this](const common::net::Address& address) { return inherited_.take(address); };
+    if (!options_.stats.empty()) out.addresses.push_back(common::net::parse_address(options_.stats).value());
+    return out;
+}
+
+Result<void> Emperor::open_sockets() {
+    control_.emplace(io_, fleet_, control_options(), [this](auto done) { upgrade(std::move(done)); });
+    stats_.emplace(io_, fleet_, stats_options());
+    if (const auto started = control_->start(); !started) return started;
+    return stats_->start();
 }
 
 int Emperor::run() {
-    for (const auto& started : {control_->start(), stats_->start()}) {
-        if (started) continue;
-        log::error("cannot start", {{"reason", started.error().message()}});
+    if (const auto opened = open_sockets(); !opened) {
+        log::error("cannot start", {{"reason", opened.error().message()}});
         runtime_dir_.clean_up();
         return 1;
     }
@@ -80,12 +91,13 @@ int Emperor::run() {
     if (!runtime_dir_.is_reachable_by_web_server())
         log::warn("runtime directory closed to the web server",
                   {{"runtime_dir", runtime_dir_.path()}, {"reason", "www-data may not enter it, or a directory above it"}});
+    service_.start();
     fleet_.start();
     io_.run();
     control_.reset();
     stats_.reset();
     if (is_upgrading_) {
-        upgrade_.execute();
+        upgrade_.execute(inherited_);
         return 1;
     }
     if (stop_requests_ > 0) {
@@ -111,9 +123,12 @@ void Emperor::on_signal(int number) {
         case SIGINT: return shut_down();
         case SIGQUIT:
             log::info("leaving: the vassals stay for the next emperor", {});
+            service_.stopping();
             fleet_.leave();
             return io_.stop();
-        case SIGHUP: return fleet_.rescan();
+        case SIGHUP:
+            service_.reloading();
+            return fleet_.rescan();
         case SIGUSR1:
             log::reopen();
             return fleet_.reopen_logs();
@@ -135,7 +150,36 @@ void Emperor::upgrade(std::function<void(const common::Result<void>&)> done) {
     });
 }
 
+void Emperor::on_ready() {
+    service_.ready();
+    for (const std::string& socket : inherited_.unused())
+        log::warn("socket of systemd not used",
+                  {{"socket", socket}, {"reason", "no app listens on this address, nor --stats or --control"}});
+}
+
+// Whoever removed it took the way to the sockets, the records for the next emperor and the lock: nothing that serves needs
+// them, so they are made again. What only a new generation can get back (a socket, the rendezvous), it gets (restore_sockets).
+void Emperor::look_at_runtime_dir() {
+    if (runtime_dir_.is_in_place()) return;
+    const auto restored = runtime_dir_.restore();
+    const std::string problem = restored ? "" : restored.error().message();
+    if (!problem.empty()) {
+        if (problem != runtime_dir_problem_)
+            log::error("runtime directory lost",
+                       {{"runtime_dir", runtime_dir_.path()}, {"reason", problem},
+                        {"action", "the apps serve on; clear this up, it is tried again at each rescan"}});
+        runtime_dir_problem_ = problem;
+        return;
+    }
+    runtime_dir_problem_.clear();
+    log::error("runtime directory lost", {{"runtime_dir", runtime_dir_.path()}, {"reason", "somebody removed it"},
+                                          {"action", "made anew; each app gets its sockets back with a new generation"}});
+    if (const auto opened = open_sockets(); !opened) log::error("socket lost", {{"reason", opened.error().message()}});
+    fleet_.restore_files();
+}
+
 void Emperor::shut_down() {
+    service_.stopping();
     const auto mode = ++stop_requests_ == 1 ? supervise::StopMode::graceful : supervise::StopMode::fast;
     fleet_.shut_down(mode, [this] { io_.stop(); });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emperor: the event loop, the fleet, the control and stats sockets and the signals, wired together. Decides nothing
-// about vassals. Owned by main.
+// The emperor: the event loop, the fleet, the control and stats sockets, the signals and the service manager, wired
+// together. Decides nothing about vassals. Owned by main.
 #pragma once
 
 #include <sys/resource.h>
@@ -13,7 +13,9 @@
 #include "emperor/control/server.h"
 #include "emperor/fleet/fleet.h"
 #include "emperor/options.h"
+#include "emperor/process/inherited.h"
 #include "emperor/runtime_dir.h"
+#include "emperor/service.h"
 #include "emperor/stats/server.h"
 #include "emperor/upgrade.h"
 
@@ -31,19 +33,27 @@ private:
     void wait_for_signal();
     void on_signal(int number);
     void shut_down();
+    [[nodiscard]] control::Options control_options() const;
+    [[nodiscard]] stats::Options stats_options() const;
+    [[nodiscard]] common::Result<void> open_sockets();
+    void on_ready();
+    void look_at_runtime_dir();
     void upgrade(std::function<void(const common::Result<void>&)> done);
 
     Options options_;
     RuntimeDir runtime_dir_;
+    process::InheritedSockets inherited_;
     boost::asio::io_context io_;
     fleet::Fleet fleet_;
     std::optional<control::Server> control_;  // before the fleet in its end: it talks to it
     std::optional<stats::Server> stats_;
     boost::asio::signal_set signals_;
     Upgrade upgrade_;
+    Service service_;
     process::Timer upgrade_timer_;
     int stop_requests_ = 0;
     bool is_upgrading_ = false;
+    std::string runtime_dir_problem_;  // said already
 };
 
 // `emperor --check`: every finding about every file on standard output; 0, or 2 when there are errors.

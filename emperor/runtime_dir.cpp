@@ -80,6 +80,17 @@ Result<UniqueFd> take_lock(const std::string& directory) {
     }
 }
 
+Result<UniqueFd> make_and_lock(const std::string& path) {
+    const mode_t outer = ::geteuid() == 0 ? 0755 : 0700;
+    if (const auto made = make_directory(path, outer); !made) return made.error();
+    auto lock = take_lock(path);
+    if (!lock) return lock.error();
+    for (const std::string name : inner_directories) {
+        if (const auto made = make_directory(path + "/" + name, name == "vassals" ? 0700 : 0755); !made) return made.error();
+    }
+    return lock;
+}
+
 // The directory is the emperor's own: what lies in it was made by him or by an emperor before him.
 void remove_dead_sockets_in(const std::string& directory) noexcept {
     std::error_code code;
@@ -104,13 +115,8 @@ std::string RuntimeDir::default_path() {
 }
 
 Result<RuntimeDir> RuntimeDir::open(const std::string& path) {
-    const mode_t outer = ::geteuid() == 0 ? 0755 : 0700;
-    if (const auto made = make_directory(path, outer); !made) return made.error();
-    auto lock = take_lock(path);
+    auto lock = make_and_lock(path);
     if (!lock) return lock.error();
-    for (const std::string name : inner_directories) {
-        if (const auto made = make_directory(path + "/" + name, name == "vassals" ? 0700 : 0755); !made) return made.error();
-    }
     // Of vassals that went while no emperor was there: nobody else would remove them.
     remove_dead_sockets_in(path + "/stats");
     return RuntimeDir(path, std::move(*lock));
@@ -128,6 +134,19 @@ bool RuntimeDir::is_reachable_by_web_server() const {
         if ((found.st_mode & needed) == 0) return false;
     }
     return true;
+}
+
+bool RuntimeDir::is_in_place() const noexcept {
+    struct stat ours {}, there {};
+    return ::fstat(lock_.get(), &ours) == 0 && ::stat((path_ + "/emperor.lock").c_str(), &there) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+Result<void> RuntimeDir::restore() {
+    auto lock = make_and_lock(path_);
+    if (!lock) return lock.error();
+    lock_ = std::move(*lock);
+    return {};
 }
 
 void RuntimeDir::remove_dead_sockets() noexcept {

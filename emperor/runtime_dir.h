@@ -26,6 +26,11 @@ public:
     // Whether nginx's user (www-data) can reach the sockets in it; true where there is no such user.
     [[nodiscard]] bool is_reachable_by_web_server() const;
 
+    // False when somebody removed or replaced the directory, or the lock in it.
+    [[nodiscard]] bool is_in_place() const noexcept;
+    // Makes it anew and locks it again. An error where another emperor has it by now, or where something else is there.
+    [[nodiscard]] common::Result<void> restore();
+
     // No vassal is left: sockets that nobody listens on go, of whichever emperor they were.
     void remove_dead_sockets() noexcept;
     // A clean end: the empty directories and the lock file go. Without it (SIGQUIT) all stays for the next emperor.

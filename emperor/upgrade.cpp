@@ -52,7 +52,9 @@ void Upgrade::try_program(std::function<void(const Result<void>&)> done) {
     request.program = program_;
     request.arguments = arguments_;
     request.arguments.emplace_back("--can-start");
-    for (char** entry = ::environ; *entry != nullptr; ++entry) request.environment.emplace_back(*entry);
+    for (char** entry = ::environ; *entry != nullptr; ++entry) {
+        if (!process::is_for_service_manager(*entry)) request.environment.emplace_back(*entry);
+    }
     request.open_files = open_files_;
     auto spawned = process::spawn(request);
     if (!spawned) return boost::asio::post(io_, [this, error = spawned.error()] { finish(error); });
@@ -73,7 +75,8 @@ void Upgrade::finish(const Result<void>& result) {
     if (const auto done = std::exchange(done_, nullptr)) done(result);
 }
 
-void Upgrade::execute() const {
+void Upgrade::execute(const process::InheritedSockets& inherited) const {
+    inherited.keep_over_exec();
     (void)::setrlimit(RLIMIT_NOFILE, &open_files_);
     sigset_t none;
     ::sigemptyset(&none);

@@ -15,6 +15,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "emperor/process/child.h"
+#include "emperor/process/inherited.h"
 #include "emperor/process/timer.h"
 
 namespace emperor {
@@ -29,7 +30,7 @@ public:
 
     // Executes the program; everything that must outlive this process image was let go of. If the kernel refuses the
     // new one, the program that runs now is executed again. Returns only when that fails too.
-    void execute() const;
+    void execute(const process::InheritedSockets& inherited) const;
 
 private:
     void finish(const common::Result<void>& result);

@@ -11,7 +11,17 @@ namespace common::link {
 
 namespace {
 
-constexpr std::size_t control_size = CMSG_SPACE(sizeof(int) * max_packet_fds);
+constexpr std::size_t control_size = CMSG_SPACE(sizeof(int) * max_packet_fds) + CMSG_SPACE(sizeof(ucred));
+
+std::optional<Sender> sender_of(msghdr& header) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+        ucred found{};
+        std::memcpy(&found, CMSG_DATA(part), sizeof found);
+        return Sender{found.pid, found.uid};
+    }
+    return std::nullopt;
+}
 
 // Takes ownership of every descriptor in the control data, whatever else is wrong with the packet.
 std::vector<UniqueFd> take_descriptors(msghdr& header) {
@@ -35,6 +45,13 @@ Result<std::pair<UniqueFd, UniqueFd>> make_channel() {
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
         return system_error("create a channel");
     return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+Result<void> name_senders(int fd, bool named) {
+    const int value = named ? 1 : 0;
+    if (::setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &value, sizeof value) != 0)
+        return system_error("name the senders of a channel");
+    return {};
 }
 
 Result<void> send(int fd, std::string_view payload, std::span<const int> fds) {
@@ -89,8 +106,10 @@ Result<Received> receive(int fd) {
     }
     Received received;
     received.packet.fds = take_descriptors(header);
+    received.packet.sender = sender_of(header);
     if ((header.msg_flags & MSG_TRUNC) != 0) return failure("receive on a channel: the message is too long");
-    if ((header.msg_flags & MSG_CTRUNC) != 0)
+    // The room for a sender's name would hold some more.
+    if ((header.msg_flags & MSG_CTRUNC) != 0 || received.packet.fds.size() > max_packet_fds)
         return failure("receive on a channel: more descriptors than this process or the protocol allows");
     received.state = size == 0 ? ReceiveState::closed : ReceiveState::packet;
     received.packet.payload.assign(buffer, static_cast<std::size_t>(size));

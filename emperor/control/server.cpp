@@ -122,8 +122,10 @@ common::Result<void> Server::Impl::start() {
 }
 
 common::Result<void> Server::Impl::open(const Address& address) {
+    common::UniqueFd inherited = options_.inherited ? options_.inherited(address) : common::UniqueFd();
     common::Result<stats::LocalSocket> socket =
-        stats::LocalSocket::listen(address, {.mode = options_.mode, .owner = {}, .group = {}});
+        inherited ? common::Result<stats::LocalSocket>(stats::LocalSocket::adopt(std::move(inherited)))
+                  : stats::LocalSocket::listen(address, {.mode = options_.mode, .owner = {}, .group = {}});
     if (!socket) return socket.error();
     sockets_.push_back(std::move(*socket));
     acceptors_.push_back(std::make_unique<stats::Acceptor>(

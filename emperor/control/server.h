@@ -8,12 +8,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/net/address.h"
 #include "emperor/control/upgrader.h"
 #include "emperor/fleet/fleet_api.h"
@@ -39,6 +41,7 @@ struct Options {
     std::string admin_group;                               // its members may do everything; empty: nobody more
     mode_t mode = 0666;
     Limits limits;
+    std::function<common::UniqueFd(const common::net::Address&)> inherited{};  // a socket that is open already; may be empty
 };
 
 class Server {

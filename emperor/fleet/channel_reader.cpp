@@ -6,8 +6,10 @@ namespace emperor::fleet {
 using common::link::ReceiveState;
 
 ChannelReader::ChannelReader(boost::asio::io_context& io, common::UniqueFd fd, OnPacket on_packet, OnClosed on_closed)
-    : descriptor_(io, fd.release()), on_packet_(std::move(on_packet)), on_closed_(std::move(on_closed)),
+    : descriptor_(io), on_packet_(std::move(on_packet)), on_closed_(std::move(on_closed)),
       alive_(std::make_shared<bool>(true)) {
+    if (!fd) return;
+    descriptor_.assign(fd.release());
     wait();
 }
 

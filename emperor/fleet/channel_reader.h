@@ -18,6 +18,7 @@ public:
     using OnPacket = std::function<void(common::link::Packet)>;
     using OnClosed = std::function<void()>;  // end of file or a broken channel; called once
 
+    // Without a descriptor it is closed from the beginning; on_closed is not called then.
     ChannelReader(boost::asio::io_context& io, common::UniqueFd fd, OnPacket on_packet, OnClosed on_closed);
     ~ChannelReader();
     ChannelReader(const ChannelReader&) = delete;

@@ -15,9 +15,9 @@ namespace emperor::fleet {
 namespace log = common::log;
 using common::Clock;
 
-Fleet::Fleet(boost::asio::io_context& io, FleetOptions options)
+Fleet::Fleet(boost::asio::io_context& io, FleetOptions options, const process::InheritedSockets* inherited)
     : io_(io), options_(std::move(options)), started_us_(epoch_us()), alive_(std::make_shared<bool>(true)),
-      keepsakes_(io, options_), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
+      keepsakes_(io, options_, inherited), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
       builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
       orphans_(io, [this] {
           record_orphans();
@@ -33,11 +33,12 @@ Fleet::~Fleet() { *alive_ = false; }
 void Fleet::start() {
     if (!process::Reaper::become_subreaper()) log::warn("not a child subreaper", {{"reason", "orphans are left to init"}});
     keepsakes_.start();
-    auto left = find_adoptable(options_);
+    auto left = find_left_behind(options_);
+    foreign_ = std::move(left.foreign);
     for (const GoneMaster& gone : left.gone) orphans_.add(gone.pid, false, Clock::now() + gone.drain);
     record_orphans();
     for (auto& record : left.vassals) {
-        adoptions_.push_back(std::make_unique<Adoption>(io_, options_, std::move(record), [this, alive = alive_](AdoptionResult result) {
+        adoptions_.push_back(std::make_unique<Adoption>(io_, options_, keepsakes_, std::move(record), [this, alive = alive_](AdoptionResult result) {
             if (*alive) adopted(std::move(result));
         }));
     }
@@ -185,6 +186,21 @@ void Fleet::check_stopped() {
     ++names_version_;
     keepsakes_.dismiss();
     on_stopped();
+}
+
+void Fleet::state_changed() {
+    if (observer_.on_change) observer_.on_change();
+}
+
+std::map<supervise::DisplayState, std::size_t> Fleet::tally() const {
+    std::map<supervise::DisplayState, std::size_t> counts;
+    for (const auto& [name, host] : hosts_) ++counts[host->shown()];
+    return counts;
+}
+
+void Fleet::restore_files() {
+    keepsakes_.renew();
+    for (const auto& [name, host] : hosts_) host->restore_files();
 }
 
 void Fleet::leave() {

@@ -20,6 +20,7 @@
 #include "emperor/fleet/options.h"
 #include "emperor/fleet/vassal_host.h"
 #include "emperor/plan/plan.h"
+#include "emperor/process/inherited.h"
 #include "emperor/process/orphans.h"
 #include "emperor/process/reaper.h"
 #include "emperor/process/timer.h"
@@ -31,11 +32,25 @@ namespace emperor::fleet {
 
 class Fleet final : public FleetApi, public HostContext {
 public:
-    Fleet(boost::asio::io_context& io, FleetOptions options);
+    // `inherited`: sockets that systemd passed, which outlive the fleet; null: none.
+    Fleet(boost::asio::io_context& io, FleetOptions options, const process::InheritedSockets* inherited = nullptr);
     ~Fleet() override;
+
+    struct Observer {
+        std::function<void()> on_ready;    // once: what was left is adopted, and the directories were scanned
+        std::function<void()> on_scan;     // before each look at the directories
+        std::function<void()> on_scanned;  // and after it
+        std::function<void()> on_change;   // of a displayed state
+    };
+    void observe(Observer observer) { observer_ = std::move(observer); }
 
     // Adopts what is left of a former emperor, then scans and watches.
     void start();
+
+    // How many vassals are in which state.
+    [[nodiscard]] std::map<supervise::DisplayState, std::size_t> tally() const;
+    // The runtime directory was removed and made anew: records, keeper and sockets come back.
+    void restore_files();
 
     // Stops everything; `on_stopped` is called when no process is left. Again with `fast` to hurry.
     void shut_down(supervise::StopMode mode, std::function<void()> on_stopped);
@@ -72,6 +87,7 @@ private:
     [[nodiscard]] common::ExitStatus explained(common::ExitStatus status) override;
     void forget(const std::string& name) override;
     void became_idle(const std::string& name) override;
+    void state_changed() override;
 
     void scan_now();
     void apply(const plan::Action& action);
@@ -79,9 +95,10 @@ private:
     [[nodiscard]] plan::Known known() const;
     void complete_adopted(const plan::Desired& desired);
     void note_directories(const watch::Scan& scan);
+    void refuse_foreign(plan::Desired& desired);
+    void remove_remains();
     VassalHost& host_of(const std::string& name);
 
-    void adopt_next();
     void adopted(AdoptionResult result);
     void begin_watching();
 
@@ -120,6 +137,7 @@ private:
     process::Orphans orphans_;
     process::Reaper reaper_;
     std::vector<std::unique_ptr<Adoption>> adoptions_;
+    std::map<std::string, std::string, std::less<>> foreign_;  // vassals whose directory is left alone, and why
 
     std::map<std::string, std::unique_ptr<VassalHost>, std::less<>> hosts_;
     std::uint64_t names_version_ = 0;
@@ -129,7 +147,9 @@ private:
     std::map<std::uint64_t, OnEvent> event_followers_;
     std::uint64_t last_follower_ = 0;
 
+    Observer observer_;
     bool is_scanning_allowed_ = false;
+    bool is_ready_ = false;  // scanned once
     bool has_listen_failures_ = false;
     bool is_shutting_down_ = false;
     bool is_check_posted_ = false;

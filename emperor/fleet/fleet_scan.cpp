@@ -2,9 +2,11 @@
 // The level-triggered half of the fleet: look at the directories, compare with what is there, tell the hosts.
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/log/log.h"
 #include "emperor/fleet/fleet.h"
+#include "emperor/fleet/record.h"
 
 namespace emperor::fleet {
 
@@ -36,18 +38,62 @@ supervise::Change change_for(common::config::ReloadClass reload) {
 
 void Fleet::scan_now() {
     if (!is_scanning_allowed_ || is_shutting_down_) return;
+    if (observer_.on_scan) observer_.on_scan();
     const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now());
     note_directories(scan);
-    const plan::Desired desired = builder_.build(scan);
+    plan::Desired desired = builder_.build(scan);
+    refuse_foreign(desired);
     has_listen_failures_ = false;
     for (const Action& action : plan::plan(desired, known())) apply(action);
     complete_adopted(desired);
-    keepsakes_.forget_rest();
-    for (const auto& [name, host] : hosts_) host->restore_sockets();
-    watcher_.watch_targets(targets_of(scan, desired));
+    // What the keeper has of a vassal that is left alone stays there.
+    if (foreign_.empty()) keepsakes_.forget_rest();
+    for (const auto& [name, host] : hosts_) {
+        host->replace_unlinked();
+        host->restore_sockets();
+    }
+    std::vector<std::string> targets = targets_of(scan, desired);
+    targets.push_back(options_.lock_file());
+    watcher_.watch_targets(targets);
     if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);
     // An address in use becomes free without a word from inotify.
-    if (has_listen_failures_) watcher_.rescan_after(std::chrono::seconds(2));
+    if (has_listen_failures_ || !foreign_.empty()) watcher_.rescan_after(std::chrono::seconds(2));
+    if (!std::exchange(is_ready_, true)) {
+        remove_remains();
+        if (observer_.on_ready) observer_.on_ready();
+    }
+    if (observer_.on_scanned) observer_.on_scanned();
+}
+
+// Nothing is started where something foreign or damaged lies: a master that it knew of may be serving.
+void Fleet::refuse_foreign(plan::Desired& desired) {
+    for (auto item = foreign_.begin(); item != foreign_.end();) {
+        item->second = why_foreign(options_.directory_of(item->first));
+        if (!item->second.empty()) {
+            ++item;
+            continue;
+        }
+        log::info("directory cleared", {{"vassal", item->first}});
+        if (const auto found = hosts_.find(item->first); found != hosts_.end()) found->second->own_directory();
+        item = foreign_.erase(item);
+    }
+    for (plan::DesiredFile& file : desired.files) {
+        const auto found = foreign_.find(file.name);
+        if (found == foreign_.end()) continue;
+        common::config::Diagnostic finding;
+        finding.file = file.path;
+        finding.message = "the emperor's own records of this app are damaged and were left alone: " + found->second +
+                          " (end what still runs of the app, then remove " + options_.directory_of(file.name) + ")";
+        file.effective = nullptr;
+        file.diagnostics = {std::move(finding)};
+    }
+}
+
+// Of vassals whose file was removed while no emperor was there.
+void Fleet::remove_remains() {
+    for (const std::string& name : recorded_names(options_)) {
+        if (!hosts_.contains(name) && !foreign_.contains(name)) remove_vassal_directory(options_.directory_of(name));
+    }
 }
 
 // An adopted configuration came from a record, which knows no origins: the file, if it still says the same, does.
@@ -95,7 +141,7 @@ VassalHost& Fleet::host_of(const std::string& name) {
     auto& host = hosts_[name];
     if (host) return *host;
     ++names_version_;
-    host = std::make_unique<VassalHost>(io_, *this, options_, keepsakes_, name);
+    host = std::make_unique<VassalHost>(io_, *this, options_, keepsakes_, name, !foreign_.contains(name));
     return *host;
 }
 

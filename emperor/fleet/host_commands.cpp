@@ -218,8 +218,8 @@ std::string VassalHost::last_lines(int worker) const {
 void VassalHost::report(const Report& what) {
     if (what.kind == Report::Kind::reconfigured) return report_reconfigured(what);
     const ReportStyle style = style_of(what.kind);
-    if (what.kind == Report::Kind::crashed) ++restarts_;
-    if (what.kind == Report::Kind::reloaded) ++reloads_;
+    if (what.kind == Report::Kind::crashed) counts_.add_restart();
+    if (what.kind == Report::Kind::reloaded) counts_.add_reload();
     // What went wrong in the app, that is; an invalid file speaks for itself.
     const bool is_failure = style.level == common::log::Level::error && what.kind != Report::Kind::invalid;
     if (is_failure) remember_failure(style.event, what.generation, what.text);
@@ -264,6 +264,7 @@ void VassalHost::answer_now() {
 }
 
 void VassalHost::write_record() const {
+    if (!owns_directory_) return;
     std::vector<RecordedInstance> recorded;
     for (const auto& [generation, instance] : instances_) {
         RecordedInstance item;
@@ -284,6 +285,7 @@ void VassalHost::write_record() const {
 }
 
 void VassalHost::write_held(bool is_held_now) const {
+    if (!owns_directory_) return;
     if (const auto written = set_held(options_.directory_of(name_), is_held_now); !written)
         common::log::warn("hold not recorded", {{"vassal", name_}, {"reason", written.error().message()}});
 }

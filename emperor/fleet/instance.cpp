@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/fleet/instance.h"
 
+#include <csignal>
+
 #include "common/log/log.h"
 
 namespace emperor::fleet {
@@ -9,7 +11,7 @@ namespace link = common::link;
 
 Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstanceParts parts)
     : owner_(owner), generation_(parts.generation), bank_(parts.bank), launch_(std::move(parts.launch)),
-      is_child_(parts.is_child), started_us_(parts.started_us), minor_(parts.minor),
+      is_child_(parts.is_child), is_linked_(static_cast<bool>(parts.link)), started_us_(parts.started_us), minor_(parts.minor),
       start_ticks_(process::start_ticks_of(parts.process.pid).value_or(0)), timer_(io),
       link_(io, std::move(parts.link), [this](link::Packet packet) { receive(std::move(packet)); }, {}),
       log_(io, std::move(parts.log), [this](link::Packet packet) { receive_log(std::move(packet)); }, {}),
@@ -22,6 +24,7 @@ Instance::Instance(boost::asio::io_context& io, InstanceOwner& owner, InstancePa
       }) {}
 
 bool Instance::send(const link::EmperorMessage& message) {
+    if (!is_linked_) return signal_instead(message);
     if (!link_.is_open()) return false;
     const auto sent = link::send(link_.fd(), link::encode(message));
     if (!sent) {
@@ -29,6 +32,14 @@ bool Instance::send(const link::EmperorMessage& message) {
                                                      {"reason", sent.error().message()}});
     }
     return sent.has_value();
+}
+
+// What every version of a master understands.
+bool Instance::signal_instead(const link::EmperorMessage& message) noexcept {
+    const bool is_stop = std::holds_alternative<link::Stop>(message);  // drain; a second one hurries
+    if (!is_stop && !std::holds_alternative<link::ReopenLogs>(message)) return false;
+    child_.signal(is_stop ? SIGTERM : SIGUSR1);
+    return true;
 }
 
 void Instance::arm(common::TimePoint deadline) {

@@ -50,7 +50,7 @@ struct InstanceParts {
     int bank = 0;
     LaunchPtr launch;
     process::Spawned process;
-    common::UniqueFd link;
+    common::UniqueFd link;  // none: an adopted one that could not be reached (candidate.h); it is told by signals
     common::UniqueFd log;
     bool is_child = true;
     std::int64_t started_us = 0;  // epoch
@@ -69,6 +69,7 @@ public:
     [[nodiscard]] int bank() const noexcept { return bank_; }
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     [[nodiscard]] bool is_child() const noexcept { return is_child_; }
+    [[nodiscard]] bool is_linked() const noexcept { return is_linked_; }
     [[nodiscard]] std::uint64_t start_ticks() const noexcept { return start_ticks_; }
     [[nodiscard]] std::int64_t started_us() const noexcept { return started_us_; }
     [[nodiscard]] const LaunchPtr& launch() const noexcept { return launch_; }
@@ -96,6 +97,7 @@ public:
     void disarm();
 
 private:
+    bool signal_instead(const common::link::EmperorMessage& message) noexcept;
     void receive(common::link::Packet packet);
     void receive_log(common::link::Packet packet);
 
@@ -104,6 +106,7 @@ private:
     int bank_;
     LaunchPtr launch_;
     bool is_child_;
+    bool is_linked_;
     std::int64_t started_us_;
     State state_ = State::spawning;
     std::string step_;

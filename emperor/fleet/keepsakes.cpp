@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/fleet/keepsakes.h"
 
+#include <unistd.h>
+
 namespace emperor::fleet {
 
 namespace {
@@ -19,7 +21,8 @@ std::string scoreboard_key(const std::string& vassal) { return "scoreboard\n" + 
 
 }  // namespace
 
-Keepsakes::Keepsakes(boost::asio::io_context& io, const FleetOptions& options) {
+Keepsakes::Keepsakes(boost::asio::io_context& io, const FleetOptions& options, const process::InheritedSockets* inherited)
+    : inherited_(inherited) {
     if (!options.keeper_program.empty()) client_.emplace(io, options.runtime_directory, options.keeper_program);
 }
 
@@ -38,12 +41,32 @@ UniqueFd Keepsakes::take_listener(const std::string& vassal, const ListenAddress
     return {};
 }
 
+bool Keepsakes::holds_listener(const std::string& vassal, const ListenAddress& address, std::uint64_t socket_inode) const {
+    return found_.contains(listener_prefix(vassal, address) + std::to_string(socket_inode));
+}
+
 UniqueFd Keepsakes::take_scoreboard(const std::string& vassal) {
     const auto found = found_.find(scoreboard_key(vassal));
     if (found == found_.end()) return {};
     UniqueFd fd = std::move(found->second);
     found_.erase(found);
     return fd;
+}
+
+UniqueFd Keepsakes::inherited_listener(const std::string& vassal, const process::ListenRequest& request,
+                                       std::string& why_not) const {
+    if (!inherited_) return {};
+    const bool is_of_another_user = ::geteuid() == 0 && request.identity.uid != 0;
+    UniqueFd fd = inherited_->take(request.address.address, is_of_another_user ? vassal : "");
+    const std::string name = fd ? "" : inherited_->name_of(request.address.address);
+    if (!name.empty())
+        why_not = "systemd passed " + request.address.address.text() + " under the name '" + name +
+                  "'; an app of another user needs its own name there: FileDescriptorName=" + vassal;
+    return fd;
+}
+
+bool Keepsakes::is_inherited(int fd) const {
+    return inherited_ && inherited_->holds(process::socket_inode_of(fd));
 }
 
 void Keepsakes::keep_listener(const std::string& vassal, const process::Listener& listener) {
@@ -65,6 +88,10 @@ void Keepsakes::drop_scoreboard(const std::string& vassal) {
 void Keepsakes::forget_rest() {
     found_.clear();
     if (client_) client_->drop_unclaimed();
+}
+
+void Keepsakes::renew() {
+    if (client_) client_->renew();
 }
 
 void Keepsakes::leave() {

@@ -75,6 +75,12 @@ boost::system::result<ListenerSet, Diagnostic> ListenerPool::open(const Deployme
             set.push_back(std::move(known));
             continue;
         }
+        std::string why_not;
+        if (common::UniqueFd fd = keepsakes_.inherited_listener(name_, request, why_not)) {
+            set.push_back(own(take_over(request, std::move(fd))));
+            continue;
+        }
+        if (!why_not.empty()) return at_address(deployment, i, std::move(why_not));
         auto opened = process::open_listener(request);
         if (!opened) return at_address(deployment, i, opened.error().message());
         set.push_back(own(std::move(*opened)));
@@ -84,11 +90,19 @@ boost::system::result<ListenerSet, Diagnostic> ListenerPool::open(const Deployme
 
 ListenerPtr ListenerPool::find_kept(const process::ListenRequest& request) {
     while (common::UniqueFd fd = keepsakes_.take_listener(name_, request.address)) {
-        auto listener = process::adopt_listener(request, std::move(fd));
+        auto listener = take_over(request, std::move(fd));
         if (listener->is_in_place()) return own(std::move(listener));
         listener->leave_file();  // somebody else's by now
     }
     return nullptr;
+}
+
+std::unique_ptr<process::Listener> ListenerPool::take_over(process::ListenRequest request, common::UniqueFd fd) const {
+    const bool is_inherited = keepsakes_.is_inherited(fd.get());
+    if (is_inherited) request.with_vassal_rights = false;
+    auto listener = process::adopt_listener(request, std::move(fd));
+    if (is_inherited) listener->leave_file();
+    return listener;
 }
 
 ListenerPtr ListenerPool::own(std::unique_ptr<process::Listener> listener) {
@@ -103,7 +117,7 @@ ListenerPtr ListenerPool::own(std::unique_ptr<process::Listener> listener) {
 
 ListenerPtr ListenerPool::adopt(const Deployment& deployment, std::size_t index, common::UniqueFd fd) {
     if (ListenerPtr known = find(deployment.effective->config.listen[index])) return known;
-    return own(process::adopt_listener(request_for(deployment, index), std::move(fd)));
+    return own(take_over(request_for(deployment, index), std::move(fd)));
 }
 
 ListenerSet ListenerPool::live() {

@@ -40,6 +40,8 @@ private:
     [[nodiscard]] ListenerPtr find(const common::net::ListenAddress& address);
     // What the keeper holds of a former emperor, where clients still find it.
     [[nodiscard]] ListenerPtr find_kept(const process::ListenRequest& request);
+    // A descriptor that was opened before. What systemd owns keeps its file, and its place is looked at with our rights.
+    [[nodiscard]] std::unique_ptr<process::Listener> take_over(process::ListenRequest request, common::UniqueFd fd) const;
     // From now on the keeper holds it too, as long as anybody here does.
     ListenerPtr own(std::unique_ptr<process::Listener> listener);
 

@@ -26,6 +26,7 @@ struct FleetOptions {
     [[nodiscard]] std::string orphans_file() const { return vassals_directory() + "/.orphans"; }
     [[nodiscard]] std::string history_directory() const { return runtime_directory + "/history"; }
     [[nodiscard]] std::string history_of(const std::string& name) const { return history_directory() + "/" + name + ".jsonl"; }
+    [[nodiscard]] std::string lock_file() const { return runtime_directory + "/emperor.lock"; }
     [[nodiscard]] std::string directory_of(const std::string& name) const { return vassals_directory() + "/" + name; }
 };
 

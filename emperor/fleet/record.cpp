@@ -6,8 +6,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "common/base/unique_fd.h"
 
@@ -48,6 +50,8 @@ json to_json(const Deployment& deployment) {
             {"identity", to_json(deployment.identity)}, {"config", *deployment.effective->values},
             {"of_file", deployment.of_file ? *deployment.of_file->values : json()}};
 }
+
+std::string name_of(const std::string& directory) { return std::filesystem::path(directory).filename().string(); }
 
 std::shared_ptr<const common::config::Effective> effective_from(const json& document) {
     auto effective = std::make_shared<common::config::Effective>();
@@ -118,7 +122,7 @@ Result<void> write_record(const std::string& directory, const std::vector<Record
         ::unlink((directory + "/record.json").c_str());
         return {};
     }
-    json document{{"version", record_version}, {"instances", json::array()}};
+    json document{{"version", record_version}, {"name", name_of(directory)}, {"instances", json::array()}};
     for (const RecordedInstance& item : instances) document["instances"].push_back(to_json(item));
     return write_atomically(directory, "record.json", document.dump(-1, ' ', false, json::error_handler_t::replace));
 }
@@ -135,6 +139,9 @@ Result<std::vector<RecordedInstance>> read_record(const std::string& directory) 
     try {
         const json document = json::parse(text);
         if (document.at("version").get<int>() != record_version) return common::failure(path + ": of another version");
+        // A copy names the original's masters: they are not this vassal's to end. Records of before have no name.
+        const std::string name = document.value("name", name_of(directory));
+        if (name != name_of(directory)) return common::failure(path + ": this is the record of '" + name + "'");
         for (const json& item : document.at("instances")) instances.push_back(from_json(item));
     } catch (const std::exception& error) {
         return common::failure("read " + path + ": " + error.what());
@@ -142,13 +149,25 @@ Result<std::vector<RecordedInstance>> read_record(const std::string& directory) 
     return instances;
 }
 
-void remove_record(const std::string& directory) noexcept {
+namespace {
+
+void remove_files(const std::string& directory, std::initializer_list<std::string_view> prefixes) noexcept {
     std::error_code code;
     for (std::filesystem::directory_iterator item(directory, code), end; !code && item != end; item.increment(code)) {
         const std::string name = item->path().filename().string();
-        if (name.starts_with("record.json") || name.starts_with("rendezvous-")) ::unlink(item->path().c_str());
+        for (const std::string_view prefix : prefixes) {
+            if (name.starts_with(prefix)) ::unlink(item->path().c_str());
+        }
     }
-    ::rmdir(directory.c_str());  // fails while `held` is in it, as it should
+    ::rmdir(directory.c_str());  // fails while something is in it (`held`), as it should
+}
+
+}  // namespace
+
+void remove_record(const std::string& directory) noexcept { remove_files(directory, {"record.json", "rendezvous-"}); }
+
+void remove_vassal_directory(const std::string& directory) noexcept {
+    remove_files(directory, {"record.json", "rendezvous-", "counts.json"});
 }
 
 Result<void> write_rollback(const std::string& directory, const RollbackRecord& record) {

@@ -34,8 +34,11 @@ struct RecordedInstance {
 [[nodiscard]] common::Result<void> write_record(const std::string& directory, const std::vector<RecordedInstance>& instances);
 // No file: an empty list. A file that is not understood (another version's) is an error.
 [[nodiscard]] common::Result<std::vector<RecordedInstance>> read_record(const std::string& directory);
-// record.json and rendezvous sockets; the directory too, unless something else is in it.
+// record.json and rendezvous sockets; the directory too, when it is empty then.
 void remove_record(const std::string& directory) noexcept;
+
+// The counts too: nobody wants this vassal any more. `held` stays.
+void remove_vassal_directory(const std::string& directory) noexcept;
 
 // Outlives a stop of the emperor, as `held` does.
 struct RollbackRecord {
@@ -46,7 +49,8 @@ struct RollbackRecord {
 // An empty one removes the file. Unreadable is the same as none: it only costs the way back.
 [[nodiscard]] common::Result<void> write_rollback(const std::string& directory, const RollbackRecord& record);
 [[nodiscard]] RollbackRecord read_rollback(const std::string& directory);
-// vassals/NAME/`name`, 0600; makes the directory.
+
+// vassals/NAME/`name`, 0600; makes the directory, 0700, where it is missing.
 [[nodiscard]] common::Result<void> write_atomically(const std::string& directory, const std::string& name,
                                                     const std::string& text);
 

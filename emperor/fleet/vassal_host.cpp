@@ -12,20 +12,8 @@ namespace emperor::fleet {
 namespace link = common::link;
 using common::config::Diagnostics;
 
-namespace {
-
-// The first address whose file is gone or somebody else's; "" where clients reach all.
-std::string lost_socket(const Launch& launch) {
-    for (const auto& listener : launch.listeners) {
-        if (!listener->is_in_place()) return listener->address().address.path;
-    }
-    return "";
-}
-
-}  // namespace
-
 VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options,
-                       Keepsakes& keepsakes, std::string name)
+                       Keepsakes& keepsakes, std::string name, bool owns_directory)
     : io_(io), context_(context), options_(options), keepsakes_(keepsakes), name_(std::move(name)),
       // The name and the process seed the jitter: vassals that crash together do not come back together.
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
@@ -34,10 +22,13 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       app_reloads_(options.app_reload_spacing), app_reload_timer_(io),
       sleeper_(io, [this] { push(supervise::Woken{}); }), idle_timer_(io), hold_timer_(io),
       history_(options.history_of(name_)), shown_since_us_(epoch_us()),
-      was_held_(is_held(options.directory_of(name_))) {
-    left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));
-    last_good_ = left_rollback_.last_good;
-    scale_ = read_scale(options.directory_of(name_));
+      was_held_(is_held(options.directory_of(name_))), owns_directory_(owns_directory),
+      counts_(owns_directory ? options.directory_of(name_) : "") {
+    if (owns_directory_) {
+        left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));
+        last_good_ = left_rollback_.last_good;
+        scale_ = read_scale(options.directory_of(name_));
+    }
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);
     if (!kept) return;
@@ -47,8 +38,10 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
 VassalHost::~VassalHost() {
     answer_now();
     if (is_left_) return;
-    if (is_removed_) static_cast<void>(write_rollback(options_.directory_of(name_), {}));
-    remove_record(options_.directory_of(name_));
+    if (owns_directory_) {
+        if (is_removed_) static_cast<void>(write_rollback(options_.directory_of(name_), {}));
+        remove_vassal_directory(options_.directory_of(name_));
+    }
     keepsakes_.drop_scoreboard(name_);
 }
 
@@ -76,10 +69,7 @@ void VassalHost::after_event(const supervise::VassalEvent& event) {
 
 void VassalHost::settle() {
     const supervise::VassalStatus status = machine_.status();
-    if (status.state != shown_) {
-        shown_ = status.state;
-        shown_since_us_ = epoch_us();
-    }
+    if (status.state != shown_ || !has_shown_) show(status.state);
     if (status.is_held != was_held_) {
         was_held_ = status.is_held;
         write_held(was_held_);
@@ -99,6 +89,16 @@ void VassalHost::settle() {
         }
     }
     context_.became_idle(name_);
+}
+
+// The first state that a new emperor finds may be the one that the former one saw begin.
+void VassalHost::show(supervise::DisplayState state) {
+    const std::string name(supervise::name_of(state));
+    const bool goes_on = !std::exchange(has_shown_, true) && counts_.state() == name;
+    shown_ = state;
+    shown_since_us_ = goes_on ? counts_.since_us() : epoch_us();
+    if (!goes_on) counts_.show(name, shown_since_us_);
+    context_.state_changed();
 }
 
 bool VassalHost::desire(DeploymentPtr deployment, const std::string& cause, supervise::Change change) {
@@ -181,31 +181,6 @@ void VassalHost::replace_desired(DeploymentPtr fresh) {
     desired_ = std::move(fresh);
 }
 
-void VassalHost::restore_sockets() {
-    const supervise::VassalStatus status = machine_.status();
-    if (status.is_asleep && newest_ && newest_->has_listeners && !lost_socket(*newest_).empty()) {
-        static_cast<void>(with_sockets_in_place(newest_));
-        return look_after_sleep(status);
-    }
-    const Instance* active = find(status.active);
-    if (!active || status.state != supervise::DisplayState::running || !invalid_text_.empty()) return;
-    if (is_removed_ || !desired_ || active->launch()->deployment != desired_) return;
-    const std::string missing = lost_socket(*active->launch());
-    if (missing.empty()) {
-        socket_problem_.clear();
-        return;
-    }
-    const auto opened = pool_.open(*desired_);
-    const std::string problem = opened ? "" : common::config::headline(opened.error());
-    if (!opened && problem != socket_problem_)
-        common::log::error("socket lost", {{"vassal", name_}, {"socket", missing}, {"reason", problem}});
-    socket_problem_ = problem;
-    if (!opened) return;
-    auto again = std::make_shared<Deployment>(*desired_);
-    again->spec = make_spec(again->effective->config);
-    desire(std::move(again), "its socket was removed: " + missing);
-}
-
 void VassalHost::request(supervise::Operation operation, const Actor& actor, Done done) {
     static constexpr std::string_view names[] = {"start", "stop", "restart", "reload", "rollback"};
     const std::string_view word = names[static_cast<std::size_t>(operation)];
@@ -232,42 +207,6 @@ void VassalHost::shut_down(supervise::StopMode mode) {
 
 void VassalHost::reopen_logs() {
     for (const auto& [generation, instance] : instances_) instance->send(link::ReopenLogs{});
-}
-
-void VassalHost::leave() {
-    is_left_ = true;
-    write_record();
-    for (const auto& listener : pool_.live()) listener->leave_file();
-}
-
-void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board,
-                       const AdoptedAs& role) {
-    if (!board_) use_scoreboard(std::move(scoreboard), std::move(board));
-    const LaunchPtr launch = parts.launch;
-    file_ = launch->deployment->file;
-    const bool is_secondary = role.is_draining || role.is_standby;
-    if (!is_secondary || !desired_) {
-        desired_ = launch->deployment;
-        newest_ = launch;
-    }
-    const bool is_active = !role.is_draining && !(role.is_standby && activated_);
-    if (is_active) activated_ = launch;
-    const supervise::InstanceAdopted event{parts.generation, parts.bank, launch->deployment->spec, parts.process.pid,
-                                           role.is_draining, role.is_standby,
-                                           activated_ ? observe_left(role.observed_until_us, *activated_->deployment->spec)
-                                                      : common::Duration{}};
-    for (const auto& [generation, other] : instances_)
-        if (role.is_standby && other->launch() == activated_) note_answers(*other);  // what was counted before is not known
-    context_.process_started(parts.process.pid);
-    auto instance = std::make_unique<Instance>(io_, *this, std::move(parts));
-    instance->set_state(role.is_draining ? Instance::State::draining : Instance::State::serving);
-    if (is_secondary) instance->has_stopped_accepting();
-    instances_.emplace(event.generation, std::move(instance));
-    common::log::info("adopted", {{"vassal", name_}, {"generation", event.generation}, {"pid", event.pid}});
-    remember("adopted", event.generation, "by emperor " EMPEROR_VERSION " (pid " + std::to_string(::getpid()) + ")");
-    push(event);
-    if (is_active) resume_rollback_of(launch);
-    write_record();
 }
 
 // ---- what instances say ---------------------------------------------------------------------------------------------
@@ -397,8 +336,8 @@ VassalView VassalHost::view() const {
     }
     view.history.assign(history_.entries().begin(), history_.entries().end());
     if (shown && shown->of_file) view.workers_of_file = shown->of_file->values->at("workers");
-    view.restarts = restarts_;
-    view.reloads = reloads_;
+    view.restarts = counts_.restarts();
+    view.reloads = counts_.reloads();
     return view;
 }
 

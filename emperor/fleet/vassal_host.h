@@ -15,6 +15,7 @@
 
 #include "common/base/spacing.h"
 #include "common/scoreboard/scoreboard.h"
+#include "emperor/fleet/counts.h"
 #include "emperor/fleet/fleet_api.h"
 #include "emperor/fleet/history.h"
 #include "emperor/fleet/hold_process.h"
@@ -45,6 +46,7 @@ public:
     [[nodiscard]] virtual common::ExitStatus explained(common::ExitStatus status) = 0;
     virtual void forget(const std::string& name) = 0;      // nothing is left of it: destroy the host, later
     virtual void became_idle(const std::string& name) = 0; // no process is left
+    virtual void state_changed() = 0;                      // of what is displayed
 
 protected:
     ~HostContext() = default;
@@ -55,7 +57,7 @@ public:
     using Done = std::function<void(const Outcome&)>;
 
     VassalHost(boost::asio::io_context& io, HostContext& context, const FleetOptions& options, Keepsakes& keepsakes,
-               std::string name);
+               std::string name, bool owns_directory = true);
     ~VassalHost();
     VassalHost(const VassalHost&) = delete;
     VassalHost& operator=(const VassalHost&) = delete;
@@ -71,8 +73,13 @@ public:
     // The same configuration, decoded again with its origins (an adopted one knows its values only).
     void refresh(std::shared_ptr<const common::config::Effective> effective);
 
-    // A socket file that somebody removed comes back with a new generation; clients find nobody meanwhile.
+    // A socket file that somebody removed comes back with a new generation; clients find nobody meanwhile. So does the
+    // rendezvous socket, without which no other emperor could adopt the master.
     void restore_sockets();
+    // vassals/NAME is ours now; until then nothing in it was read, written or removed (left_behind.h).
+    void own_directory();
+    // The runtime directory was removed and made anew: what lay in it is written again.
+    void restore_files();
 
     // ---- what others want ----
     void request(supervise::Operation operation, const Actor& actor, Done done);
@@ -86,10 +93,15 @@ public:
 
     // A running instance of a former emperor, with its listeners already in `parts.launch`.
     void adopt(InstanceParts parts, common::UniqueFd scoreboard, common::scoreboard::Mapping board, const AdoptedAs& role);
+    // One that serves but could not be reached: it stays until replace_unlinked() and what follows has replaced it.
+    void adopt_unlinked(InstanceParts parts, const std::string& why);
+    // The directories were scanned: a rollout of the same configuration, unless something else replaces it already.
+    void replace_unlinked();
     [[nodiscard]] ListenerPool& listeners() noexcept { return pool_; }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] VassalView view() const;
+    [[nodiscard]] supervise::DisplayState shown() const noexcept { return shown_; }
     [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty() || hold_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
@@ -151,6 +163,7 @@ private:
     void push(supervise::VassalEvent event);
     void after_event(const supervise::VassalEvent& event);
     void settle();
+    void show(supervise::DisplayState state);
 
     // Commands (host_commands.cpp).
     void execute(const supervise::Command& command);
@@ -170,6 +183,7 @@ private:
     void answer_now();
     void arm_own(common::TimePoint deadline);
 
+    bool roll_out_again(const std::string& cause);
     [[nodiscard]] LaunchPtr launch_of(std::uint64_t spec) const;
     [[nodiscard]] LaunchPtr with_sockets_in_place(LaunchPtr launch);
     [[nodiscard]] Instance* find(supervise::Generation generation) const;
@@ -243,8 +257,10 @@ private:
     bool is_removed_ = false;
     bool is_shutting_down_ = false;
     bool is_left_ = false;
-    std::uint64_t restarts_ = 0;
-    std::uint64_t reloads_ = 0;
+    bool owns_directory_ = true;
+    bool has_shown_ = false;
+    Counts counts_;
+    std::string unlinked_because_;  // the active one has no link, and is to be replaced
 };
 
 }  // namespace emperor::fleet

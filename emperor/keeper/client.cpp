@@ -12,6 +12,7 @@
 #include "common/log/log.h"
 #include "emperor/keeper/keeper.h"
 #include "emperor/keeper/wire.h"
+#include "emperor/process/inherited.h"
 #include "emperor/process/spawn.h"
 
 namespace emperor::keeper {
@@ -39,7 +40,9 @@ bool wait_for(int fd, short events, int patience_ms) {
 
 std::vector<std::string> own_environment() {
     std::vector<std::string> entries;
-    for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) entries.emplace_back(*entry);
+    for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+        if (!process::is_for_service_manager(*entry)) entries.emplace_back(*entry);
+    }
     return entries;
 }
 
@@ -169,6 +172,15 @@ bool Client::tell(char order, const std::string& key, int fd) {
         lost(sent.error().message());
         return false;
     }
+}
+
+void Client::renew() {
+    retry_.disarm();
+    if (link_.is_open()) {
+        static_cast<void>(link::send(link_.native_handle(), std::string(1, wire_quit)));
+        link_.close();
+    }
+    start_another();
 }
 
 void Client::leave() {

@@ -36,6 +36,9 @@ public:
     // Of what start() returned, all that was not named by keep() since then is dropped.
     void drop_unclaimed();
 
+    // Nobody could find the keeper any more, its socket is gone: it ends, and another one takes its place.
+    void renew();
+
     // The emperor leaves its vassals running: the keeper is told nothing more.
     void leave();
     // Nothing is to be kept: the keeper ends. Waits for that, at most a second.

@@ -154,10 +154,12 @@ bool Listener::is_in_place() const {
     return ::lstat(address_.address.path.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
 }
 
-std::uint64_t Listener::socket_inode() const noexcept {
+std::uint64_t socket_inode_of(int fd) noexcept {
     struct stat found {};
-    return ::fstat(fd_.get(), &found) == 0 ? found.st_ino : 0;
+    return ::fstat(fd, &found) == 0 ? found.st_ino : 0;
 }
+
+std::uint64_t Listener::socket_inode() const noexcept { return socket_inode_of(fd_.get()); }
 
 Result<std::unique_ptr<Listener>> open_listener(const ListenRequest& request) {
     const Address& address = request.address.address;

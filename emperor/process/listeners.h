@@ -76,6 +76,9 @@ private:
 // Whether `fd` is a listening stream socket that is bound to this address, as far as the kernel tells.
 [[nodiscard]] bool is_listener_for(int fd, const common::net::ListenAddress& address);
 
+// See Listener::socket_inode.
+[[nodiscard]] std::uint64_t socket_inode_of(int fd) noexcept;
+
 [[nodiscard]] int default_backlog();
 
 }  // namespace emperor::process

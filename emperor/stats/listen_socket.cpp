@@ -141,6 +141,12 @@ void LocalSocket::close() noexcept {
         ::unlink(path.c_str());
 }
 
+LocalSocket LocalSocket::adopt(UniqueFd fd) {
+    LocalSocket socket;
+    socket.fd_ = std::move(fd);
+    return socket;
+}
+
 Result<LocalSocket> LocalSocket::listen(const Address& address, const SocketAccess& access) {
     LocalSocket socket;
     if (address.kind != Address::Kind::unix_path) {

@@ -35,6 +35,9 @@ public:
     [[nodiscard]] static common::Result<LocalSocket> listen(const common::net::Address& address,
                                                             const SocketAccess& access = {});
 
+    // One that was opened elsewhere, for this address; the path is not ours to remove.
+    [[nodiscard]] static LocalSocket adopt(common::UniqueFd fd);
+
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] common::UniqueFd release_fd() noexcept { return std::move(fd_); }  // the path stays ours to remove
     void close() noexcept;

@@ -108,7 +108,9 @@ common::Result<void> Server::Impl::start() {
 }
 
 common::Result<Endpoint> Server::Impl::open(const Address& address, const SocketAccess& access, std::string vassal) {
-    common::Result<LocalSocket> socket = LocalSocket::listen(address, access);
+    common::UniqueFd inherited = options_.inherited ? options_.inherited(address) : common::UniqueFd();
+    common::Result<LocalSocket> socket =
+        inherited ? common::Result<LocalSocket>(LocalSocket::adopt(std::move(inherited))) : LocalSocket::listen(address, access);
     if (!socket) return socket.error();
     Endpoint endpoint{std::move(*socket), nullptr};
     endpoint.acceptor = std::make_unique<Acceptor>(

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/net/address.h"
 #include "emperor/fleet/fleet_api.h"
 
@@ -33,6 +35,7 @@ struct Options {
     std::chrono::milliseconds client_deadline{5000};
     std::chrono::milliseconds freshness{100};       // a document is built at most this often
     std::chrono::milliseconds sync_interval{500};   // how often vassals are looked for; sync() does it at once
+    std::function<common::UniqueFd(const common::net::Address&)> inherited{};  // a socket that is open already; may be empty
 };
 
 class Server {

@@ -43,14 +43,17 @@ class Emperor:
         self.vassals, self.runtime = directory / "vassals", directory / "run"
         self.vassals.mkdir()
         (directory / "slow.py").write_text(SLOW_APP)
-        with open(directory / "emperor.log", "wb") as log:
-            self.process = subprocess.Popen([binaries / "emperor", "--vassals", self.vassals, "--runtime-dir", self.runtime],
+        self.start()
+
+    def start(self):
+        with open(self.directory / "emperor.log", "ab") as log:
+            self.process = subprocess.Popen([self.binaries / "emperor", "--vassals", self.vassals, "--runtime-dir", self.runtime],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 10
         while not (self.runtime / "control.sock").exists():
             if time.monotonic() > deadline or self.process.poll() is not None:
                 self.stop()
-                raise SystemExit("bench: the emperor does not start\n" + (directory / "emperor.log").read_text()[-4000:])
+                raise SystemExit("bench: the emperor does not start\n" + (self.directory / "emperor.log").read_text()[-4000:])
             time.sleep(0.01)
 
     def socket_of(self, name):

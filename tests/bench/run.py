@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import adoption
 import comparisons
 import concurrency
 import explain
@@ -58,6 +59,7 @@ def groups_for(workshop, arguments):
         "on-demand": lambda: on_demand.rows(workshop),
         "scale": lambda: scale.rows(workshop, 300, arguments.rounds or (1 if arguments.quick else 3)),
         "scale-1000": lambda: scale.rows(workshop, 1000, arguments.rounds or (1 if arguments.quick else 2)),
+        "adoption": lambda: adoption.rows(workshop),
     }
 
 

@@ -109,3 +109,25 @@ def test_a_stopped_emperor_takes_its_keeper_along(idle_emperor):
     keeper = wait_until(lambda: keeper_of(emperor), 5)
     assert emperor.stop() == 0
     assert not processes.is_alive(keeper)
+
+
+def test_the_keeper_holds_what_is_there_and_nothing_else(emperor):
+    names = [f"app{number}" for number in range(3)]
+    for name in names:
+        emperor.write(name)
+    for name in names:
+        emperor.wait_state(name, "running")
+    keeper = keeper_of(emperor)
+
+    def held():
+        return sorted(os.readlink(f"/proc/{keeper}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{keeper}/fd"))
+
+    before = held()
+    assert sum("scoreboard" in what or "memfd" in what for what in before) == 3, before
+    for _ in range(2):
+        assert emperor.ctl("reload", *names).returncode == 0
+        emperor.remove("app0")
+        wait_until(lambda: emperor.status("app0") is None, 15, "the end of app0")
+        emperor.write("app0")
+        emperor.wait_state("app0", "running")
+    wait_until(lambda: held() == before, 5, lambda: f"{before} again; there are {held()}")

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness import processes
-from harness.load import Load
+from harness.ledger import Ledger
 from harness.waiting import wait_until
 
 
@@ -91,28 +91,28 @@ def test_a_runtime_directory_of_another_owner_is_refused(idle_emperor):
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGKILL])
-def test_vassals_outlive_the_emperor_and_the_next_one_adopts_them(idle_emperor, number, measured):
-    emperor = idle_emperor.start()
-    emperor.write("probe", workers=2)
-    emperor.wait_serving("probe")
-    emperor.wait_state("probe", "running")
-    master = emperor.master_pid("probe")
-    with Load(emperor.socket("probe"), "/pid", threads=4) as load:
+def test_vassals_outlive_the_emperor_and_the_next_one_adopts_them(idle_emperor, scratch, number, measured):
+    emperor, ledger = idle_emperor.start(), Ledger(scratch)
+    emperor.write("shop", **ledger.app(), workers=2)
+    emperor.wait_serving("shop")
+    emperor.wait_state("shop", "running")
+    master = emperor.status("shop")["pid"]
+    ledger.add("shop", emperor.socket("shop"), clients=4)
+    with ledger:
         first = emperor.process
         emperor.send(number)
         emperor.wait(15)
-        before = load.count
-        wait_until(lambda: load.count > before + 100, 10, "requests without an emperor")
-        # Meanwhile a worker may die: its master replaces it.
-        os.kill(emperor.pid("probe"), signal.SIGKILL)
+        ledger.wait_answers(100)
+        # Meanwhile a worker may die: its master replaces it. Each client may have been at its door: accepted, and put
+        # aside until the request is there.
+        ledger.kill(ledger.answered()[-1].pid, at_the_door=4)
         emperor.start()
-        emperor.wait_state("probe", "running")
-        assert emperor.process.pid != first.pid and emperor.master_pid("probe") == master, "adopted, not started anew"
-        assert emperor.ctl("reload", "probe").returncode == 0
-        before = load.count
-        wait_until(lambda: load.count > before + 50, 10)
-    measured(load.summary())
-    assert load.failed <= 2, f"only requests inside the killed worker may fail: {load.summary()}"
+        emperor.wait_state("shop", "running")
+        assert emperor.process.pid != first.pid and emperor.status("shop")["pid"] == master, "adopted, not started anew"
+        assert emperor.ctl("reload", "shop").returncode == 0
+        ledger.wait_answers(50)
+    measured(ledger.summary())
+    assert not ledger.unexplained(), f"only requests inside the killed worker may fail: {ledger.summary()}"
     processes.wait_gone(master)
 
 

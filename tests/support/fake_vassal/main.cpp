@@ -15,9 +15,15 @@
 //   fake:silent-rendezvous   serves, and never answers a new emperor
 //   fake:older               serves, and speaks a link protocol that knows no reconfiguring
 //   fake:refuse              serves, and takes no other configuration
+//   fake:other-version       serves, and answers a new emperor in version 999 of the protocol; drains on SIGTERM like any
+//   fake:small-scoreboard    serves, and hands a new emperor a scoreboard of the wrong size
+//   fake:other-name          serves, and tells a new emperor that it runs another vassal
+//   fake:deputy              serves, and lets a child of it answer a new emperor
 // All others take another configuration at once.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,19 +83,27 @@ struct Fake {
         (void)link::receive(peer.get());
         auto channel = link::make_channel();
         if (!channel) return;
+        const UniqueFd small_board(script == "small-scoreboard" ? ::memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1);
         link::Snapshot snapshot;
         snapshot.name = start.name;
         snapshot.generation = start.generation;
         snapshot.bank = start.bank;
         snapshot.state = state;
+        if (script == "other-version") snapshot.version = 999;
+        if (script == "other-name") snapshot.name = "till";
+        if (small_board && (::ftruncate(small_board.get(), 4096) != 0 ||
+                            ::fcntl(small_board.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0))
+            return;
         snapshot.config = start.config;
         snapshot.identity = start.identity;
         snapshot.listeners = start.listeners;
         if (script == "older") snapshot.minor = 0;
         std::vector<int> fds;
         for (const UniqueFd& listener : listeners) fds.push_back(listener.get());
-        fds.insert(fds.end(), {scoreboard.get(), channel->first.get()});
+        fds.insert(fds.end(), {script == "small-scoreboard" ? small_board.get() : scoreboard.get(), channel->first.get()});
+        if (script == "deputy" && ::fork() != 0) return;
         (void)link::send(peer.get(), link::encode(link::MasterMessage(snapshot)), fds);
+        if (script == "deputy") ::_exit(0);
         log = std::move(channel->second);
         link = std::move(peer);
         is_alone = false;

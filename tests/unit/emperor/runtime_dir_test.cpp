@@ -89,6 +89,30 @@ TEST_F(RuntimeDirTest, an_emperor_that_is_being_killed_is_waited_for) {
     ::close(ready[1]);
 }
 
+TEST_F(RuntimeDirTest, one_that_was_removed_is_noticed_and_made_anew) {
+    auto opened = RuntimeDir::open(path_);
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->is_in_place());
+    fs::remove_all(path_);
+    EXPECT_FALSE(opened->is_in_place());
+    ASSERT_TRUE(opened->restore());
+    EXPECT_TRUE(opened->is_in_place());
+    EXPECT_EQ(mode_of(path_ + "/vassals"), 0700u);
+    EXPECT_THAT(problem(path_), HasSubstr("another emperor (pid "));
+}
+
+TEST_F(RuntimeDirTest, one_that_another_emperor_made_meanwhile_is_his) {
+    auto first = RuntimeDir::open(path_);
+    fs::remove_all(path_);
+    const auto second = RuntimeDir::open(path_);
+    ASSERT_TRUE(second);
+    const auto restored = first->restore();
+    ASSERT_FALSE(restored);
+    EXPECT_THAT(restored.error().message(), HasSubstr("another emperor"));
+    EXPECT_FALSE(first->is_in_place());
+    EXPECT_TRUE(second->is_in_place());
+}
+
 TEST_F(RuntimeDirTest, a_clean_end_removes_the_lock_and_what_is_empty_but_nothing_else) {
     auto opened = RuntimeDir::open(path_);
     ASSERT_TRUE(opened);

@@ -90,6 +90,9 @@ struct FleetTest : testing::Test {
         return in_time;
     }
 
+    // The emperor's program as keeper: listeners outlive their master then.
+    void use_keeper() { options.keeper_program = std::string(TEST_BINARY_DIR) + "/bin/emperor"; }
+
     // As `kill -9` of the emperor: nothing is told to anybody.
     void die() {
         fleet->leave();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -64,6 +65,23 @@ TEST(Channel, a_peer_that_left_unread_words_behind_reads_as_closed) {
     ASSERT_TRUE(send(b.get(), "never read"));
     a.reset();
     EXPECT_EQ(receive(b.get())->state, ReceiveState::closed);
+}
+
+TEST(Channel, the_kernel_names_the_sender_where_that_is_asked_for) {
+    const auto [a, b] = channel();
+    ASSERT_TRUE(send(a.get(), "who?"));
+    EXPECT_FALSE(receive(b.get())->packet.sender);
+    ASSERT_TRUE(name_senders(b.get()));
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(send(a.get(), "me") ? 0 : 1);
+    ::waitpid(child, nullptr, 0);
+    const auto received = receive(b.get());
+    ASSERT_TRUE(received && received->packet.sender);
+    EXPECT_EQ(received->packet.sender->pid, child) << "whoever made the channel";
+    EXPECT_EQ(received->packet.sender->uid, ::getuid());
+    ASSERT_TRUE(name_senders(b.get(), false));
+    ASSERT_TRUE(send(a.get(), "again"));
+    EXPECT_FALSE(receive(b.get())->packet.sender);
 }
 
 TEST(Channel, sending_never_blocks_and_never_kills) {

@@ -13,6 +13,7 @@ ONLY_IN = {
     r"yaml-cpp/.*": ["common/config/"],
     r"sys/epoll\.h": ["vassal/worker/"],
     r"spdlog/.*": ["common/log/"],
+    r"prometheus/.*": ["emperor/stats/"],
     r"boost/(asio|beast).*": ["emperor/", "vassal/master/", "vassal/protocol/"],
 }
 

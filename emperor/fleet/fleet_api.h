@@ -60,6 +60,8 @@ struct VassalView {
     std::vector<HistoryEntry> history;
     std::uint64_t restarts = 0;         // unexpected ends of masters, since the vassal began
     std::uint64_t reloads = 0;          // successful rollouts
+    std::uint64_t failed_reloads = 0;
+    std::optional<HistoryEntry> last_crash;  // the newest of the history
 };
 
 // Who asks, from the peer credentials of the control socket.
@@ -84,6 +86,10 @@ public:
     // Counts up whenever a name comes or goes: whoever follows them need not ask for a thousand names to find nothing new.
     [[nodiscard]] virtual std::uint64_t names_version() const = 0;
     [[nodiscard]] virtual std::optional<VassalView> view(std::string_view name) const = 0;
+    // The same without history and diagnostics, for who looks at all vassals at once.
+    [[nodiscard]] virtual std::optional<VassalView> glance(std::string_view name) const = 0;
+    // Only the view's `board`: a look at every vassal every few seconds must not cost a view each.
+    [[nodiscard]] virtual const common::scoreboard::Board* board(std::string_view name) const = 0;
 
     // `done` is called once, from the event loop, never from inside request(). A wish that is overtaken by a newer one
     // is done with ok = false and says so.

@@ -85,6 +85,8 @@ public:
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] VassalView view() const;
+    [[nodiscard]] VassalView glance() const;  // without history and diagnostics
+    [[nodiscard]] const common::scoreboard::Board* board() const noexcept { return board_ ? &board_.board() : nullptr; }
     [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty() || hold_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
@@ -197,6 +199,7 @@ private:
     bool is_left_ = false;
     std::uint64_t restarts_ = 0;
     std::uint64_t reloads_ = 0;
+    std::uint64_t failed_reloads_ = 0;
 };
 
 }  // namespace emperor::fleet

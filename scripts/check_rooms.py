@@ -14,6 +14,7 @@ ONLY_IN = {
     r"sys/epoll\.h": ["vassal/worker/"],
     r"spdlog/.*": ["common/log/"],
     r"systemd/.*": ["emperor/process/"],
+    r"prometheus/.*": ["emperor/stats/"],
     r"boost/(asio|beast).*": ["emperor/", "vassal/master/", "vassal/protocol/"],
 }
 

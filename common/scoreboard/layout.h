@@ -5,7 +5,7 @@
 // Two banks, because at most two generations live at once: an active one and its successor write different banks. Two
 // lanes in each, because the replacement of worker k starts while the old process drains. The figures of worker slot k
 // are the sums over all four rows; nothing is reset when a slot is used again, except the fields under "this process". Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the
-// WorkerSlot's process fields; the emperor writes the header once. All fields are lock-free atomics with relaxed order
+// WorkerSlot's process fields; the emperor writes the header once; the threads of a worker share its latencies. All fields are lock-free atomics with relaxed order
 // unless said otherwise. A tenant's process can write anything here: readers treat every value as untrusted.
 // The layout is fixed-size and sparse: pages that nobody touched cost nothing. A read touches, too (the kernel gives shared memory
 // a page of its own for it): whoever goes over slots asks is_used() first.
@@ -16,10 +16,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/scoreboard/latency.h"
+
 namespace common::scoreboard {
 
 inline constexpr std::uint32_t magic = 0x45'4d'50'31;  // "EMP1"
-inline constexpr std::uint32_t layout_version = 3;
+inline constexpr std::uint32_t layout_version = 4;
 inline constexpr int max_workers = 256;
 inline constexpr int max_threads = 64;
 inline constexpr int banks = 2;
@@ -64,10 +66,20 @@ struct alignas(64) WorkerSlot {
     // Since the vassal began.
     std::atomic<std::uint64_t> spawns;
     std::atomic<std::uint64_t> timeouts;        // processes ended because of timeouts.request
-    std::atomic<std::uint64_t> signal_deaths;
-    std::atomic<std::uint64_t> crashes;         // unexpected ends of any kind
+    std::atomic<std::uint64_t> signal_deaths;   // unexpected ones, without those of timeouts
+    std::atomic<std::uint64_t> crashes;         // unexpected ends of any kind, these two among them
     std::atomic<std::uint32_t> most_threads;    // highest `threads` so far: thread slots beyond were never touched
+    std::atomic<std::uint64_t> oom_kills;       // of the signal_deaths
+    std::atomic<std::uint64_t> recycled_requests;  // processes replaced because of recycle.max_requests
+    std::atomic<std::uint64_t> recycled_memory;    // recycle.max_rss
+    std::atomic<std::uint64_t> recycled_age;       // recycle.max_age
+    // Of requests that reached the app or a static file. `service`: as busy_us counts. `queue`: from the front end's
+    // X-Request-Start, else from the request's first bytes, until the app is called.
+    LatencyCounts service;
+    LatencyCounts queue;
     std::array<ThreadSlot, max_threads> thread;
+    LatencyBuckets service_buckets;
+    LatencyBuckets queue_buckets;
 };
 
 // The ring of the last lines. The master of the active generation (or of both) appends: it takes a ticket from

@@ -47,6 +47,10 @@ void add(WorkerFigures& figures, const WorkerSlot& slot) noexcept {
     figures.timeouts = plus(figures.timeouts, get(slot.timeouts));
     figures.signal_deaths = plus(figures.signal_deaths, get(slot.signal_deaths));
     figures.crashes = plus(figures.crashes, get(slot.crashes));
+    figures.oom_kills = plus(figures.oom_kills, get(slot.oom_kills));
+    figures.recycled_requests = plus(figures.recycled_requests, get(slot.recycled_requests));
+    figures.recycled_memory = plus(figures.recycled_memory, get(slot.recycled_memory));
+    figures.recycled_age = plus(figures.recycled_age, get(slot.recycled_age));
     for (std::size_t i = 0; i < used_threads(slot); ++i) add(figures, slot.thread[i]);
 }
 
@@ -204,6 +208,34 @@ Answers read_answers(const Board& board, int bank, int count) noexcept {
         }
     }
     return answers;
+}
+
+int used_workers(const Board& board) noexcept {
+    std::uint32_t most = 0;
+    for (const auto& used : board.used_workers) most = std::max(most, used.load(std::memory_order_relaxed));
+    return static_cast<int>(std::min<std::uint32_t>(most, max_workers));
+}
+
+std::uint64_t count_latencies(const Board& board, int count) noexcept {
+    std::uint64_t sum = 0;
+    for (int worker = 0; worker < std::min(count, max_workers); ++worker) {
+        for_each_used(board, static_cast<std::size_t>(worker), [&](const WorkerSlot& slot) {
+            sum = plus(sum, plus(get(slot.service.count), get(slot.queue.count)));
+        });
+    }
+    return sum;
+}
+
+void read_worker_latencies(const Board& board, int worker, VassalLatencies& into) noexcept {
+    if (worker < 1 || worker > max_workers) return;
+    for_each_used(board, static_cast<std::size_t>(worker) - 1, [&](const WorkerSlot& slot) {
+        into.service.add(slot.service, slot.service_buckets);
+        into.queue.add(slot.queue, slot.queue_buckets);
+    });
+}
+
+void read_latencies(const Board& board, int count, VassalLatencies& into) noexcept {
+    for (int worker = 1; worker <= std::min(count, max_workers); ++worker) read_worker_latencies(board, worker, into);
 }
 
 std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count) {

@@ -46,6 +46,7 @@ struct WorkerFigures {
     std::uint64_t requests = 0, delta_requests = 0, exceptions = 0, bytes_out = 0, bytes_in = 0, busy_us = 0;
     std::uint64_t write_errors = 0, read_errors = 0, client_aborts = 0;
     std::uint64_t spawns = 0, timeouts = 0, signal_deaths = 0, crashes = 0;
+    std::uint64_t oom_kills = 0, recycled_requests = 0, recycled_memory = 0, recycled_age = 0;
     std::uint64_t status_classes[5] = {};
     struct Thread {
         std::uint64_t requests = 0, write_errors = 0, read_errors = 0;
@@ -57,6 +58,18 @@ struct WorkerFigures {
 
 // Slots 1..count of `bank` (the active generation's).
 [[nodiscard]] std::vector<WorkerFigures> read_workers(const Board& board, int bank, int count);
+
+// The highest worker slot that was ever used, in any row.
+[[nodiscard]] int used_workers(const Board& board) noexcept;
+
+// Latencies of slots 1..count, since the vassal began.
+struct VassalLatencies {
+    Latencies service, queue;
+};
+// Cheap: how many durations there are, to see whether reading them all is worth it.
+[[nodiscard]] std::uint64_t count_latencies(const Board& board, int count) noexcept;
+void read_worker_latencies(const Board& board, int worker, VassalLatencies& into) noexcept;  // worker: 1…
+void read_latencies(const Board& board, int count, VassalLatencies& into) noexcept;
 
 // Requests of one row's slot since the vassal began (what the master stores as requests_at_spawn).
 [[nodiscard]] std::uint64_t sum_requests(const WorkerSlot& slot) noexcept;

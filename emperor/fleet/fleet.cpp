@@ -227,6 +227,17 @@ std::optional<VassalView> Fleet::view(std::string_view name) const {
     return found->second->view();
 }
 
+std::optional<VassalView> Fleet::glance(std::string_view name) const {
+    const auto found = hosts_.find(name);
+    if (found == hosts_.end()) return std::nullopt;
+    return found->second->glance();
+}
+
+const common::scoreboard::Board* Fleet::board(std::string_view name) const {
+    const auto found = hosts_.find(name);
+    return found == hosts_.end() ? nullptr : found->second->board();
+}
+
 void Fleet::request(std::string_view name, supervise::Operation operation, const Actor& actor,
                     std::function<void(const Outcome&)> done) {
     const auto found = hosts_.find(name);

@@ -62,6 +62,8 @@ public:
     [[nodiscard]] std::uint64_t names_version() const override { return names_version_; }
     std::vector<std::string> names() const override;
     [[nodiscard]] std::optional<VassalView> view(std::string_view name) const override;
+    [[nodiscard]] std::optional<VassalView> glance(std::string_view name) const override;
+    [[nodiscard]] const common::scoreboard::Board* board(std::string_view name) const override;
     void request(std::string_view name, supervise::Operation operation, const Actor& actor,
                  std::function<void(const Outcome&)> done) override;
     [[nodiscard]] std::unique_ptr<Subscription> follow_log(

@@ -68,6 +68,8 @@ struct VassalView {
     std::vector<std::string_view> differing_keys;                // between that and what runs
     // What the file says about `workers`, where an operator's scale is in force.
     std::optional<nlohmann::json> workers_of_file;
+    std::uint64_t failed_reloads = 0;
+    std::optional<HistoryEntry> last_crash;  // the newest of the history
 };
 
 // Who asks, from the peer credentials of the control socket.
@@ -119,6 +121,10 @@ public:
     // Counts up whenever a name comes or goes: whoever follows them need not ask for a thousand names to find nothing new.
     [[nodiscard]] virtual std::uint64_t names_version() const = 0;
     [[nodiscard]] virtual std::optional<VassalView> view(std::string_view name) const = 0;
+    // The same without history and diagnostics, for who looks at all vassals at once.
+    [[nodiscard]] virtual std::optional<VassalView> glance(std::string_view name) const = 0;
+    // Only the view's `board`: a look at every vassal every few seconds must not cost a view each.
+    [[nodiscard]] virtual const common::scoreboard::Board* board(std::string_view name) const = 0;
 
     // `done` is called once, from the event loop, never from inside request(). A wish that is overtaken by a newer one
     // is done with ok = false and says so.

@@ -220,6 +220,7 @@ void VassalHost::report(const Report& what) {
     const ReportStyle style = style_of(what.kind);
     if (what.kind == Report::Kind::crashed) counts_.add_restart();
     if (what.kind == Report::Kind::reloaded) counts_.add_reload();
+    if (what.kind == Report::Kind::reload_failed) ++failed_reloads_;
     // What went wrong in the app, that is; an invalid file speaks for itself.
     const bool is_failure = style.level == common::log::Level::error && what.kind != Report::Kind::invalid;
     if (is_failure) remember_failure(style.event, what.generation, what.text);

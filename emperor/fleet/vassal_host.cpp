@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/fleet/vassal_host.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <functional>
 
@@ -301,6 +302,13 @@ std::string VassalHost::role_of(const Instance& instance, const supervise::Vassa
 }
 
 VassalView VassalHost::view() const {
+    VassalView view = glance();
+    view.diagnostics = diagnostics_;
+    view.history.assign(history_.entries().begin(), history_.entries().end());
+    return view;
+}
+
+VassalView VassalHost::glance() const {
     VassalView view;
     view.name = name_;
     view.file = file_;
@@ -318,7 +326,6 @@ VassalView VassalHost::view() const {
                                   std::string(name_of(instance->state())), is_starting ? instance->step() : "",
                                   instance->started_us()});
     }
-    view.diagnostics = diagnostics_;
     show_rollback(view);
     const Instance* active = find(view.status.active);
     const DeploymentPtr& shown = active ? active->launch()->deployment : desired_;
@@ -334,10 +341,14 @@ VassalView VassalHost::view() const {
             view.listener_fds.push_back(listener->fd());
         }
     }
-    view.history.assign(history_.entries().begin(), history_.entries().end());
     if (shown && shown->of_file) view.workers_of_file = shown->of_file->values->at("workers");
+    const auto& history = history_.entries();
+    const auto crash = std::find_if(history.rbegin(), history.rend(),
+                                    [](const HistoryEntry& entry) { return entry.event == "crashed"; });
+    if (crash != history.rend()) view.last_crash = *crash;
     view.restarts = counts_.restarts();
     view.reloads = counts_.reloads();
+    view.failed_reloads = failed_reloads_;
     return view;
 }
 

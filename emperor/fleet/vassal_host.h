@@ -102,6 +102,8 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] VassalView view() const;
     [[nodiscard]] supervise::DisplayState shown() const noexcept { return shown_; }
+    [[nodiscard]] VassalView glance() const;  // without history and diagnostics
+    [[nodiscard]] const common::scoreboard::Board* board() const noexcept { return board_ ? &board_.board() : nullptr; }
     [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty() || hold_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
@@ -261,6 +263,7 @@ private:
     bool has_shown_ = false;
     Counts counts_;
     std::string unlinked_because_;  // the active one has no link, and is to be replaced
+    std::uint64_t failed_reloads_ = 0;
 };
 
 }  // namespace emperor::fleet

@@ -86,15 +86,22 @@ asio::awaitable<void> Client::answer_http() {
         if (!has_more) co_return;
     }
     if (!source_) co_return;
-    const std::optional<std::string> path = path_of(received_);
-    const Document document = path ? source_(*path) : nullptr;
-    if (document) {
-        const std::string head = ok_head(document->size());
-        co_await write(head, *document);
-    } else {
-        const std::string answer = path ? error_answer(404, "Not Found", "not found; the document is at /")
-                                        : error_answer(400, "Bad Request", "bad request");
+    const std::optional<Target> target = target_of(received_);
+    if (!target) {
+        const std::string answer = error_answer(400, "Bad Request", "bad request");
         co_await write(answer, {});
+        co_return;
+    }
+    const Answer answer = source_(*target);
+    if (!answer.body) {
+        const std::string text = error_answer(404, "Not Found", "not found; the documents are at / and /metrics");
+        co_await write(text, {});
+    } else if (answer.revision != 0 && answer.revision == target->known) {
+        const std::string head = not_modified_head(answer.revision);
+        co_await write(head, {});
+    } else {
+        const std::string head = ok_head(answer.type, answer.body->size(), answer.revision);
+        co_await write(head, *answer.body);
     }
 }
 
@@ -105,8 +112,8 @@ asio::awaitable<void> Client::run() {
     if (is_http) {
         co_await answer_http();
     } else {
-        const Document document = source_("/");
-        if (document) co_await write({}, *document);
+        const Answer answer = source_({});
+        if (answer.body) co_await write({}, *answer.body);
     }
     timer_.cancel();
     ++stage_;

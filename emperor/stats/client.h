@@ -14,16 +14,16 @@
 #include <string_view>
 
 #include "common/base/unique_fd.h"
+#include "emperor/stats/catalogue.h"
+#include "emperor/stats/http.h"
 #include "emperor/stats/server.h"
 
 namespace emperor::stats {
 
-using Document = std::shared_ptr<const std::string>;  // shared between the cache and the clients that are writing it
-
 class Client : public std::enable_shared_from_this<Client> {
 public:
-    // Gives the document for a path; null: there is none. Not called after close().
-    using Source = std::function<Document(const std::string& path)>;
+    // Gives the document that is asked for; a null body: there is none. Not called after close().
+    using Source = std::function<Answer(const Target& target)>;
 
     Client(boost::asio::io_context& io, common::UniqueFd fd, const Options& options, Source source);
 

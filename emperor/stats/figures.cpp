@@ -8,23 +8,11 @@ namespace emperor::stats {
 
 namespace {
 
-using common::scoreboard::Board;
 using common::scoreboard::max_workers;
 using common::scoreboard::WorkerState;
 
-// Slots above the configured ones that a former, larger configuration used: their counters belong to the sums.
-int used_slots(const Board& board, int configured) noexcept {
-    int count = configured;
-    const auto was_used = [&](int slot) {
-        const auto worker = static_cast<std::size_t>(slot);
-        for (std::size_t row = 0; row < board.worker.size(); ++row) {
-            if (!common::scoreboard::is_used(board, row, worker)) continue;
-            if (board.worker[row][worker].spawns.load(std::memory_order_relaxed) != 0) return true;
-        }
-        return false;
-    };
-    while (count < max_workers && was_used(count)) ++count;
-    return count;
+int configured_slots(const fleet::VassalView& view) noexcept {
+    return view.effective ? std::clamp(view.effective->config.workers, 0, max_workers) : 0;
 }
 
 void add(std::int64_t& sum, std::uint64_t value) noexcept {
@@ -55,6 +43,11 @@ void add(VassalFigures& sums, const WorkerFigures& worker) noexcept {
     add(sums.client_aborts, worker.client_aborts);
     add(sums.timeouts, worker.timeouts);
     add(sums.crashes, worker.crashes);
+    add(sums.signal_deaths, worker.signal_deaths);
+    add(sums.oom_kills, worker.oom_kills);
+    add(sums.recycled_requests, worker.recycled_requests);
+    add(sums.recycled_memory, worker.recycled_memory);
+    add(sums.recycled_age, worker.recycled_age);
     for (std::size_t at = 0; at < std::size(sums.status_classes); ++at)
         add(sums.status_classes[at], worker.status_classes[at]);
     if (is_wanted(worker.state)) ++sums.wanted;
@@ -86,16 +79,19 @@ std::string_view name_of(WorkerState state) noexcept {
     return "empty";  // a value that no version of the layout knows
 }
 
+int used_slots(const fleet::VassalView& view) noexcept {
+    return view.board ? std::max(configured_slots(view), common::scoreboard::used_workers(*view.board)) : 0;
+}
+
 VassalFigures figures_of(const fleet::VassalView& view) {
     VassalFigures figures;
-    figures.configured = view.effective ? std::clamp(view.effective->config.workers, 0, max_workers) : 0;
+    figures.configured = configured_slots(view);
     figures.least = view.effective ? std::clamp(view.effective->config.workers_min, 0, figures.configured) : 0;
     figures.wanted = figures.least;
     if (!view.board) return figures;
     figures.log_dropped = clamp(view.board->log_dropped.load(std::memory_order_relaxed));
     figures.access_dropped = clamp(view.board->access_dropped.load(std::memory_order_relaxed));
-    const int slots = used_slots(*view.board, figures.configured);
-    figures.workers = common::scoreboard::read_workers(*view.board, view.status.active_bank, slots);
+    figures.workers = common::scoreboard::read_workers(*view.board, view.status.active_bank, used_slots(view));
     figures.wanted = 0;
     for (const WorkerFigures& worker : figures.workers) add(figures, worker);
     figures.wanted = std::clamp(figures.wanted, figures.least, figures.configured);

@@ -24,10 +24,13 @@ struct VassalFigures {
     // Since the vassal began, over every slot that was ever used.
     std::int64_t requests = 0, exceptions = 0, bytes_out = 0, bytes_in = 0, busy_us = 0;
     std::int64_t write_errors = 0, read_errors = 0, client_aborts = 0, timeouts = 0, crashes = 0;
+    std::int64_t signal_deaths = 0, oom_kills = 0, recycled_requests = 0, recycled_memory = 0, recycled_age = 0;
     std::int64_t log_dropped = 0, access_dropped = 0;  // lines
     std::int64_t status_classes[5] = {};
 };
 
+// The configured slots, and those above that a former, larger configuration used: their counters belong to the sums.
+[[nodiscard]] int used_slots(const fleet::VassalView& view) noexcept;
 [[nodiscard]] VassalFigures figures_of(const fleet::VassalView& view);
 
 // The largest that uWSGI's clients decode (Go's int); larger garbage becomes that.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little HTTP that a stats socket speaks: is this a GET, for which path, and the head of an HTTP/1.0 answer. Pure.
+// The little HTTP that a stats socket speaks: is this a GET, of what, and the head of an HTTP/1.0 answer. Pure.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,11 +19,22 @@ enum class Opening { raw, undecided, http };
 // True once the blank line after the request head is there.
 [[nodiscard]] bool is_complete(std::string_view request) noexcept;
 
-// The path of "GET /path?query HTTP/1.1", without the query; nothing when the line is not a request line.
-[[nodiscard]] std::optional<std::string> path_of(std::string_view request);
+// What is asked for: "GET /path?vassal=shop&per_worker=1&since=12 HTTP/1.1". Unknown parameters mean nothing.
+struct Target {
+    std::string path = "/";
+    std::string vassal;  // as it stands; a name needs no percent signs
+    bool is_per_worker = false;
+    std::uint64_t since = 0;  // a revision that the client has
+    std::uint64_t known = 0;  // If-None-Match: the revision in our own entity tag
 
-// uwsgi_exporter compares Content-Type with exactly "application/json".
-[[nodiscard]] std::string ok_head(std::size_t length);
+    friend bool operator==(const Target&, const Target&) = default;
+};
+// Nothing when the line is not a request line, or a parameter has a value that it cannot have.
+[[nodiscard]] std::optional<Target> target_of(std::string_view request);
+
+// uwsgi_exporter compares Content-Type with exactly "application/json". `revision` 0: no entity tag.
+[[nodiscard]] std::string ok_head(std::string_view type, std::size_t length, std::uint64_t revision);
+[[nodiscard]] std::string not_modified_head(std::uint64_t revision);
 [[nodiscard]] std::string error_answer(int status, std::string_view phrase, std::string_view text);
 
 }  // namespace emperor::stats

@@ -7,19 +7,15 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <chrono>
-#include <ctime>
-#include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "common/config/decode.h"
 #include "common/log/log.h"
 #include "emperor/stats/acceptor.h"
+#include "emperor/stats/catalogue.h"
 #include "emperor/stats/client.h"
-#include "emperor/stats/documents.h"
 #include "emperor/stats/listen_socket.h"
 
 namespace emperor::stats {
@@ -35,21 +31,10 @@ struct Endpoint {
     std::unique_ptr<Acceptor> acceptor;
 };
 
-std::int64_t now_of(clockid_t clock) noexcept {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000;
-}
-
 Address unix_address(std::string path) {
     Address address;
     address.path = std::move(path);
     return address;
-}
-
-std::int64_t modified_at(const std::string& path) {
-    struct stat status{};
-    return ::stat(path.c_str(), &status) == 0 ? status.st_mtim.tv_sec : 0;
 }
 
 }  // namespace
@@ -57,7 +42,7 @@ std::int64_t modified_at(const std::string& path) {
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 public:
     Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options)
-        : io_(io), fleet_(&fleet), options_(std::move(options)), timer_(io) {}
+        : io_(io), fleet_(&fleet), options_(std::move(options)), timer_(io), catalogue_(fleet, options_.freshness) {}
 
     common::Result<void> start();
     void sync();
@@ -65,31 +50,20 @@ public:
     std::size_t clients() const noexcept { return clients_.size(); }
 
 private:
-    struct Cached {
-        common::TimePoint built_at{};
-        Document text;
-    };
-
     common::Result<Endpoint> open(const Address& address, const SocketAccess& access, std::string vassal);
     void open_vassal(const std::string& name);
     void tick();
     void on_connection(common::UniqueFd fd, const std::string& vassal);
-    Document document(const std::string& vassal, const std::string& path);
-    Document build(const std::string& vassal);
-    Samples samples() const;
-    std::int64_t first_worker_id(const std::string& name);
-
     asio::io_context& io_;
     fleet::FleetApi* fleet_;  // null once the server is closed
     Options options_;
     asio::steady_timer timer_;
-    QueueProbe queues_;
+    Catalogue catalogue_;
+    common::TimePoint next_interval_{};  // of the catalogue's windows
     std::vector<Endpoint> fleet_endpoints_;
     std::map<std::string, Endpoint> vassal_endpoints_;
     std::optional<std::uint64_t> synced_;  // the fleet's names_version() that the endpoints agree with
     std::set<std::string> refused_;  // could not be opened: said once, tried again at every sync
-    std::map<std::string, Cached> cache_;  // by vassal; "" is the fleet
-    std::map<std::string, std::int64_t> ordinals_;
     std::set<Client*> clients_;
 };
 
@@ -121,6 +95,12 @@ common::Result<Endpoint> Server::Impl::open(const Address& address, const Socket
 
 void Server::Impl::tick() {
     sync();
+    catalogue_.sample();
+    if (const common::TimePoint now = common::Clock::now(); now >= next_interval_) {
+        // After a pause (a suspended machine) one interval is long; none is made up.
+        next_interval_ = std::max(next_interval_, now - LatencyHistory::interval / 2) + LatencyHistory::interval;
+        catalogue_.tick();
+    }
     timer_.expires_after(options_.sync_interval);
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
         if (!error && self->fleet_) self->tick();
@@ -135,7 +115,7 @@ void Server::Impl::sync() {
     const std::vector<std::string> names = fleet_->names();
     const auto is_gone = [&](const auto& entry) { return !std::binary_search(names.begin(), names.end(), entry.first); };
     std::erase_if(vassal_endpoints_, is_gone);
-    std::erase_if(cache_, [&](const auto& entry) { return !entry.first.empty() && is_gone(entry); });
+    catalogue_.keep(names);
     std::erase_if(refused_, [&](const std::string& name) { return !std::binary_search(names.begin(), names.end(), name); });
     for (const std::string& name : names)
         if (!vassal_endpoints_.contains(name)) open_vassal(name);
@@ -158,8 +138,8 @@ void Server::Impl::open_vassal(const std::string& name) {
 
 void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal) {
     if (clients_.size() >= options_.max_clients) return;  // closed: the client sees end of file
-    auto client = std::make_shared<Client>(io_, std::move(fd), options_, [this, vassal](const std::string& path) {
-        return document(vassal, path);
+    auto client = std::make_shared<Client>(io_, std::move(fd), options_, [this, vassal](const Target& target) {
+        return fleet_ ? catalogue_.answer(vassal, target) : Answer{};
     });
     clients_.insert(client.get());
     // The completion handler owns the client: a coroutine lambda's own captures die too early with g++ 12.
@@ -170,56 +150,6 @@ void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal)
             self->clients_.erase(client.get());
             if (error) common::log::error("stats client failed");
         });
-}
-
-// On a vassal's socket: "/" and "/stats". On the fleet's also "/vassals/NAME".
-Document Server::Impl::document(const std::string& vassal, const std::string& path) {
-    if (!fleet_) return nullptr;
-    std::string wanted = vassal;
-    constexpr std::string_view prefix = "/vassals/";
-    if (vassal.empty() && path.starts_with(prefix)) {
-        wanted = path.substr(prefix.size());
-        if (wanted.empty()) return nullptr;
-    } else if (path != "/" && path != "/stats") {
-        return nullptr;
-    }
-    const auto found = cache_.find(wanted);
-    const common::TimePoint now = common::Clock::now();
-    if (found != cache_.end() && now - found->second.built_at < options_.freshness) return found->second.text;
-    Document text = build(wanted);
-    if (text) cache_[wanted] = {now, text};
-    return text;
-}
-
-Document Server::Impl::build(const std::string& vassal) {
-    if (!vassal.empty()) {
-        const std::optional<fleet::VassalView> view = fleet_->view(vassal);
-        if (!view) return nullptr;
-        return std::make_shared<const std::string>(to_text(vassal_document(*view, fleet_->self(), samples())));
-    }
-    std::vector<Member> members;
-    for (const std::string& name : fleet_->names())
-        if (std::optional<fleet::VassalView> view = fleet_->view(name))
-            members.push_back({std::move(*view), first_worker_id(name)});
-    return std::make_shared<const std::string>(to_text(fleet_document(members, fleet_->self(), samples())));
-}
-
-Samples Server::Impl::samples() const {
-    std::error_code ignored;
-    return {.memory = read_process_memory,
-            .queue = [this](int fd) { return queues_.read(fd); },
-            .modified = modified_at,
-            .now_us = now_of(CLOCK_REALTIME),
-            .monotonic_us = now_of(CLOCK_MONOTONIC),
-            .uid = ::geteuid(),
-            .gid = ::getegid(),
-            .cwd = std::filesystem::current_path(ignored).string()};
-}
-
-// A name keeps its block of ids for as long as the emperor runs, so that time series of workers do not move.
-std::int64_t Server::Impl::first_worker_id(const std::string& name) {
-    const auto next = static_cast<std::int64_t>(ordinals_.size());
-    return ordinals_.try_emplace(name, next).first->second * common::scoreboard::max_workers;
 }
 
 void Server::Impl::close() {

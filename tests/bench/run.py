@@ -27,6 +27,7 @@ import adoption
 import comparisons
 import concurrency
 import explain
+import figures
 import instructions
 import lifecycle
 import memory
@@ -57,6 +58,7 @@ def groups_for(workshop, arguments):
         "protocols": compare.protocols, "sleeping": lambda: concurrency.measure(workshop, share),
         "memory": one(lambda: memory.measure(workshop)), "lifecycle": lambda: lifecycle.rows(workshop),
         "on-demand": lambda: on_demand.rows(workshop),
+        "figures": lambda: figures.rows(workshop.binaries),
         "scale": lambda: scale.rows(workshop, 300, arguments.rounds or (1 if arguments.quick else 3)),
         "scale-1000": lambda: scale.rows(workshop, 1000, arguments.rounds or (1 if arguments.quick else 2)),
         "adoption": lambda: adoption.rows(workshop),

@@ -1,8 +1,7 @@
-"""The stats sockets: uWSGI's names and integer types, raw and over HTTP; uwsgitop as a real client."""
+"""The stats sockets: uWSGI's names and integer types, raw and over HTTP."""
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 
@@ -142,55 +141,6 @@ def test_a_busy_worker_shows_its_request_without_cookies(shop):
 def test_an_extra_stats_address(idle_emperor):
     emperor = idle_emperor.start("--stats", f"{idle_emperor.directory}/extra.sock")
     assert json.loads(raw(f"{emperor.directory}/extra.sock"))["pid"] == emperor.process.pid
-
-
-@pytest.fixture(scope="module")
-def uwsgitop(session_directory):
-    """The packaged client from PyPI, in an environment of its own; simplejson, its only need, is Python's json here."""
-    venv = session_directory / "uwsgitop"
-    subprocess.run(["/usr/bin/python3", "-m", "venv", venv], check=True, timeout=120)
-    done = subprocess.run([venv / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "uwsgitop"],
-                          capture_output=True, text=True, timeout=180)
-    if done.returncode != 0:
-        pytest.skip(f"PyPI refused uwsgitop: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
-    return venv / "bin/uwsgitop"
-
-
-def test_uwsgitop_runs_unchanged(shop, uwsgitop):
-    """It draws with curses: a pseudo-terminal, two frames, then q."""
-    import pty
-    import select
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(TERM="xterm", LINES="40", COLUMNS="150")
-        try:
-            os.execv(str(uwsgitop), [str(uwsgitop), "--frequency", "1", str(shop.runtime / "stats" / "shop.sock")])
-        finally:
-            os._exit(127)
-    seen, deadline = b"", time.monotonic() + 20
-    try:
-        while time.monotonic() < deadline and seen.count(b"idle") + seen.count(b"busy") < 2:
-            if select.select([terminal], [], [], 0.5)[0]:
-                try:
-                    seen += os.read(terminal, 65536)
-                except OSError:
-                    break
-        try:
-            os.write(terminal, b"q")
-        except OSError:
-            pass
-    finally:
-        for _ in range(100):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                break
-            time.sleep(0.05)
-        else:
-            os.kill(pid, 9)
-            status = os.waitpid(pid, 0)[1]
-        os.close(terminal)
-    assert b"Traceback" not in seen and b"WID" in seen and b"idle" in seen, seen[-3000:].decode(errors="replace")
-    assert os.waitstatus_to_exitcode(status) == 0, seen[-3000:].decode(errors="replace")
 
 
 def test_the_prober_itself_can_fail():

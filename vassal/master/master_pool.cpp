@@ -36,6 +36,13 @@ WorkerState shown(ProcessState state) {
     return WorkerState::draining;
 }
 
+// By the last word of the pool's reason: "recycled: 1000 requests", "recycled: 210 MiB resident", "recycled: 3600 s old".
+constexpr std::string_view recycled_text = "recycled: ";
+std::atomic<std::uint64_t>& recycled(common::scoreboard::WorkerSlot& board, std::string_view reason) {
+    if (reason.ends_with(" requests")) return board.recycled_requests;
+    return reason.ends_with(" resident") ? board.recycled_memory : board.recycled_age;
+}
+
 template <class T>
 void add_one(std::atomic<T>& counter) {
     counter.fetch_add(1, std::memory_order_relaxed);
@@ -188,8 +195,15 @@ void Master::Impl::execute(const ReportStarted& command) {
 void Master::Impl::execute(const ReportExited& command) {
     auto& board = board_slot(command.at);
     if (!command.is_expected) add_one(board.crashes);
-    if (!command.is_expected && command.status.kind == ExitStatus::Kind::signaled) add_one(board.signal_deaths);
-    if (command.is_timeout) add_one(board.timeouts);
+    // Each end has one cause: a worker that is killed because of its request is no other death.
+    if (command.is_timeout) {
+        add_one(board.timeouts);
+    } else if (!command.is_expected && command.status.kind == ExitStatus::Kind::signaled) {
+        add_one(board.signal_deaths);
+        if (command.status.is_out_of_memory) add_one(board.oom_kills);
+    } else if (command.is_expected && command.reason.starts_with(recycled_text)) {
+        add_one(recycled(board, command.reason));
+    }
     report(common::link::WorkerExited{command.at.slot, seat(command.at).last_pid, command.status, command.reason,
                                       command.is_expected, milliseconds(command.retry)});
     // A connection that this worker was woken for may sit in the backlog beside an idle sibling.

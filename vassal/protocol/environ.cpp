@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 
+#include "vassal/protocol/request_start.h"
 #include "vassal/protocol/trusted_proxies.h"
 
 namespace vassal::protocol {
@@ -72,6 +73,7 @@ void believe_proxy(Head& head, const TrustedProxies& trusted) {
         params.remove(Known::remote_port);  // the proxy's
     }
     take_request_id(head);
+    take_request_start(head);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "vassal/protocol/gateway.h"
 
 #include "vassal/protocol/environ.h"
+#include "vassal/protocol/request_start.h"
 
 namespace vassal::protocol {
 namespace {
@@ -25,6 +26,7 @@ int complete_gateway_head(Head& head, const Limits& limits, const Facts& facts) 
     if (const int status = complete_environ(head, facts); status != 0) return status;
     if (const int status = read_framing(head); status != 0) return status;
     take_request_id(head);
+    take_request_start(head);
     return head.content_length > limits.body ? 413 : 0;
 }
 

@@ -59,7 +59,9 @@ Known classify(std::string_view key) noexcept {
             if (key == "HTTP_X_REQUEST_ID") return Known::http_x_request_id;
             return either(key, "HTTP_CONTENT_TYPE", Known::dropped);
         case 19: return either(key, "HTTP_CONTENT_LENGTH", Known::dropped);
-        case 20: return either(key, "HTTP_X_FORWARDED_FOR", Known::http_x_forwarded_for);
+        case 20:
+            if (key == "HTTP_X_REQUEST_START") return Known::http_x_request_start;
+            return either(key, "HTTP_X_FORWARDED_FOR", Known::http_x_forwarded_for);
         case 22:
             if (key == "HTTP_TRANSFER_ENCODING") return Known::http_transfer_encoding;
             return either(key, "HTTP_X_FORWARDED_PROTO", Known::http_x_forwarded_proto);

@@ -31,6 +31,7 @@ enum class Known : std::uint8_t {
     http_x_forwarded_proto,
     http_x_forwarded_for,
     http_x_request_id,
+    http_x_request_start,
     count
 };
 

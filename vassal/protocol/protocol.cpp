@@ -9,6 +9,7 @@ void Head::clear() noexcept {
     uri = {};
     url_scheme = {};
     request_id = {};
+    request_start_us = 0;
     content_length = 0;
     is_chunked = false;
     is_http11 = false;

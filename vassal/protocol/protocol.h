@@ -38,6 +38,7 @@ struct Head {
     std::string_view uri;         // as the client wrote it, for request lines
     std::string_view url_scheme;  // "http" or "https"
     std::string_view request_id;  // X-Request-ID of a front end that is trusted; empty: none that is usable
+    std::int64_t request_start_us = 0;  // X-Request-Start of a front end that is trusted, since the epoch; 0: none
     std::string_view path;        // PATH_INFO as it came, with the mount in it
     bool has_script_name = false;  // the front end has set SCRIPT_NAME: `path` is what is behind it
     std::uint64_t content_length = 0;

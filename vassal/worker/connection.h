@@ -47,6 +47,7 @@ struct Connection {
     std::uint32_t head_size = 0;  // phase body: the decoded head lies at the begin of `input`
     std::atomic<std::int64_t> deadline_us{0};
     std::int64_t phase_deadline_us = 0;  // bound of a whole phase (head, lingering), 0: none yet
+    std::int64_t first_bytes_us = 0;     // when the first bytes of this request were read; 0: not yet
     std::uint64_t inline_body = 0;       // bytes of the body that lie behind the head in `input`
     std::uint32_t body_tail = 0;         // FastCGI: bytes behind an inline body that belong to its records
     protocol::HttpScan scan;

@@ -26,7 +26,7 @@ Conversation::Conversation(Shared& shared, InterpreterLock& lock, std::size_t th
     : shared_(shared),
       expects_proxies_(!shared.trusted.empty()),
       lock_(lock),
-      meter_(shared.options.slot->thread[thread]),
+      meter_(*shared.options.slot, thread),
       slots_(shared.connections),
       sink_(shared.application, meter_, shared.config.timeouts.write.count(),
             DrainOrder(shared.gate, shared.options.link)),
@@ -47,6 +47,7 @@ Connection* Conversation::take_slot(std::size_t listener) {
     connection->listener = static_cast<std::uint8_t>(listener);
     connection->interest = 0;
     connection->phase_deadline_us = 0;
+    connection->first_bytes_us = 0;
     connection->scan = {};
     connection->peer.clear();
     connection->local.clear();
@@ -202,6 +203,7 @@ Conversation::Received Conversation::receive_head(Connection& connection, std::s
     input.ensure(wanted, blocks_);
     const ssize_t count = receive(connection.fd, input.free_begin(), input.free_size());
     if (count > 0) {
+        if (connection.first_bytes_us == 0) connection.first_bytes_us = now_us();
         input.commit(static_cast<std::size_t>(count));
         return Received::some;
     }

@@ -19,6 +19,19 @@ constexpr int max_served_in_a_row = 16;        // pipelined requests, before oth
 constexpr std::int64_t linger_us = 2'000'000;  // for a client that goes on sending after its answer
 constexpr int max_lingering_reads = 16;
 
+// How long a request waited since the front end took it in; where that is not known, since its first bytes were read.
+// The front end's clock may be another machine's: a little in the future is now, hours ago is no clock at all.
+std::int64_t waited(const protocol::Head& head, std::int64_t first_bytes_us, std::int64_t now_us) noexcept {
+    constexpr std::int64_t believable_us = 3'600'000'000;
+    if (head.request_start_us > 0) {
+        timespec now{};
+        ::clock_gettime(CLOCK_REALTIME, &now);
+        const std::int64_t since = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000 - head.request_start_us;
+        if (since > -believable_us && since < believable_us) return since;
+    }
+    return now_us - first_bytes_us;
+}
+
 }  // namespace
 
 std::string_view Conversation::date() noexcept {
@@ -70,6 +83,7 @@ Conversation::Next Conversation::serve(Connection& connection, SocketBody* body)
                  .keep_alive = head_.keep_alive && shared_.config.timeouts.keepalive.count() > 0,
                  .date = is_http ? date() : std::string_view()},
                 request.request_id, began, body);
+    meter_.queued(waited(head_, connection.first_bytes_us, began));
     meter_.begin_request(head_.method, head_.uri, began);
     if (shared_.options.activity != nullptr) shared_.options.activity->note();
     if (file) {
@@ -122,6 +136,7 @@ Conversation::Next Conversation::after_response(Connection& connection) {
     }
     if (connection.input.size() == 0) {
         connection.phase = Phase::idle;
+        connection.first_bytes_us = 0;  // else what came together waits together
         connection.input.discard(blocks_);
         return Next::wait_to_read;
     }

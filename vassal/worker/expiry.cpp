@@ -44,6 +44,7 @@ void Expiry::judge(int value) noexcept {
     }
     const int status = sink_.expire(text_);
     meter_.count_response(status);
+    meter_.served(now_us() - static_cast<std::int64_t>(slot_.request_started_us.load(std::memory_order_relaxed)));
     if (access_.is_on()) log_answer(status);
     report();
     held_lock_ = shared_.application.holds_lock();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hot path. One thread's figures in the scoreboard. Only this thread writes them, so a plain load and store do.
+// Hot path. One thread's figures in the scoreboard. Only this thread writes them, so a plain load and store do; the
+// latencies belong to all threads of the worker, and are added to atomically.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace vassal::worker {
 
 class Meter {
 public:
-    explicit Meter(common::scoreboard::ThreadSlot& slot) noexcept : slot_(slot) {}
+    Meter(common::scoreboard::WorkerSlot& worker, std::size_t thread) noexcept
+        : worker_(worker), slot_(worker.thread[thread]) {}
 
     void begin_request(std::string_view method, std::string_view uri, std::int64_t now_us) noexcept {
         constexpr std::size_t size = common::scoreboard::request_line_size;
@@ -32,8 +34,12 @@ public:
     void end_request(int status, std::int64_t busy_us) noexcept {
         slot_.request_started_us.store(0, std::memory_order_release);
         add(slot_.busy_us, static_cast<std::uint64_t>(std::max<std::int64_t>(busy_us, 0)));
+        served(busy_us);
         count_response(status);
     }
+    // How long a request waited for the app, and how long the app took; also for one whose time was over.
+    void queued(std::int64_t waited_us) noexcept { worker_.queue.add(worker_.queue_buckets, waited_us); }
+    void served(std::int64_t busy_us) noexcept { worker_.service.add(worker_.service_buckets, busy_us); }
     // Around every wait for the client in a request: no time of the app's.
     void begin_wait() noexcept {
         started_us_ = slot_.request_started_us.load(std::memory_order_relaxed);
@@ -61,6 +67,7 @@ private:
         counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
     }
 
+    common::scoreboard::WorkerSlot& worker_;
     common::scoreboard::ThreadSlot& slot_;
     std::uint64_t started_us_ = 0;  // of the request that waits for its client
 };

@@ -82,6 +82,50 @@ TEST_F(StatsServer, unknown_paths_are_404_and_oversized_requests_431) {
     EXPECT_TRUE(get(fleet_path(), "GET / HTTP/1.0\r\nX: " + std::string(6000, 'x')).starts_with("HTTP/1.0 431 "));
 }
 
+TEST_F(StatsServer, metrics_are_on_every_socket_in_prometheus_own_type) {
+    start();
+    fleet.add("blog");
+    const std::string all = get(fleet_path(), "GET /metrics HTTP/1.0\r\n\r\n");
+    EXPECT_NE(all.find("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), std::string::npos);
+    EXPECT_NE(all.find("emperor_app_up{app=\"blog\"} 1\n"), std::string::npos);
+    for (const std::string& one : {get(fleet_path(), "GET /metrics?vassal=shop HTTP/1.0\r\n\r\n"),
+                                   get(vassal_path("shop"), "GET /metrics HTTP/1.0\r\n\r\n")}) {
+        EXPECT_NE(one.find("emperor_app_up{app=\"shop\"} 1\n"), std::string::npos);
+        EXPECT_EQ(one.find("blog"), std::string::npos);
+    }
+}
+
+TEST_F(StatsServer, a_reader_that_knows_a_revision_gets_what_changed_since) {
+    options.freshness = 0ms;
+    start();
+    fleet.add("blog");
+    const auto read = [&](const std::string& target) {
+        const std::string answer = get(fleet_path(), "GET " + target + " HTTP/1.0\r\n\r\n");
+        return Json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
+    };
+    // Figures of real processes change with every look.
+    fleet.vassals.at("shop")->board->worker[0][0].pid = 0;
+    for (const char* name : {"blog", "shop"}) fleet.vassals.at(name)->view.instances.clear();
+    const std::uint64_t revision = read("/")["revision"];
+    EXPECT_EQ(read("/?since=" + std::to_string(revision))["vassals"], Json::array());
+    fleet.vassals.at("blog")->view.status.reason = "touched";
+    const Json changes = read("/?since=" + std::to_string(revision));
+    ASSERT_EQ(changes["vassals"].size(), 1u);
+    EXPECT_EQ(changes["vassals"][0]["name"], "blog");
+    EXPECT_EQ(changes["names"], Json::array({"blog", "shop"}));
+    EXPECT_GT(changes["revision"], revision);
+    const std::string tag = std::to_string(changes["revision"].get<std::uint64_t>());
+    EXPECT_TRUE(get(fleet_path(), "GET / HTTP/1.1\r\nIf-None-Match: W/\"" + tag + "\"\r\n\r\n").starts_with("HTTP/1.0 304 "));
+    fleet.vassals.erase("blog");
+    const Json gone = read("/?since=" + tag);
+    EXPECT_EQ(gone["names"], Json::array({"shop"}));
+    EXPECT_GT(gone["revision"], changes["revision"]);
+    for (const char* unknown : {"1", "18446744073709551615"}) {
+        EXPECT_EQ(read("/?since=" + std::string(unknown))["since_revision"], 0u);
+        EXPECT_EQ(read("/?since=" + std::string(unknown))["vassals"].size(), 1u);
+    }
+}
+
 TEST_F(StatsServer, sockets_of_vassals_come_and_go_with_them_and_are_not_open_to_all) {
     start();
     struct stat status{};

@@ -98,6 +98,11 @@ public:
         ++views_made;
         return found == vassals.end() ? std::nullopt : std::optional(found->second->view);
     }
+    std::optional<fleet::VassalView> glance(std::string_view name) const override { return view(name); }
+    const common::scoreboard::Board* board(std::string_view name) const override {
+        const auto found = vassals.find(std::string(name));
+        return found == vassals.end() ? nullptr : found->second->view.board;
+    }
     void request(std::string_view name, supervise::Operation operation, const fleet::Actor& actor,
                  std::function<void(const fleet::Outcome&)> done) override {
         asked.push_back({std::string(name), operation, actor, std::move(done)});

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract with uWSGI's clients (uwsgitop, uwsgi_exporter), held strictly: required keys, integers only, unique ids.
+// The contract with uWSGI's clients (uwsgitop, uwsgi_exporter), held strictly: required keys, integers only, unique
+// ids.
 #include "emperor/stats/documents.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/unit/emperor/control/fake_fleet.h"
@@ -17,7 +20,12 @@ using testing::FakeFleet;
 
 Samples samples() {
     Samples made;
-    made.memory = [](pid_t pid) { return ProcessMemory{pid * 1000, pid * 2000}; };
+    made.process = [](pid_t pid) -> const ProcessSample& {
+        static ProcessSample sample;
+        sample = {
+            .resident = pid * 1000, .virtual_size = pid * 2000, .cpu_us = 77, .proportional = {}, .descriptors = {}};
+        return sample;
+    };
     made.queue = [](int fd) { return ListenQueue{fd, 4096}; };
     made.modified = [](const std::string&) { return 1'699'999'999; };
     made.now_us = 1'700'000'010'000'000;
@@ -35,9 +43,9 @@ void expect_integers(const Json& object, std::initializer_list<const char*> keys
 
 // What uwsgitop crashes without and what uwsgi_exporter decodes into Go's int.
 void expect_uwsgi_worker(const Json& worker) {
-    expect_integers(worker, {"id", "pid", "accepting", "requests", "delta_requests", "exceptions", "harakiri_count",
-                             "signals", "signal_queue", "rss", "vsz", "running_time", "last_spawn", "respawn_count",
-                             "tx", "avg_rt"});
+    expect_integers(worker,
+                    {"id", "pid", "accepting", "requests", "delta_requests", "exceptions", "harakiri_count", "signals",
+                     "signal_queue", "rss", "vsz", "running_time", "last_spawn", "respawn_count", "tx", "avg_rt"});
     ASSERT_TRUE(worker["status"].is_string());
     EXPECT_TRUE((std::set<std::string>{"idle", "busy", "cheap", "pause"}.contains(worker["status"])));
     ASSERT_FALSE(worker["apps"].empty());
@@ -67,8 +75,32 @@ struct StatsDocuments : ::testing::Test {
         FakeFleet::serve(shop, 1, 102, 30);
         fleet.add("blog");
     }
-    Json vassal(const std::string& name) { return vassal_document(*fleet.view(name), fleet.self(), samples()); }
-    Json whole() { return fleet_document({{*fleet.view("blog"), 0}, {*fleet.view("shop"), 256}}, fleet.self(), samples()); }
+    VassalFacts facts_of(const fleet::VassalView& view) {
+        const auto queues = queues_of(view, samples());
+        return track.look(view, waiting_in(queues), samples().monotonic_us, common::TimePoint{}, processes, *scratch);
+    }
+    std::string vassal_text(const std::string& name, Detail detail = Detail::plain) {
+        const auto view = *fleet.view(name);
+        return vassal_document({view, facts_of(view), queues_of(view, samples())}, fleet.self(), samples(), detail);
+    }
+    Json vassal(const std::string& name, Detail detail = Detail::plain) {
+        return Json::parse(vassal_text(name, detail));
+    }
+    Member member(const std::string& name, std::int64_t first_id) {
+        const auto view = *fleet.view(name);
+        return member_of({view, facts_of(view), queues_of(view, samples())}, first_id, samples(), Detail::plain);
+    }
+    Json whole() {
+        const Member blog = member("blog", 0), shop = member("shop", 256);
+        const std::array<const Member*, 2> members = {&blog, &shop};
+        return Json::parse(fleet_document(members, blog.waiting + shop.waiting, {5, 0, {}}, fleet.self(), samples()));
+    }
+    VassalTrack track;
+    ProcessSamples processes{{.quick = [](pid_t pid, ProcessSample& sample) { sample.resident = pid * 1000; },
+                              .costly = [](pid_t pid, ProcessSample& sample) { sample.proportional = pid * 10; },
+                              .now = [] { return common::TimePoint{}; },
+                              .spent = [] { return std::chrono::microseconds(0); }}};
+    std::unique_ptr<VassalTrack::Scratch> scratch = std::make_unique<VassalTrack::Scratch>();
 };
 
 TEST_F(StatsDocuments, a_vassals_document_holds_uwsgis_contract) {
@@ -133,11 +165,12 @@ TEST_F(StatsDocuments, garbage_in_a_tenants_scoreboard_stays_an_integer_that_go_
     slot.threads = 4'000'000'000u;
     slot.state = 77;
     slot.pid = -5;
-    const Json parsed = Json::parse(to_text(vassal("shop")));
+    const Json parsed = vassal("shop");
     expect_no_floats(parsed);
     for (const Json& worker : parsed["workers"])
         for (const char* key : {"requests", "running_time", "avg_rt", "pid"}) {
-            EXPECT_LE(worker[key].get<std::uint64_t>(), static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+            EXPECT_LE(worker[key].get<std::uint64_t>(),
+                      static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
         }
     EXPECT_EQ(parsed["workers"][0]["pid"], 0);
     EXPECT_LE(parsed["workers"][0]["cores"].size(), 64u);
@@ -151,7 +184,7 @@ TEST_F(StatsDocuments, bytes_that_are_not_utf8_do_not_break_the_document) {
     thread.request_line_length = 3;
     thread.request_started_us = 1;
     fleet.vassals.at("shop")->view.status.reason = "\xc3\x28";
-    EXPECT_FALSE(Json::parse(to_text(vassal("shop")), nullptr, false).is_discarded());
+    EXPECT_FALSE(Json::parse(vassal_text("shop"), nullptr, false).is_discarded());
 }
 
 TEST_F(StatsDocuments, the_fleet_document_has_vassals_and_workers_with_globally_unique_ids) {
@@ -160,9 +193,9 @@ TEST_F(StatsDocuments, the_fleet_document_has_vassals_and_workers_with_globally_
     EXPECT_EQ(document["emperor"], Json::array({"/etc/apps.d"}));
     ASSERT_EQ(document["vassals"].size(), 2u);
     for (const Json& vassal : document["vassals"]) {
-        expect_integers(vassal, {"pid", "born", "last_mod", "last_heartbeat", "loyal", "ready", "accepting", "last_loyal",
-                                 "last_ready", "last_accepting", "first_run", "last_run", "cursed", "zerg", "uid", "gid",
-                                 "respawns"});
+        expect_integers(vassal, {"pid", "born", "last_mod", "last_heartbeat", "loyal", "ready", "accepting",
+                                 "last_loyal", "last_ready", "last_accepting", "first_run", "last_run", "cursed",
+                                 "zerg", "uid", "gid", "respawns"});
         for (const char* key : {"id", "on_demand", "monitor"}) EXPECT_TRUE(vassal[key].is_string()) << key;
     }
     EXPECT_EQ(document["vassals"][1]["id"], "shop.yaml");
@@ -185,7 +218,7 @@ TEST_F(StatsDocuments, a_vassal_in_backoff_is_cursed_and_on_the_blacklist_with_i
     view.status.reason = "exit code 1";
     view.instances.clear();
     view.retry_at_us = samples().now_us + 14'000'000;
-    view.history = {{1'700'000'005'000'000, "crashed", 3, "exit code 1"}};
+    view.last_crash = {1'700'000'005'000'000, "crashed", 3, "exit code 1", {}};
     const Json document = whole();
     const Json& vassal = document["vassals"][0];
     EXPECT_EQ(vassal["pid"], -1);
@@ -195,6 +228,77 @@ TEST_F(StatsDocuments, a_vassal_in_backoff_is_cursed_and_on_the_blacklist_with_i
     EXPECT_EQ(vassal["exit"]["reason"], "exit code 1");
     EXPECT_EQ(document["blacklist"][0]["throttle_level"], 14'000);
     EXPECT_EQ(document["blacklist"][0]["attempt"], 6);
+}
+
+TEST_F(StatsDocuments, durations_have_their_quantiles_and_none_where_there_was_no_request) {
+    auto& worker = fleet.vassals.at("shop")->board->worker[0][0];
+    for (int count = 0; count < 100; ++count) worker.service.add(worker.service_buckets, count < 90 ? 1000 : 200'000);
+    worker.queue.add(worker.queue_buckets, 40);
+    const Json latency = vassal("shop")["latency"];
+    EXPECT_EQ(latency["service"]["start"]["count"], 100);
+    EXPECT_NEAR(latency["service"]["start"]["p50_us"].get<double>(), 1000, 30);
+    EXPECT_NEAR(latency["service"]["start"]["p99_us"].get<double>(), 200'000, 6000);
+    EXPECT_EQ(latency["service"]["sum_us"], 90 * 1000 + 10 * 200'000);
+    EXPECT_EQ(latency["service"]["10s"]["count"], 0);
+    EXPECT_EQ(latency["service"]["10s"]["p50_us"], nullptr);
+    EXPECT_EQ(latency["queue"]["start"]["count"], 1);
+    EXPECT_NEAR(vassal("shop", Detail::per_worker)["workers"][0]["latency"]["service"]["p50_us"].get<double>(), 1000,
+                30);
+    EXPECT_FALSE(vassal("shop")["workers"][0].contains("latency"));
+}
+
+TEST_F(StatsDocuments, causes_of_restarts_are_told_apart) {
+    auto& slot = fleet.vassals.at("shop")->board->worker[0][0];
+    slot.crashes = 10;
+    slot.timeouts = 3;
+    slot.signal_deaths = 2;
+    slot.oom_kills = 1;
+    slot.recycled_requests = 7;
+    slot.recycled_memory = 1;
+    const Json document = vassal("shop");
+    const Json expected = {{"master", 0},  {"crash", 5},        {"oom", 1},     {"signal", 1},
+                           {"timeout", 3}, {"max_requests", 7}, {"max_rss", 1}, {"max_age", 0}};
+    EXPECT_EQ(document["restarts_by_cause"], expected);
+}
+
+TEST_F(StatsDocuments, a_balancer_finds_endpoints_load_and_a_weight) {
+    const Json document = whole()["vassals"][1];
+    const Json endpoint = {
+        {"protocol", "uwsgi"}, {"address", "/run/emperor/sockets/shop.sock"}, {"queue", 7}, {"max_queue", 4096}};
+    EXPECT_EQ(document["endpoints"], Json::array({endpoint}));
+    EXPECT_EQ(document["protocol"], "uwsgi");
+    EXPECT_EQ(document["listen_queue"], 7);
+    EXPECT_EQ(document["capacity"]["serving"], 2);
+    EXPECT_GT(document["weight"], 0);
+    EXPECT_EQ(whole()["vassals"][0]["weight"], 0) << "nobody serves";
+}
+
+TEST_F(StatsDocuments, memory_is_summed_over_master_and_workers_with_the_age_of_the_samples) {
+    (void)vassal("shop");
+    processes.spend();
+    const Json memory = vassal("shop")["memory"];
+    EXPECT_EQ(memory["processes"], 3);
+    EXPECT_EQ(memory["rss"], (4711 + 101 + 102) * 1000);
+    EXPECT_EQ(memory["pss"], (4711 + 101 + 102) * 10);
+    EXPECT_EQ(memory["sample_age_ms"], 0);
+}
+
+TEST_F(StatsDocuments, a_member_that_did_not_change_has_the_same_hash_and_another_has_not) {
+    const std::size_t before = member("shop", 256).hash;
+    EXPECT_EQ(member("shop", 256).hash, before);
+    fleet.vassals.at("shop")->board->worker[0][0].thread[0].requests = 11;
+    EXPECT_NE(member("shop", 256).hash, before);
+}
+
+TEST_F(StatsDocuments, a_document_of_changes_names_all) {
+    const Member shop = member("shop", 256);
+    const std::array<const Member*, 1> members = {&shop};
+    const Json document = Json::parse(fleet_document(members, 7, {9, 4, {"blog", "shop"}}, fleet.self(), samples()));
+    EXPECT_EQ(document["revision"], 9);
+    EXPECT_EQ(document["since_revision"], 4);
+    EXPECT_EQ(document["names"], Json::array({"blog", "shop"}));
+    EXPECT_EQ(document["vassals"].size(), 1u);
+    EXPECT_FALSE(whole().contains("names"));
 }
 
 TEST_F(StatsDocuments, a_smaller_configuration_loses_no_counts) {

@@ -20,6 +20,11 @@ TEST(StatsHttp, get_is_told_from_anything_else_at_every_byte) {
     EXPECT_EQ(opening_of("get /"), Opening::raw);
 }
 
+std::optional<std::string> path_of(std::string_view request) {
+    const auto target = target_of(request);
+    return target ? std::optional(target->path) : std::nullopt;
+}
+
 TEST(StatsHttp, the_path_is_taken_without_query_and_host) {
     EXPECT_EQ(path_of("GET / HTTP/1.0\r\n\r\n"), "/");
     EXPECT_EQ(path_of("GET /vassals/shop?per_worker=1 HTTP/1.1\r\nHost: x\r\n\r\n"), "/vassals/shop");
@@ -29,8 +34,28 @@ TEST(StatsHttp, the_path_is_taken_without_query_and_host) {
     EXPECT_EQ(path_of("GET x\r\n\r\n"), std::nullopt);
 }
 
+TEST(StatsHttp, parameters_are_read_and_strangers_ignored) {
+    const Target all{.path = "/metrics", .vassal = "shop", .is_per_worker = true, .since = 17};
+    EXPECT_EQ(target_of("GET /metrics?vassal=shop&per_worker=1&since=17 HTTP/1.0\r\n\r\n"), all);
+    EXPECT_EQ(target_of("GET /?nocache=5&&x HTTP/1.0\r\n\r\n"), Target{});
+    for (const char* query :
+         {"vassal=", "vassal", "per_worker=2", "since=-1", "since=x", "since=1x", "since=99999999999999999999"})
+        EXPECT_EQ(target_of("GET /?" + std::string(query) + " HTTP/1.0\r\n\r\n"), std::nullopt) << query;
+}
+
+TEST(StatsHttp, only_our_own_entity_tag_is_known) {
+    const auto known = [](const std::string& value) {
+        return target_of("GET / HTTP/1.1\r\nHost: x\r\nif-none-match: " + value + "\r\n\r\n")->known;
+    };
+    EXPECT_EQ(known("W/\"123\""), 123u);
+    for (const char* other : {"\"123\"", "*", "W/\"1\", W/\"2\"", "W/\"", "W/\"x\"", ""})
+        EXPECT_EQ(known(other), 0u) << other;
+    EXPECT_NE(ok_head("text/plain", 1, 123).find("\r\nETag: W/\"123\"\r\n"), std::string::npos);
+    EXPECT_EQ(ok_head("text/plain", 1, 0).find("ETag"), std::string::npos);
+}
+
 TEST(StatsHttp, the_content_type_is_exactly_what_the_exporter_compares_with) {
-    const std::string head = ok_head(2);
+    const std::string head = ok_head("application/json", 2, 0);
     EXPECT_TRUE(head.starts_with("HTTP/1.0 200 OK\r\n"));
     EXPECT_NE(head.find("\r\nContent-Type: application/json\r\n"), std::string::npos);
     EXPECT_NE(head.find("\r\nContent-Length: 2\r\n"), std::string::npos);
@@ -45,7 +70,8 @@ TEST(StatsHttp, a_request_is_complete_at_its_blank_line) {
 
 TEST(ProcessMemory, statm_is_read_in_pages) {
     EXPECT_EQ(parse_statm("100 25 3 1 0 9 0\n", 4096), (ProcessMemory{25 * 4096, 100 * 4096}));
-    for (const char* text : {"", "x", "100", "100 ", "-1 2", "1 -2"}) EXPECT_EQ(parse_statm(text, 4096), std::nullopt) << text;
+    for (const char* text : {"", "x", "100", "100 ", "-1 2", "1 -2"})
+        EXPECT_EQ(parse_statm(text, 4096), std::nullopt) << text;
 }
 
 TEST(ProcessMemory, this_process_uses_memory_and_a_dead_one_does_not) {

@@ -300,7 +300,7 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "autoreload",    "rollout",       "health",
+    "autoreload",    "rollout",
     "hosts",         "sandbox",       "cron",            "daemons",          "preload_modules",
     "log.slow",      "log.rotate",    "log.format",
     "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",

@@ -79,6 +79,24 @@ struct RecycleConfig {
     friend bool operator==(const RecycleConfig&, const RecycleConfig&) = default;
 };
 
+struct StatusRange {
+    int from = 200;
+    int to = 399;
+
+    friend bool operator==(const StatusRange&, const StatusRange&) = default;
+};
+
+// A request that every new worker has to answer before it may serve.
+struct HealthConfig {
+    std::string path;  // empty: none
+    std::string host;  // empty: localhost
+    StatusRange status;
+    Milliseconds timeout{5'000};
+    int attempts = 3;
+
+    friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
+};
+
 struct VassalConfig {
     std::string app;
     std::string chdir;        // empty: the user's home directory, "/" if that cannot be entered
@@ -106,6 +124,7 @@ struct VassalConfig {
     TimeoutsConfig timeouts;
     RestartConfig restart;
     RecycleConfig recycle;
+    HealthConfig health;
     LimitsConfig limits;
     LogConfig log;
 

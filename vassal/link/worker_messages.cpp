@@ -24,6 +24,7 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Handover>) return "handover";
     if constexpr (std::is_same_v<T, Adopt>) return "adopt";
     if constexpr (std::is_same_v<T, ReloadWanted>) return "reload";
+    if constexpr (std::is_same_v<T, Probing>) return "probing";
     if constexpr (std::is_same_v<T, Promote>) return "promote";
     if constexpr (std::is_same_v<T, Drain>) return "drain";
     if constexpr (std::is_same_v<T, Stop>) return "stop";
@@ -53,6 +54,7 @@ std::string encode_one(const T& message) {
     }
     if constexpr (std::is_same_v<T, Unforkable>) out += separator + clean(message.threads);
     if constexpr (std::is_same_v<T, ReloadWanted>) out += separator + clean(message.reason);
+    if constexpr (std::is_same_v<T, Probing>) out += separator + clean(message.failure);
     if constexpr (std::is_same_v<T, Failed>) {
         for (const std::string* field : {&message.step, &message.reason, &message.detail}) {
             out += separator;
@@ -118,6 +120,7 @@ common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (int number = 0; read_number(payload, word_of<Handover>(), number)) return WorkerMessage(Handover{number - 1});
     if (auto threads = read_text(payload, word_of<Unforkable>())) return WorkerMessage(Unforkable{std::move(*threads)});
     if (auto reason = read_text(payload, word_of<ReloadWanted>())) return WorkerMessage(ReloadWanted{std::move(*reason)});
+    if (auto failure = read_text(payload, word_of<Probing>())) return WorkerMessage(Probing{std::move(*failure)});
     constexpr std::string_view failed = word_of<Failed>();
     if (payload.starts_with(failed) && payload.size() > failed.size() && payload[failed.size()] == separator) {
         std::array<std::string, 3> fields;

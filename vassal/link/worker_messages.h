@@ -33,6 +33,10 @@ struct ReloadWanted {
 struct Unforkable {
     std::string threads;  // their names, ", " between
 };
+// The health check begins, or one more attempt does: what the last one failed of, empty before the first.
+struct Probing {
+    std::string failure;
+};
 
 // ---- master → worker
 struct Promote {};  // accept from now on
@@ -51,7 +55,7 @@ struct ForkWorker {
     int lane = 0;    // of the scoreboard
 };
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted>;
+using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted, Probing>;
 using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);

@@ -194,6 +194,7 @@ private:
     boost::asio::steady_timer reload_timer_;
     bool is_stopping_ = false;
     bool is_draining_reported_ = false;
+    bool is_probing_reported_ = false;
     std::deque<Outcome> outcomes_;
 
     std::unique_ptr<ChannelEnd> emperor_;

@@ -70,10 +70,12 @@ struct RecycleDue { Place at; std::string reason; };         // this process has
 struct RollRequested { std::string reason; };                // replace all, one after the other
 struct WorkersWanted { int count; };                         // between workers_min and workers
 struct LinkLost { Place at; };                               // it closed its link and lives on
+struct WorkerProbing { Place at; std::string failure; };      // its health check begins; what the last attempt failed of
 struct TimePassed {};                                        // deadline() is reached
 struct Reconfigured { PoolOptions options; };                // other bounds from now on, also more or fewer workers
 using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested, StopRequested,
-                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed, Reconfigured>;
+                               RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed, Reconfigured,
+                               WorkerProbing>;
 
 // ---- commands ------------------------------------------------------------------------------------------------------
 struct Fork { Place at; bool operator==(const Fork&) const = default; };

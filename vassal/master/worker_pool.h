@@ -17,6 +17,7 @@
 //   serving   -             crash             interrupt,drain  replace, then drain   drain / stop         (age) replace
 //   draining  -             gone              interrupt        -                     - / stop             stop, timed out: kill
 //   ending    -             gone              -                -                     -                    kill again
+//   A health check that has begun (WorkerProbing) changes nothing; it explains a start that takes too long.
 //   "ready" exists until the generation is promoted; a later process serves as soon as it is ready.
 //
 // What ends how:
@@ -81,6 +82,7 @@ private:
         ProcessState state = ProcessState::empty;
         bool is_reported = false;  // started while serving
         bool is_link_lost = false;
+        std::optional<std::string> probe;  // starting: its health check has begun; what the last attempt failed of
         Cause cause = Cause::none;
         std::string end_reason;    // belongs to the cause
         std::optional<StartFailure> failure;  // its last words
@@ -106,6 +108,7 @@ private:
     void handle(const StopRequested& event);
     void handle(const TimePassed& event);
     void fail_start(StartFailure failure);
+    [[nodiscard]] StartFailure too_late() const;
     void kill_all();
     void stop_all();
     void finish_when_empty();
@@ -115,6 +118,7 @@ private:
     // worker_process.cpp: one process
     void handle(const WorkerForked& event);
     void handle(const WorkerReady& event);
+    void handle(const WorkerProbing& event);
     void handle(const WorkerFailed& event);
     void handle(const WorkerExited& event);
     void handle(const RequestTimedOut& event);

@@ -231,8 +231,10 @@ void ServingThread::conclude(Outcome outcome, const app::Request& request, app::
     if (outcome == Outcome::raised) {
         const ExceptionText text = take_exception();
         log_failure(request, text.summary, text.traceback);
+        response.explain_exception(text.summary, text.traceback);
     } else {
         log_failure(request, broken_rule_, {});
+        response.explain_exception(broken_rule_, {});
     }
     if (exchange.is_finished) return;
     exchange.is_finished = true;

@@ -294,6 +294,11 @@ protected:
     }
     // In a process of its own instead: for what ends the process. `config` and `app` are copies there.
     void start_process() {
+        fork_process();
+        ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
+        order(link::Promote{});
+    }
+    void fork_process() {
         listen_and_link();
         process_ = ::fork();
         if (process_ == 0) {
@@ -304,8 +309,6 @@ protected:
             ::_exit(run_worker(options_, app));
         }
         worker_end_.reset();
-        ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
-        order(link::Promote{});
     }
     // Its exit code; 1000 + signal; -1 after ten seconds.
     int join_process() {

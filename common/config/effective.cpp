@@ -168,6 +168,7 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("health.path", config.health.path);
     reader.read("health.host", config.health.host);
     reader.read("health.status", config.health.status);
+    reader.read("autoreload", config.autoreload);
     reader.read("stream_body", config.stream_body);
     reader.read("static", config.static_files);
     reader.read("log.file", config.log.file);

@@ -202,9 +202,9 @@ constexpr std::array advice = std::to_array<Advice>({
     {"wsgi-disable-file-wrapper", "", not_needed},
     {"manage-script-name", "mount", "use mount"},
     {"no-default-app", "mount", "use mount"},
-    {"py-autoreload", "", "'autoreload' is not available in this version"},
-    {"python-autoreload", "", "'autoreload' is not available in this version"},
-    {"py-auto-reload", "", "'autoreload' is not available in this version"},
+    {"py-autoreload", "autoreload", "use autoreload: true"},
+    {"python-autoreload", "autoreload", "use autoreload: true"},
+    {"py-auto-reload", "autoreload", "use autoreload: true"},
     {"limit-post", "limits.body", "use limits.body"},
     {"http-auto-chunked", "", always_on},
     {"http-chunked-input", "", always_on},
@@ -300,7 +300,7 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "autoreload",    "rollout",
+    "rollout",
     "hosts",         "sandbox",       "cron",            "daemons",          "preload_modules",
     "log.slow",      "log.rotate",    "log.format",
     "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",

@@ -90,6 +90,15 @@ constexpr std::array table = {
                   "(not by what lies in it). A path that is not there counts when it appears. Looked at with the rights "
                   "of the vassal's user. Relative paths count from chdir.",
         .example = "watch: [/srv/mysite/current, venv/pyvenv.cfg]"},
+    Key{.path = "autoreload",
+        .kind = ValueKind::boolean,
+        .reload = rollout,
+        .default_text = "false",
+        .summary = "Reload the application when one of the files changes that its Python modules were loaded from.",
+        .detail = "For development. Modules that a request imports later count, those of the standard library and of "
+                  "site-packages do not. If the new code does not load, the old one serves on and the traceback is shown; the "
+                  "next save tries again. Templates and data files are not code: see watch.",
+        .example = "autoreload: true"},
     Key{.path = "enabled",
         .kind = ValueKind::boolean,
         .reload = live,

@@ -113,6 +113,7 @@ struct VassalConfig {
     bool preload = false;
     bool enabled = true;
     bool on_demand = false;  // started by its first connection
+    bool autoreload = false;   // when a file of the app's code changes
     bool stream_body = false;  // call the app before the body of the request has come in
     std::string before_start;  // a shell command, run once per generation before the app is imported
     std::string user;          // name or number; empty: the emperor's user, or the owner of the file (law 11)

@@ -72,6 +72,7 @@ private:
     [[nodiscard]] common::ExitStatus explained(common::ExitStatus status) override;
     void forget(const std::string& name) override;
     void became_idle(const std::string& name) override;
+    void look_again() override { watcher_.mark_dirty(); }
 
     void scan_now();
     void apply(const plan::Action& action);

@@ -13,10 +13,13 @@ using plan::Action;
 
 namespace {
 
-std::vector<std::string> targets_of(const watch::Scan& scan, const plan::Desired& desired) {
+std::vector<std::string> targets_of(const watch::Scan& scan, const plan::Desired& desired,
+                                    const std::map<std::string, std::unique_ptr<VassalHost>, std::less<>>& hosts) {
     std::vector<std::string> paths = scan.link_targets;
     for (const plan::DesiredFile& file : desired.files)
         for (const auto& [path, stamp] : file.watched) paths.push_back(path);
+    for (const auto& [name, host] : hosts)
+        for (const auto& [path, stamp] : host->failed_sources()) paths.push_back(path);
     return paths;
 }
 
@@ -44,7 +47,8 @@ void Fleet::scan_now() {
     complete_adopted(desired);
     keepsakes_.forget_rest();
     for (const auto& [name, host] : hosts_) host->restore_sockets();
-    watcher_.watch_targets(targets_of(scan, desired));
+    for (const auto& [name, host] : hosts_) host->look_at_failed_sources();
+    watcher_.watch_targets(targets_of(scan, desired, hosts_));
     if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);
     // An address in use becomes free without a word from inotify.
     if (has_listen_failures_) watcher_.rescan_after(std::chrono::seconds(2));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <limits>
+#include <utility>
 
 #include "vassal/link/signals.h"
 #include "vassal/master/master_impl.h"
@@ -167,10 +168,13 @@ void Master::Impl::execute(const ReportReady&) {
 
 void Master::Impl::execute(const ReportPromoted&) {
     report(common::link::Promoted{});
+    if (!pending_change_.empty()) reload_for_sources(std::exchange(pending_change_, {}));
     if (generation_->config.timeouts.request.count() > 0) look_at_requests_now();
 }
 
 void Master::Impl::execute(const ReportFailed& command) {
+    has_failed_ = true;
+    if (!failed_sources_.empty()) report(common::link::FailedSources{failed_sources_});
     report(common::link::Failed{command.failure.step, command.failure.reason, command.failure.detail});
 }
 
@@ -196,6 +200,7 @@ void Master::Impl::execute(const ReportServing& command) {
 
 void Master::Impl::execute(const Finished& command) {
     give_orphans_away();
+    if (has_failed_ && source_watch_ && generation_->is_standalone && !is_stopping_) return wait_for_fix();
     finish_after_desk(command.code);
 }
 

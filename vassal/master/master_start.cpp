@@ -112,7 +112,8 @@ void Master::Impl::on_command_exit(const ExitStatus& status) {
 void Master::Impl::begin_pool() {
     const auto& config = generation_->config;
     report(Step{config.preload ? "preload" : "import"});
-    PoolOptions options = pool_options(config);
+    PoolOptions& options = pool_options_;
+    options = pool_options(config);
     options.jitter_seed = std::random_device{}();
     seats_.resize(static_cast<std::size_t>(lanes * options.workers));
     if (options.workers_min < options.workers) scaling_.emplace(scaling_options(options));
@@ -121,6 +122,7 @@ void Master::Impl::begin_pool() {
     generation_->activity = std::move(*activity);
     watch_activity();
     if (const auto opened = open_access_log(config); !opened) return fail({"environment", opened.error().message(), ""});
+    if (const auto watched = watch_sources(); !watched) return fail({"environment", watched.error().message(), ""});
     pool_.emplace(options);
     post(Begin{start_deadline_});
 }

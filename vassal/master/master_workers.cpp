@@ -57,6 +57,11 @@ void Master::Impl::on_worker_packet(Place place, common::link::Packet& packet) {
         poke_workers();
         return report_draining();
     }
+    if (const auto* sources = std::get_if<link::Sources>(&*message)) {
+        const bool is_starting = pool_->process_state(place) == ProcessState::starting;
+        const TimePoint loaded_at = Clock::now() - std::chrono::milliseconds(std::max(sources->age_ms, 0));
+        return on_sources(sources->files, is_starting ? seat(place).forked_at : loaded_at);
+    }
     if (const auto* wish = std::get_if<link::ReloadWanted>(&*message)) return on_reload_wanted(place, wish->reason);
     if (auto* failed = std::get_if<link::Failed>(&*message)) {
         // When a start has failed already, the others have the same story to tell.

@@ -27,7 +27,8 @@
 //       When the drain is over, whatever is still in a request is interrupted too; then it is killed. It is over early
 //       when both lanes of a slot drain and nobody serves in it.
 //   planned (RecycleDue, RollRequested, age): first come first served, one at a time until the old process is gone;
-//       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own.
+//       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own; a roll
+//       that is not to be retried is given up, as all other plans are.
 //       A roll is over (ReportRolled) when nobody that was there when it was asked for serves or is about to.
 //   unwanted (WorkersWanted): the highest slots drain.
 //   Reconfigured: backoffs are over, bounds are drawn anew, slots are added; slots that are too many stay, unwanted.
@@ -183,6 +184,7 @@ private:
     unsigned plan_failures_ = 0;          // in a row
     std::uint64_t roll_ = 0;              // how many were asked for
     bool is_rolling_ = false;
+    bool is_roll_retried_ = true;
     TimePoint plan_retry_at_{};
 
     std::mt19937 random_;

@@ -61,6 +61,9 @@ void PythonApplication::attach(app::Host* host) noexcept {
 
 void PythonApplication::serve(const app::Request& request, app::Response& response) noexcept {
     serving->serve(request, response);
+    // A request may import more of the app.
+    if (surroundings_.sources && surroundings_.host != nullptr && surroundings_.sources->may_have_new()) [[unlikely]]
+        surroundings_.host->report_sources(surroundings_.sources->take_new());
 }
 
 }  // namespace vassal::python

@@ -14,6 +14,7 @@ struct ApplicationOptions {
     std::string name;  // "mysite.wsgi:application", for messages
     bool is_multithread = false;
     bool is_multiprocess = false;
+    bool shows_tracebacks = false;  // in the answer to a request that failed
 };
 
 class ServingThread;

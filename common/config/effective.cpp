@@ -174,6 +174,7 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("log.file", config.log.file);
     reader.read("log.access", config.log.access);
     reader.read("log.access_format", config.log.access_format);
+    reader.read("log.slow", config.log.slow);
 }
 
 void read_network(Reader& reader, VassalConfig& config) {

@@ -534,6 +534,17 @@ constexpr std::array table = {
                   "referer, user_agent; header.NAME is a header of the request, field.NAME what the application added "
                   "(emperor.set_log_field). docs/access-log.md explains each. An unknown field is an error.",
         .example = "log: {access: text, access_format: \"{time} {method} {path} {status} {duration_ms}\"}"},
+    Key{.path = "log.slow",
+        .kind = ValueKind::duration,
+        .reload = recycle,
+        .default_text = "off",
+        .summary = "Log requests that run longer than this, with the Python stack at that moment.",
+        .detail = "One line while the request runs, where it is by then, and one with its duration when it has ended. Time that "
+                  "a response waits for its client does not count. At most 10 requests a second are shown.",
+        .example = "log: {slow: 1s}",
+        .minimum = 10 * ms,
+        .maximum = 24 * hour,
+        .allows_off = true},
 };
 
 }  // namespace

@@ -65,6 +65,7 @@ struct LogConfig {
     std::string file;  // also write the app's lines here; empty: only to the emperor
     AccessLog access = AccessLog::off;
     std::string access_format;  // empty: the default of `access`
+    Milliseconds slow{0};       // requests that run longer are logged with their stack; zero: off
 
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
@@ -113,7 +114,7 @@ struct VassalConfig {
     bool preload = false;
     bool enabled = true;
     bool on_demand = false;  // started by its first connection
-    bool autoreload = false;   // when a file of the app's code changes
+    bool autoreload = false;  // when a file of the app's code changes
     bool stream_body = false;  // call the app before the body of the request has come in
     std::string before_start;  // a shell command, run once per generation before the app is imported
     std::string user;          // name or number; empty: the emperor's user, or the owner of the file (law 11)

@@ -127,6 +127,8 @@ public:
     // For the signal handlers of the worker: in the interrupted thread, without lock, heap or stdio.
     // Writes where the app's threads are to a descriptor.
     virtual void dump_tracebacks(int fd) const noexcept = 0;
+    // The same of the interrupted thread alone.
+    virtual void dump_own_traceback(int /*fd*/) const noexcept {}
     // Whether the calling thread holds the interpreter lock at this very moment, whatever the app did with it.
     [[nodiscard]] virtual bool holds_lock() const noexcept = 0;
 

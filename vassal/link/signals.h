@@ -16,6 +16,9 @@ namespace vassal::link {
 // The kernel's word that the parent died; see worker/orphan_guard.h.
 [[nodiscard]] inline int orphan_signal() noexcept { return SIGRTMIN + 3; }
 
+// The request that this thread sits in is slow (`log.slow`): it says where it is. Likewise.
+[[nodiscard]] inline int slow_request_signal() noexcept { return SIGRTMIN + 5; }
+
 // A worker's own, from its timer: `health.timeout` has passed (vassal/worker/health_check.h).
 [[nodiscard]] inline int health_timeout_signal() noexcept { return SIGRTMIN + 4; }
 

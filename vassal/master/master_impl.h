@@ -22,6 +22,7 @@
 #include "vassal/master/log_pipe.h"
 #include "vassal/master/master.h"
 #include "vassal/master/scaling.h"
+#include "vassal/master/slow_watch.h"
 #include "vassal/master/source_watch.h"
 #include "vassal/master/worker_pool.h"
 
@@ -145,6 +146,11 @@ private:
     void scale();
     void watch_requests(std::uint64_t at_us);
     void look_at_requests_now();
+    [[nodiscard]] std::vector<WatchedWorker> watched_workers();
+    [[nodiscard]] int watched_threads();
+    void watch_slow_requests();
+    void sample_slow_requests();
+    void signal_thread(Place place, int thread, int number, std::uint64_t sequence);
 
     // master_reload.cpp
     [[nodiscard]] static common::Spacing reload_spacing(bool is_standalone);
@@ -261,6 +267,7 @@ private:
     };
     std::vector<PastAccessLog> past_access_logs_;
     std::uint64_t reconfiguration_ = 0;  // the last one's id
+    std::optional<SlowWatch> slow_watch_;  // with `log.slow`
 
     std::unique_ptr<HoldDesk> desk_;
     boost::asio::steady_timer hold_timer_;

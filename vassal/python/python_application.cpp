@@ -10,6 +10,7 @@
 #include "vassal/python/thread_lock.h"
 
 // Exported by libpython, declared in its internal headers only.
+extern "C" void _Py_DumpTraceback(int fd, PyThreadState* state);
 extern "C" const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* interpreter, PyThreadState* current);
 
 namespace vassal::python {
@@ -47,6 +48,10 @@ void PythonApplication::acquire() noexcept { retake_lock(); }
 // raised as a second signal, it reports nothing more once a crash ended one of its dumps, and an app may unregister it.
 void PythonApplication::dump_tracebacks(int fd) const noexcept {
     static_cast<void>(_Py_DumpTracebackThreads(fd, PyInterpreterState_Main(), PyGILState_GetThisThreadState()));
+}
+
+void PythonApplication::dump_own_traceback(int fd) const noexcept {
+    if (PyThreadState* const own = PyGILState_GetThisThreadState()) _Py_DumpTraceback(fd, own);
 }
 
 bool PythonApplication::holds_lock() const noexcept {

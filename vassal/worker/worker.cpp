@@ -24,6 +24,7 @@
 #include "vassal/worker/orphan_guard.h"
 #include "vassal/worker/serving_thread.h"
 #include "vassal/worker/shared.h"
+#include "vassal/worker/slow_sample.h"
 #include "vassal/worker/worker_host.h"
 
 namespace vassal::worker {
@@ -136,6 +137,7 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     const LastWords last_words(shared);
     const ExpirySignal expiry;
     const OrphanGuard orphan_guard(shared.options.link, shared.config.timeouts.drain + shared.config.timeouts.kill);
+    const SlowSignal slow(shared);
     std::optional<link::Failed> unhealthy;
     if (is_crew_complete) {
         shared.application.attach(&run->host);

@@ -35,6 +35,7 @@ vassal::mold::Shop shop_of(const vassal::master::Generation& generation, const v
     shop.generation = generation.number;
     shop.config = &generation.config;
     shop.environment = &generation.environment;
+    shop.is_dev = generation.is_dev;
     shop.venv = generation.venv;
     shop.python_path = generation.python_path;
     for (const auto& listener : generation.listeners) shop.listeners.push_back(worker_listener(listener));

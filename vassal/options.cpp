@@ -15,6 +15,7 @@ Examples:
   vassal app.py                                         the callable in ./app.py on http://127.0.0.1:8000/
   vassal --chdir /srv/shop --venv /srv/shop/venv shop.wsgi:application
   vassal --listen http:127.0.0.1:8000 --listen uwsgi:/tmp/shop.sock --workers 4 --threads 2 shop.wsgi
+  vassal --dev app.py                                   while you write it: reloads at each save
   vassal --env DEBUG=1 --set timeouts.request=5s 'shop:create_app()'
 
 APP is package.module:callable, path/file.py:callable or module:factory(); the callable defaults to `application`,
@@ -49,6 +50,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     cli.add_option("--access-log", access_log, "Log each request on standard output: off, text or json (default off)")
         ->type_name("off|text|json");
     cli.add_flag("--preload,!--no-preload", preload, "Import the app once and fork the workers from that process");
+    cli.add_flag("--dev", options.is_dev,
+                 "For development: reload when the code changes, show tracebacks to clients, log each request");
     cli.add_option("--set", set, "Any configuration key, repeatable: --set timeouts.request=5s")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
@@ -89,6 +92,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
             if (setting.starts_with(key) && setting.substr(key.size()).starts_with('=')) return true;
         return false;
     };
+    if (options.is_dev && !names("autoreload")) add("autoreload", "true");
+    if (options.is_dev && cli.count("--access-log") == 0 && !names("log.access")) add("log.access", "text");
     if (listen.empty() && !names("listen")) add("listen", "http:127.0.0.1:8000");
     settings.insert(settings.end(), set.begin(), set.end());
     return {std::move(options), 0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line of `vassal`. Every flag but --link and --version is a shorthand of a configuration key, so that
+// The command line of `vassal`. Every flag but --dev, --link and --version is a shorthand of a configuration key, so that
 // values are judged in one place (common/config).
 #pragma once
 
@@ -14,6 +14,7 @@ struct Options {
     bool only_imports = false;          // with link: import the app and say how it went
     std::vector<std::string> settings;  // "key=value" for decode_settings
     std::string app;
+    bool is_dev = false;
 };
 
 // Returns the exit code instead of options after --help, --version and bad usage (2), which it reports itself.

@@ -77,6 +77,7 @@ StandaloneSetup set_up_standalone(const Options& options, SocketFiles& files) {
     generation.document = *decoded.effective->values;
     generation.identity = *identity;
     generation.is_standalone = true;
+    generation.is_dev = options.is_dev;
     const auto fail = [](const common::Error& error) {
         say(error.message());
         return StandaloneSetup{std::nullopt, start_failed};
@@ -108,7 +109,8 @@ void print_event(const common::link::MasterMessage& message, const std::vector<c
                    },
                    [](const common::link::WorkerExited& exited) {
                        if (exited.expected) return;
-                       const std::string when = exited.retry_ms == 0
+                       const std::string when = exited.retry_ms < 0    ? "the old one serves on until the next change"
+                                                : exited.retry_ms == 0
                                                     ? "a new one starts"
                                                     : "a new one starts in " + std::to_string(exited.retry_ms) + " ms";
                        say("worker " + std::to_string(exited.worker) + " (pid " + std::to_string(exited.pid) +

@@ -9,6 +9,7 @@
 #include "common/config/json_path.h"
 #include "common/config/schema.h"
 #include "common/config/schema_internal.h"
+#include "common/config/status_range.h"
 
 namespace common::config {
 
@@ -94,6 +95,13 @@ public:
         else
             fail(path, "is not one of its words");
     }
+    void read(std::string_view path, StatusRange& out) {
+        std::string text;
+        read(path, text);
+        const auto range = parse_status_range(text);
+        if (!range) return fail(path, "is not a status or a range");
+        out = *range;
+    }
     void read_workers(int& min, int& max) {
         const auto& value = at_path(values_, "workers");
         const Key& key = *find_key("workers");
@@ -157,11 +165,16 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("user", config.user);
     reader.read("group", config.group);
     reader.read("umask", config.umask);
+    reader.read("health.path", config.health.path);
+    reader.read("health.host", config.health.host);
+    reader.read("health.status", config.health.status);
+    reader.read("autoreload", config.autoreload);
     reader.read("stream_body", config.stream_body);
     reader.read("static", config.static_files);
     reader.read("log.file", config.log.file);
     reader.read("log.access", config.log.access);
     reader.read("log.access_format", config.log.access_format);
+    reader.read("log.slow", config.log.slow);
 }
 
 void read_network(Reader& reader, VassalConfig& config) {
@@ -193,6 +206,8 @@ void read_bounds(Reader& reader, VassalConfig& config) {
     reader.read("recycle.max_age", config.recycle.max_age);
     reader.read("rollout.observe", config.rollout.observe);
     reader.read("rollout.max_error_rate", config.rollout.max_error_rate);
+    reader.read("health.timeout", config.health.timeout);
+    reader.read("health.attempts", config.health.attempts);
     reader.read("limits.header_size", config.limits.header_size);
     reader.read("limits.headers", config.limits.headers);
     reader.read("limits.body", config.limits.body);

@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "common/config/source_text.h"
+#include "common/config/status_range.h"
 #include "common/net/address.h"
 
 namespace common::config {
@@ -134,6 +135,27 @@ Problem check_host(const std::string& host) {
     return is_plain ? Problem{} : "is not a host: " + in_quotes(host);
 }
 
+// What stands behind GET in a request.
+Problem check_request_path(std::string_view text) {
+    if (text.empty()) return std::nullopt;
+    if (!text.starts_with('/')) return "must begin with '/', got " + in_quotes(text);
+    const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F && c != '#'; });
+    if (!is_plain) return "is not the path of a request: " + in_quotes(text) + " (other characters are written as %XX)";
+    return text.size() > 2000 ? Problem("is longer than 2000 bytes") : std::nullopt;
+}
+
+// The Host header of a request: a name, perhaps with a port.
+Problem check_authority(const std::string& text) {
+    const std::size_t colon = text.starts_with('[') ? text.find("]:") : text.find(':');
+    const bool has_port = colon != std::string::npos;
+    std::string host = has_port ? text.substr(0, text.starts_with('[') ? colon + 1 : colon) : text;
+    const std::string port = has_port ? text.substr(text.find(':', colon) + 1) : "";
+    if (has_port && (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)))
+        return "is not a host, or HOST:PORT: " + in_quotes(text);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    return check_host(host);
+}
+
 bool has_control_character(std::string_view text, std::string_view allowed) {
     return std::any_of(text.begin(), text.end(), [&](char c) {
         const auto byte = static_cast<unsigned char>(c);
@@ -152,6 +174,10 @@ std::optional<std::string> check_text(const Key& key, std::string_view text) {
     if (key.path == "user" || key.path == "group" || key.path == "socket.owner" || key.path == "socket.group")
         return check_account(text);
     if (key.path == "trusted_proxies") return check_network(text);
+    if (key.path == "health.path") return check_request_path(text);
+    if (key.path == "health.host") return check_authority(std::string(text));
+    if (key.path == "health.status" && !parse_status_range(text))
+        return "expected a status such as 200 or a range such as 200-399, got " + in_quotes(text);
     if (key.kind == ValueKind::text_list && text.empty()) return "is empty";
     const bool is_path = key.kind == ValueKind::path || key.kind == ValueKind::path_map || key.path == "env_file" || key.path == "python_path" ||
                          key.path == "watch";

@@ -94,7 +94,7 @@ constexpr std::array advice = std::to_array<Advice>({
     {"disable-logging", "log.access", "not needed, requests are logged only with log.access"},
     {"log-4xx", "log.access", access_filter},
     {"log-5xx", "log.access", access_filter},
-    {"log-slow", "", "'log.slow' is not available in this version"},
+    {"log-slow", "log.slow", "use log.slow"},
     {"log-zero", "log.access", access_filter},
     {"log-big", "log.access", access_filter},
     {"log-x-forwarded-for", "trusted_proxies", "use trusted_proxies"},
@@ -202,9 +202,9 @@ constexpr std::array advice = std::to_array<Advice>({
     {"wsgi-disable-file-wrapper", "", not_needed},
     {"manage-script-name", "mount", "use mount"},
     {"no-default-app", "mount", "use mount"},
-    {"py-autoreload", "", "'autoreload' is not available in this version"},
-    {"python-autoreload", "", "'autoreload' is not available in this version"},
-    {"py-auto-reload", "", "'autoreload' is not available in this version"},
+    {"py-autoreload", "autoreload", "use autoreload: true"},
+    {"python-autoreload", "autoreload", "use autoreload: true"},
+    {"py-auto-reload", "autoreload", "use autoreload: true"},
     {"limit-post", "limits.body", "use limits.body"},
     {"http-auto-chunked", "", always_on},
     {"http-chunked-input", "", always_on},
@@ -300,10 +300,8 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "autoreload",    "rollout.max_latency", "health",
-    "hosts",         "sandbox",       "cron",            "daemons",          "preload_modules",
-    "log.slow",      "log.rotate",    "log.format",
-    "limits.cgroup", "limits.memory", "limits.cpu",      "limits.processes",
+    "rollout.max_latency", "hosts", "sandbox", "cron", "daemons", "preload_modules",
+    "log.rotate", "log.format", "limits.cgroup", "limits.memory", "limits.cpu", "limits.processes",
 });
 
 }  // namespace

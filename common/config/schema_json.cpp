@@ -73,6 +73,7 @@ json text_schema(const Key& key) {
         return pattern(
             R"(\$\{|\{name\}|^[^\s:]*[^\s:/]\.py(:[^\s:()/]+(\(\))?)?$|^[^\s:/.()-]+(\.[^\s:/.()-]+)*(:[^\s:/()-]+(\(\))?)?$)");
     if (key.path == "mount") return pattern(R"(\$\{|\{name\}|^$|^(/(?!\.\.?(/|$))[^/?#%=\s]+)+$)");
+    if (key.path == "health.path") return pattern(R"(\$\{|\{name\}|^$|^/[!-"$-~]*$)");
     if (key.kind == ValueKind::path) return pattern("^[^~]|^$");
     return {{"type", json::array({"string", "integer"})}};
 }

@@ -90,6 +90,15 @@ constexpr std::array table = {
                   "(not by what lies in it). A path that is not there counts when it appears. Looked at with the rights "
                   "of the vassal's user. Relative paths count from chdir.",
         .example = "watch: [/srv/mysite/current, venv/pyvenv.cfg]"},
+    Key{.path = "autoreload",
+        .kind = ValueKind::boolean,
+        .reload = rollout,
+        .default_text = "false",
+        .summary = "Reload the application when one of the files changes that its Python modules were loaded from.",
+        .detail = "For development. Modules that a request imports later count, those of the standard library and of "
+                  "site-packages do not. If the new code does not load, the old one serves on and the traceback is shown; the "
+                  "next save tries again. Templates and data files are not code: see watch.",
+        .example = "autoreload: true"},
     Key{.path = "enabled",
         .kind = ValueKind::boolean,
         .reload = live,
@@ -361,6 +370,51 @@ constexpr std::array table = {
         .minimum = 100 * ms,
         .maximum = day,
         .allows_off = true},
+    // ---- the check before a worker serves
+    Key{.path = "health.path",
+        .kind = ValueKind::text,
+        .reload = rollout,
+        .default_text = "",
+        .summary = "A request that every new worker has to answer before it may serve: 'GET' of this path.",
+        .detail = "Asked inside the worker, after the application is imported: of a new generation before it is promoted, and of "
+                  "every worker that replaces another one later. If it fails, a reload fails at step 'health' and the old "
+                  "generation goes on serving. With a query if need be; with 'mount' the path includes the prefix. REMOTE_ADDR is "
+                  "127.0.0.1, the User-Agent begins with 'emperor-health', and environ has 'emperor.health_check'. It is in no "
+                  "counter and in no access log. Unset: a worker may serve when the application is imported.",
+        .example = "health: {path: /healthz}"},
+    Key{.path = "health.host",
+        .kind = ValueKind::text,
+        .reload = rollout,
+        .default_text = "",
+        .summary = "The Host header of that request.",
+        .detail = "Unset: localhost, which Django refuses unless it is in ALLOWED_HOSTS.",
+        .example = "health: {path: /healthz, host: www.example.com}"},
+    Key{.path = "health.status",
+        .kind = ValueKind::text,
+        .reload = rollout,
+        .default_text = "200-399",
+        .summary = "Which status is a good answer: one, or a range.",
+        .detail = "",
+        .example = "health: {path: /healthz, status: 200}"},
+    Key{.path = "health.timeout",
+        .kind = ValueKind::duration,
+        .reload = rollout,
+        .default_text = "5s",
+        .summary = "How long an answer may take.",
+        .detail = "One that comes later counts as a failed attempt. A request that does not end at all uses up one attempt after "
+                  "the other; when all are, the worker is ended, wherever it hangs, and the Python traceback is logged.",
+        .example = "health: {path: /healthz, timeout: 2s}",
+        .minimum = 10 * ms,
+        .maximum = hour},
+    Key{.path = "health.attempts",
+        .kind = ValueKind::integer,
+        .reload = rollout,
+        .default_text = "3",
+        .summary = "How many attempts a worker has, a second apart.",
+        .detail = "All of them within timeouts.start.",
+        .example = "health: {path: /healthz, attempts: 1}",
+        .minimum = 1,
+        .maximum = 100},
     // ---- replacement of workers
     Key{.path = "recycle.max_requests",
         .kind = ValueKind::integer,
@@ -505,6 +559,17 @@ constexpr std::array table = {
                   "referer, user_agent; header.NAME is a header of the request, field.NAME what the application added "
                   "(emperor.set_log_field). docs/access-log.md explains each. An unknown field is an error.",
         .example = "log: {access: text, access_format: \"{time} {method} {path} {status} {duration_ms}\"}"},
+    Key{.path = "log.slow",
+        .kind = ValueKind::duration,
+        .reload = recycle,
+        .default_text = "off",
+        .summary = "Log requests that run longer than this, with the Python stack at that moment.",
+        .detail = "One line while the request runs, where it is by then, and one with its duration when it has ended. Time that "
+                  "a response waits for its client does not count. At most 10 requests a second are shown.",
+        .example = "log: {slow: 1s}",
+        .minimum = 10 * ms,
+        .maximum = 24 * hour,
+        .allows_off = true},
 };
 
 }  // namespace

@@ -47,6 +47,9 @@ std::string suggestion(std::string_view group, std::string_view leaf) {
     if (leaf.size() > longest_word) return {};
     const auto known = candidates(group);
     std::string word(leaf);
+    // "timeout: 5s" rather means all of them than that of something else.
+    for (const std::string_view name : groups())
+        if (group.empty() && name == word + "s") return std::string(name);
     if (const auto exact = known.find(word); exact != known.end()) return exact->second;
     std::vector<std::string> words;
     for (const auto& [candidate, key] : known) words.push_back(candidate);

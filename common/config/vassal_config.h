@@ -65,6 +65,7 @@ struct LogConfig {
     std::string file;  // also write the app's lines here; empty: only to the emperor
     AccessLog access = AccessLog::off;
     std::string access_format;  // empty: the default of `access`
+    Milliseconds slow{0};       // requests that run longer are logged with their stack; zero: off
 
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
@@ -87,6 +88,24 @@ struct RolloutConfig {
     friend bool operator==(const RolloutConfig&, const RolloutConfig&) = default;
 };
 
+struct StatusRange {
+    int from = 200;
+    int to = 399;
+
+    friend bool operator==(const StatusRange&, const StatusRange&) = default;
+};
+
+// A request that every new worker has to answer before it may serve.
+struct HealthConfig {
+    std::string path;  // empty: none
+    std::string host;  // empty: localhost
+    StatusRange status;
+    Milliseconds timeout{5'000};
+    int attempts = 3;
+
+    friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
+};
+
 struct VassalConfig {
     std::string app;
     std::string chdir;        // empty: the user's home directory, "/" if that cannot be entered
@@ -103,6 +122,7 @@ struct VassalConfig {
     bool preload = false;
     bool enabled = true;
     bool on_demand = false;  // started by its first connection
+    bool autoreload = false;  // when a file of the app's code changes
     bool stream_body = false;  // call the app before the body of the request has come in
     std::string before_start;  // a shell command, run once per generation before the app is imported
     std::string user;          // name or number; empty: the emperor's user, or the owner of the file (law 11)
@@ -115,6 +135,7 @@ struct VassalConfig {
     RestartConfig restart;
     RecycleConfig recycle;
     RolloutConfig rollout;
+    HealthConfig health;
     LimitsConfig limits;
     LogConfig log;
 

@@ -316,6 +316,12 @@ std::string encode(const MasterMessage& message) {
                                                {"pid", m.pid},
                                                {"reason", head(m.reason, max_app_words)}};
                                },
+                               [](const SourcesChanged& m) {
+                                   return json{{"type", "sources_changed"}, {"cause", head(m.cause, max_text)}};
+                               },
+                               [](const FailedSources& m) {
+                                   return json{{"type", "failed_sources"}, {"files", m.files}};
+                               },
                                [](const Snapshot& m) {
                                    json snapshot = describe("snapshot", m);
                                    snapshot["state"] = m.state;
@@ -395,6 +401,17 @@ Result<MasterMessage> decode_worker_event(const std::string& type, Reader& reade
         reader.integer("pid", m.pid);
         reader.text("reason", m.reason);
         m.reason = head(m.reason, max_app_words);
+        return reader.done<MasterMessage>(std::move(m));
+    }
+    if (type == "sources_changed") {
+        SourcesChanged m;
+        reader.text("cause", m.cause);
+        m.cause = head(m.cause, max_text);
+        return reader.done<MasterMessage>(std::move(m));
+    }
+    if (type == "failed_sources") {
+        FailedSources m;
+        reader.texts("files", m.files);
         return reader.done<MasterMessage>(std::move(m));
     }
     if (type == "worker_exited") {

@@ -8,7 +8,7 @@
 //   promote                                  promoted
 //   suspend                                  suspended (no worker accepts any more, all live on)
 //   resume                                   resumed
-//   stop (graceful | fast)                   worker_*, reload_requested, stopping, draining, then EOF by exiting
+//   stop (graceful | fast)                   worker_*, reload_requested, sources_changed, stopping, draining, then EOF by exiting
 //   reopen_logs                              -
 //   reconfigure (minor 1)                    reconfigured*
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
@@ -93,7 +93,7 @@ struct Hello {
     std::int32_t pid = 0;
     int minor = protocol_minor;  // not said: 0
 };
-// A named step of the start began: "environment", "before_start", "preload", "import". `status` shows it.
+// A named step of the start began: "environment", "before_start", "preload", "import", "health". `status` shows it.
 struct Step {
     std::string name;
 };
@@ -140,6 +140,14 @@ struct ReloadRequested {
     std::int32_t pid = 0;
     std::string reason;  // the app's words, may be empty
 };
+// `autoreload`: files of the app's code changed. An emperor that does not know this message ignores it.
+struct SourcesChanged {
+    std::string cause;  // "/srv/shop/views.py changed"
+};
+// Before Failed, with `autoreload`: when one of these changes, another start is worth it. Likewise.
+struct FailedSources {
+    std::vector<std::string> files;  // absolute, at most 64
+};
 // Answer to Attach; fds as in Start without the rendezvous socket: listeners, scoreboard, log channel (to read from).
 struct Snapshot {
     int version = protocol_version;
@@ -162,7 +170,7 @@ struct Reconfigured {
 };
 
 using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
-                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured>;
+                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured, SourcesChanged, FailedSources>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);
 [[nodiscard]] std::string encode(const MasterMessage& message);

@@ -90,6 +90,7 @@ private:
     void forget(const std::string& name) override;
     void became_idle(const std::string& name) override;
     void state_changed() override;
+    void look_again() override { watcher_.mark_dirty(); }
 
     void scan_now();
     void apply(const plan::Action& action);

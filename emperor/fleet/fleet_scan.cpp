@@ -15,10 +15,13 @@ using plan::Action;
 
 namespace {
 
-std::vector<std::string> targets_of(const watch::Scan& scan, const plan::Desired& desired) {
+std::vector<std::string> targets_of(const watch::Scan& scan, const plan::Desired& desired,
+                                    const std::map<std::string, std::unique_ptr<VassalHost>, std::less<>>& hosts) {
     std::vector<std::string> paths = scan.link_targets;
     for (const plan::DesiredFile& file : desired.files)
         for (const auto& [path, stamp] : file.watched) paths.push_back(path);
+    for (const auto& [name, host] : hosts)
+        for (const auto& [path, stamp] : host->failed_sources()) paths.push_back(path);
     return paths;
 }
 
@@ -51,8 +54,9 @@ void Fleet::scan_now() {
     for (const auto& [name, host] : hosts_) {
         host->replace_unlinked();
         host->restore_sockets();
+        host->look_at_failed_sources();
     }
-    std::vector<std::string> targets = targets_of(scan, desired);
+    std::vector<std::string> targets = targets_of(scan, desired, hosts_);
     targets.push_back(options_.lock_file());
     watcher_.watch_targets(targets);
     if (scan.rescan_after) watcher_.rescan_after(*scan.rescan_after);

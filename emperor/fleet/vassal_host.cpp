@@ -20,7 +20,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
                is_held(options.directory_of(name_))),
       pool_(name_, options.sockets_directory(), keepsakes), timer_(io), observation_timer_(io), handover_timer_(io),
-      app_reloads_(options.app_reload_spacing), app_reload_timer_(io),
+      app_reloads_(options.app_reload_spacing), app_reload_timer_(io), source_timer_(io),
       sleeper_(io, [this] { push(supervise::Woken{}); }), idle_timer_(io), hold_timer_(io),
       history_(options.history_of(name_)), shown_since_us_(epoch_us()),
       was_held_(is_held(options.directory_of(name_))), owns_directory_(owns_directory),
@@ -228,6 +228,7 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         push(supervise::InstanceFailed{generation, {failed->step, failed->reason, failed->detail}});
     } else if (std::get_if<link::Promoted>(&message)) {
         instance.set_state(Instance::State::serving);
+        failed_sources_.clear();
         push(supervise::InstancePromoted{generation});
         write_record();
     } else if (std::get_if<link::Draining>(&message)) {
@@ -243,6 +244,10 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         on_app_reload(instance, *wish);
     } else if (const auto* answer = std::get_if<link::Reconfigured>(&message)) {
         on_reconfigured(instance, *answer);
+    } else if (const auto* sources = std::get_if<link::SourcesChanged>(&message)) {
+        on_sources_changed(instance, *sources);
+    } else if (const auto* failed_of = std::get_if<link::FailedSources>(&message)) {
+        on_failed_sources(instance, *failed_of);
     } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
         common::log::info("worker started", {{"vassal", name_}, {"generation", generation}, {"worker", started->worker},
                                              {"pid", started->pid}});

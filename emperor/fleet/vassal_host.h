@@ -29,6 +29,7 @@
 #include "emperor/supervise/hold_fsm.h"
 #include "emperor/supervise/idle_watch.h"
 #include "emperor/supervise/vassal_fsm.h"
+#include "emperor/watch/watched_path.h"
 
 namespace emperor::fleet {
 
@@ -47,6 +48,7 @@ public:
     virtual void forget(const std::string& name) = 0;      // nothing is left of it: destroy the host, later
     virtual void became_idle(const std::string& name) = 0; // no process is left
     virtual void state_changed() = 0;                      // of what is displayed
+    virtual void look_again() = 0;                         // a rescan, soon
 
 protected:
     ~HostContext() = default;
@@ -80,6 +82,10 @@ public:
     void own_directory();
     // The runtime directory was removed and made anew: what lay in it is written again.
     void restore_files();
+
+    // Files that the last start failed of (`autoreload`). One that differs from what failed is a reason to try again.
+    [[nodiscard]] const watch::WatchedStamps& failed_sources() const noexcept { return failed_sources_; }
+    void look_at_failed_sources();
 
     // ---- what others want ----
     void request(supervise::Operation operation, const Actor& actor, Done done);
@@ -123,6 +129,10 @@ private:
     // host_reload.cpp
     void on_app_reload(const Instance& instance, const common::link::ReloadRequested& request);
     void reload_for_app();
+    // host_sources.cpp
+    void on_sources_changed(const Instance& instance, const common::link::SourcesChanged& message);
+    void on_failed_sources(const Instance& instance, const common::link::FailedSources& message);
+    void reload_for_sources();
 
     // host_sleep.cpp
     void look_after_sleep(const supervise::VassalStatus& status);
@@ -241,6 +251,12 @@ private:
     common::Spacing app_reloads_;
     AppReload app_reload_;                 // the one that waits
     process::Timer app_reload_timer_;
+    // `autoreload`: the newest cause waits, a second at most.
+    common::Spacing source_reloads_{std::chrono::seconds(1)};
+    std::string source_cause_;
+    process::Timer source_timer_;
+    watch::WatchedStamps failed_sources_;
+    common::config::Identity failed_identity_;  // who may look at them
     Sleeper sleeper_;
     supervise::IdleWatch idle_watch_;
     supervise::Generation idle_generation_ = 0;  // whose counters are watched; 0: none's

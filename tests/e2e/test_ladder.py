@@ -38,12 +38,14 @@ def samples(scratch):
         "recycle.jitter": "20%", "recycle.max_rss": "8GiB", "recycle.max_age": "30d", "limits.header_size": "128KiB",
         "limits.headers": 100, "limits.body": "20MiB", "limits.body_memory": "64KiB", "limits.connections": 1000,
         "on_demand": True, "timeouts.idle": "10m", "restart.hold": "20s",
+        "health.path": "/", "health.host": "www.example.com", "health.status": "200-499", "health.timeout": "9s",
+        "health.attempts": 5, "autoreload": True, "log.slow": "10s",
         "log.file": str(scratch / "NAME.log"), "log.access": "json", "log.access_format": "{method} {status}",
     }
 
 
 # Beside another key, on the same vassal.
-AFTER = {"log.access_format": "log.access"}
+AFTER = {"log.access_format": "log.access", "health.path": "health.status"}
 # Their promise is another one than their class's: tested by themselves.
 APART = {"enabled"}
 

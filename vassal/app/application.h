@@ -100,6 +100,8 @@ public:
     virtual void abort() = 0;
     // The app raised or broke the protocol: counted as an exception in the scoreboard.
     virtual void note_exception() noexcept = 0;
+    // The same for people; the texts are in the log already.
+    virtual void explain_exception(std::string_view /*what*/, std::string_view /*traceback*/) {}
     // A field for this request's record in the access log; the last value of a name counts. Bytes as they are: the log
     // escapes them. Bounded: long ones are cut, and what is too much is left out. Nothing happens when the log is off.
     virtual void log_field(std::string_view name, std::string_view value) noexcept = 0;
@@ -125,6 +127,8 @@ public:
     // For the signal handlers of the worker: in the interrupted thread, without lock, heap or stdio.
     // Writes where the app's threads are to a descriptor.
     virtual void dump_tracebacks(int fd) const noexcept = 0;
+    // The same of the interrupted thread alone.
+    virtual void dump_own_traceback(int /*fd*/) const noexcept {}
     // Whether the calling thread holds the interpreter lock at this very moment, whatever the app did with it.
     [[nodiscard]] virtual bool holds_lock() const noexcept = 0;
 

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace vassal::app {
 
@@ -22,6 +24,9 @@ public:
     // The whole app, replaced without losing a request: by the emperor's rollout, or worker by worker where there is no
     // emperor. At most one message a second leaves the worker.
     [[nodiscard]] virtual Asked request_reload(std::string_view reason) noexcept = 0;
+
+    // Files that the app's code came from; each is told once. Only where somebody asked to hear of them.
+    virtual void report_sources(const std::vector<std::string>& /*files*/) noexcept {}
 
     // How many requests this worker has begun, its predecessors in the same place included.
     [[nodiscard]] virtual std::uint64_t requests() noexcept = 0;

@@ -24,6 +24,8 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Handover>) return "handover";
     if constexpr (std::is_same_v<T, Adopt>) return "adopt";
     if constexpr (std::is_same_v<T, ReloadWanted>) return "reload";
+    if constexpr (std::is_same_v<T, Probing>) return "probing";
+    if constexpr (std::is_same_v<T, Sources>) return "sources";
     if constexpr (std::is_same_v<T, Promote>) return "promote";
     if constexpr (std::is_same_v<T, Drain>) return "drain";
     if constexpr (std::is_same_v<T, Stop>) return "stop";
@@ -54,6 +56,11 @@ std::string encode_one(const T& message) {
     }
     if constexpr (std::is_same_v<T, Unforkable>) out += separator + clean(message.threads);
     if constexpr (std::is_same_v<T, ReloadWanted>) out += separator + clean(message.reason);
+    if constexpr (std::is_same_v<T, Probing>) out += separator + clean(message.failure);
+    if constexpr (std::is_same_v<T, Sources>) {
+        out += separator + std::to_string(message.age_ms);
+        for (const std::string& file : message.files) out += separator + file;  // a path has no NUL
+    }
     if constexpr (std::is_same_v<T, Failed>) {
         for (const std::string* field : {&message.step, &message.reason, &message.detail}) {
             out += separator;
@@ -76,6 +83,16 @@ bool read_number(std::string_view payload, std::string_view word, int& number) {
 std::optional<std::string> read_text(std::string_view payload, std::string_view word) {
     if (!payload.starts_with(word) || payload.size() <= word.size() || payload[word.size()] != separator) return {};
     return std::string(payload.substr(word.size() + 1));
+}
+
+std::vector<std::string> split(std::string_view text) {
+    std::vector<std::string> parts;
+    for (;;) {
+        const std::size_t end = text.find(separator);
+        parts.emplace_back(text.substr(0, end));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
 }
 
 // "fork WORKER LANE"
@@ -104,6 +121,21 @@ std::string encode(const MasterOrder& message) {
     return std::visit([](const auto& one) { return encode_one(one); }, message);
 }
 
+std::vector<Sources> in_packets(const std::vector<std::string>& files, int age_ms) {
+    std::vector<Sources> packets;
+    std::size_t size = max_field_size;
+    for (const std::string& file : files) {
+        if (file.size() >= max_field_size) continue;
+        size += file.size() + 1;
+        if (size > max_field_size) {
+            packets.emplace_back().age_ms = age_ms;
+            size = file.size() + 1;
+        }
+        packets.back().files.push_back(file);
+    }
+    return packets;
+}
+
 std::string_view write_handover(int listener, std::span<char, handover_size> out) noexcept {
     constexpr std::string_view word = word_of<Handover>();
     char* const begin = std::copy(word.begin(), word.end(), out.data());
@@ -119,6 +151,13 @@ common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (int number = 0; read_number(payload, word_of<Handover>(), number)) return WorkerMessage(Handover{number - 1});
     if (auto threads = read_text(payload, word_of<Unforkable>())) return WorkerMessage(Unforkable{std::move(*threads)});
     if (auto reason = read_text(payload, word_of<ReloadWanted>())) return WorkerMessage(ReloadWanted{std::move(*reason)});
+    if (auto failure = read_text(payload, word_of<Probing>())) return WorkerMessage(Probing{std::move(*failure)});
+    if (const auto text = read_text(payload, word_of<Sources>())) {
+        Sources sources{split(*text)};
+        std::from_chars(sources.files.front().data(), sources.files.front().data() + sources.files.front().size(), sources.age_ms);
+        sources.files.erase(sources.files.begin());
+        return WorkerMessage(std::move(sources));
+    }
     constexpr std::string_view failed = word_of<Failed>();
     if (payload.starts_with(failed) && payload.size() > failed.size() && payload[failed.size()] == separator) {
         std::array<std::string, 3> fields;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "common/base/result.h"
 
@@ -33,6 +34,16 @@ struct ReloadWanted {
 struct Unforkable {
     std::string threads;  // their names, ", " between
 };
+// The health check begins, or one more attempt does: what the last one failed of, empty before the first.
+struct Probing {
+    std::string failure;
+};
+// Files that the app's code came from, or that a failed import was about (`autoreload`). Told before Ready or Failed, and
+// whenever there are new ones.
+struct Sources {
+    std::vector<std::string> files;
+    int age_ms = 0;  // at most so long ago they were loaded; 0: unknown
+};
 
 // ---- master → worker
 struct Promote {};  // accept from now on; again after Suspend
@@ -53,11 +64,13 @@ struct ForkWorker {
 
 struct Suspend {};  // stop accepting and finish as for Drain, but stay: Promote, Drain or Stop follows some time
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted>;
+using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted, Probing, Sources>;
 using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt, Suspend>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);
 [[nodiscard]] std::string encode(const MasterOrder& message);
+// As many messages as it takes: packets are bounded.
+[[nodiscard]] std::vector<Sources> in_packets(const std::vector<std::string>& files, int age_ms = 0);
 // The same as encode(Handover{listener}), for signal handlers.
 inline constexpr std::size_t handover_size = 32;
 [[nodiscard]] std::string_view write_handover(int listener, std::span<char, handover_size> out) noexcept;

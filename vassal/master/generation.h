@@ -38,6 +38,7 @@ struct Generation {
     common::UniqueFd scoreboard_fd;
     common::scoreboard::Mapping scoreboard;
     bool is_standalone = false;
+    bool is_dev = false;  // `vassal --dev`: for the programmer at this terminal, never set by a file
     std::unique_ptr<common::access::Rings> access_rings;  // with log.access
     std::optional<link::Activity> activity;  // made before the first fork; the master listens where something needs it
 

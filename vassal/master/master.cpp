@@ -106,6 +106,7 @@ void Master::Impl::on_stop_signal(int number) {
 
 void Master::Impl::stop(bool is_graceful, const std::string& reason) {
     if (!std::exchange(is_stopping_, true)) report(common::link::Stopping{reason});
+    if (is_waiting_for_fix_) return finish(1);
     if (pool_) {
         if (mold_state_ == MoldState::ready) dismiss_mold();
         close_desk();

@@ -22,6 +22,8 @@
 #include "vassal/master/log_pipe.h"
 #include "vassal/master/master.h"
 #include "vassal/master/scaling.h"
+#include "vassal/master/slow_watch.h"
+#include "vassal/master/source_watch.h"
 #include "vassal/master/worker_pool.h"
 
 namespace vassal::master {
@@ -147,10 +149,25 @@ private:
     void scale();
     void watch_requests(std::uint64_t at_us);
     void look_at_requests_now();
+    [[nodiscard]] std::vector<WatchedWorker> watched_workers();
+    [[nodiscard]] int watched_threads();
+    void watch_slow_requests();
+    void sample_slow_requests();
+    void signal_thread(Place place, int thread, int number, std::uint64_t sequence);
 
     // master_reload.cpp
     [[nodiscard]] static common::Spacing reload_spacing(bool is_standalone);
     void on_reload_wanted(Place place, const std::string& reason);
+
+    // master_sources.cpp
+    common::Result<void> watch_sources();
+    // Read then at the earliest.
+    void on_sources(const std::vector<std::string>& files, TimePoint loaded_at);
+    void on_sources_changed(const std::vector<std::string>& paths);
+    void reload_for_sources(const std::string& cause);
+    void roll(const std::string& cause, bool is_retried);
+    void wait_for_fix();
+    void start_again();
 
     // master_siblings.cpp
     // True: a thread cannot accept the connection that it was woken for; its siblings were poked.
@@ -176,6 +193,8 @@ private:
     void fail_waiting_seats(const StartFailure& failure);
     void mold_gone(const ExitStatus& status);
     void dismiss_mold();
+    // The next worker that is needed comes from a new one.
+    void replace_mold();
 
     // master_emperor.cpp
     void connect_emperor(common::UniqueFd link);
@@ -198,6 +217,7 @@ private:
     bool is_stopping_ = false;
     bool is_draining_reported_ = false;
     bool is_suspension_reported_ = true;
+    bool is_probing_reported_ = false;
     std::deque<Outcome> outcomes_;
 
     std::unique_ptr<ChannelEnd> emperor_;
@@ -219,6 +239,13 @@ private:
     std::deque<std::string> command_lines_;
     bool has_command_timed_out_ = false;
 
+    std::optional<SourceWatch> source_watch_;  // with `autoreload`
+    std::vector<std::string> failed_sources_;  // that the start of this generation failed of
+    std::string pending_change_;               // seen while it started
+    bool has_failed_ = false;                  // to start
+    bool is_waiting_for_fix_ = false;          // stand-alone: nothing runs until a file changes
+
+    PoolOptions pool_options_;
     std::optional<WorkerPool> pool_;
     std::deque<PoolEvent> pool_events_;
     bool is_in_pool_ = false;
@@ -244,6 +271,7 @@ private:
     };
     std::vector<PastAccessLog> past_access_logs_;
     std::uint64_t reconfiguration_ = 0;  // the last one's id
+    std::optional<SlowWatch> slow_watch_;  // with `log.slow`
 
     std::unique_ptr<HoldDesk> desk_;
     boost::asio::steady_timer hold_timer_;
@@ -257,6 +285,7 @@ private:
     enum class MoldState { absent, starting, ready };
     Process mold_;
     MoldState mold_state_ = MoldState::absent;
+    TimePoint mold_forked_at_{};
     std::optional<StartFailure> mold_failure_;
     bool is_mold_allowed_ = true;  // false: the app may not be forked
 };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Workers by way of the mold (preload). The mold is started when the first worker is wanted, and again when one is
 // wanted after it died; until it is ready the seats wait.
+#include <algorithm>
+#include <csignal>
+
 #include "vassal/master/master_impl.h"
 
 namespace vassal::master {
@@ -20,6 +23,7 @@ void Master::Impl::start_mold() {
         mold_, 0, [this](common::link::Packet& packet) { on_mold_packet(packet); }, [] {});
     if (!ends) return fail_waiting_seats({"fork", ends.error().message(), ""});
     mold_state_ = MoldState::starting;
+    mold_forked_at_ = common::Clock::now();
     outcomes_.push_back(ForkMold{std::move(*ends)});
 }
 
@@ -31,6 +35,7 @@ void Master::Impl::on_mold_packet(common::link::Packet& packet) {
         if (is_stopping_) return dismiss_mold();
         return serve_waiting_seats();
     }
+    if (const auto* sources = std::get_if<link::Sources>(&*message)) return on_sources(sources->files, mold_forked_at_);
     if (const auto* failed = std::get_if<link::Failed>(&*message)) {
         mold_failure_ = StartFailure{failed->step, failed->reason, failed->detail};
         log_detail(0, failed->detail);
@@ -77,6 +82,11 @@ void Master::Impl::mold_gone(const ExitStatus& status) {
     if (was_wanted && !mold_failure_)
         log_->say("the mold ended: " + how + "; the next worker that is needed starts another");
     fail_waiting_seats(mold_failure_.value_or(StartFailure{"import", "the mold ended: " + how, ""}));
+}
+
+void Master::Impl::replace_mold() {
+    is_mold_allowed_ = true;
+    renew_mold();
 }
 
 void Master::Impl::dismiss_mold() {

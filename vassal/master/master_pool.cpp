@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <limits>
+#include <utility>
 
 #include "vassal/link/signals.h"
 #include "vassal/master/master_impl.h"
@@ -130,18 +131,22 @@ void Master::Impl::execute(const SendDrain& command) {
 }
 
 void Master::Impl::execute(const Interrupt& command) {
-    const auto& thread = board_slot(command.at).thread[static_cast<std::size_t>(command.thread)];
-    const pid_t pid = seat(command.at).process.pid;
+    signal_thread(command.at, command.thread, link::request_timeout_signal(), command.sequence);
+}
+
+void Master::Impl::signal_thread(Place place, int index, int number, std::uint64_t sequence) {
+    const auto& thread = board_slot(place).thread[static_cast<std::size_t>(index)];
+    const pid_t pid = seat(place).process.pid;
     // The kernel sees to it that the thread is one of this process, whatever the scoreboard says. And the process is our
     // unreaped child: its pid cannot mean another one.
     const pid_t thread_id = thread.thread_id.load(std::memory_order_relaxed);
     if (pid <= 0 || thread_id <= 0) return;
     siginfo_t info{};
-    info.si_signo = link::request_timeout_signal();
+    info.si_signo = number;
     info.si_code = SI_QUEUE;
     info.si_pid = ::getpid();
     info.si_uid = ::getuid();
-    info.si_value.sival_int = link::timeout_value(command.sequence);
+    info.si_value.sival_int = link::timeout_value(sequence);
     ::syscall(SYS_rt_tgsigqueueinfo, pid, thread_id, info.si_signo, &info);
 }
 
@@ -175,6 +180,7 @@ void Master::Impl::execute(const ReportReady&) {
 
 void Master::Impl::execute(const ReportPromoted&) {
     report(common::link::Promoted{});
+    if (!pending_change_.empty()) reload_for_sources(std::exchange(pending_change_, {}));
     if (generation_->config.timeouts.request.count() > 0) look_at_requests_now();
 }
 
@@ -185,6 +191,8 @@ void Master::Impl::execute(const ReportResumed&) {
 }
 
 void Master::Impl::execute(const ReportFailed& command) {
+    has_failed_ = true;
+    if (!failed_sources_.empty()) report(common::link::FailedSources{failed_sources_});
     report(common::link::Failed{command.failure.step, command.failure.reason, command.failure.detail});
 }
 
@@ -217,6 +225,7 @@ void Master::Impl::execute(const ReportServing& command) {
 
 void Master::Impl::execute(const Finished& command) {
     give_orphans_away();
+    if (has_failed_ && source_watch_ && generation_->is_standalone && !is_stopping_) return wait_for_fix();
     finish_after_desk(command.code);
 }
 

@@ -65,8 +65,10 @@ common::Result<bool> Master::Impl::use(VassalConfig config) {
     if (site) generation_->site = std::move(*site);  // workers have inherited the directories of the former one
     if (config.log.file != before.log.file) log_->use_file(config.log.file);
     const bool watched_requests = before.timeouts.request.count() > 0;
+    const bool has_other_slowness = config.log.slow != before.log.slow;
     generation_->config = std::move(config);
     watch_activity();
+    if (has_other_slowness) watch_slow_requests();
     if (generation_->config.timeouts.request.count() > 0)
         look_at_requests_now();
     else if (watched_requests)

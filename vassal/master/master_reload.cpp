@@ -37,8 +37,7 @@ void Master::Impl::on_reload_wanted(Place place, const std::string& reason) {
     reload_timer_.async_wait([this, cause = std::move(cause)](boost::system::error_code error) {
         if (error || pool_->state() != PoolState::serving) return reloads_.withdraw();
         reloads_.fulfil(common::Clock::now());
-        log_->say("reload " + cause);
-        post(RollRequested{cause});
+        roll(cause, true);
     });
 }
 

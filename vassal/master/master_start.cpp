@@ -23,7 +23,8 @@ Duration start_margin(Duration start) { return std::min<Duration>(std::chrono::m
 bool needs_activity(const common::config::VassalConfig& config) {
     const bool may_wait_for_lock = config.threads > 1 && config.workers > 1;
     return may_wait_for_lock || config.workers_min < config.workers || config.recycle.max_requests > 0 ||
-           config.recycle.max_rss > 0 || config.log.access != common::config::AccessLog::off;
+           config.recycle.max_rss > 0 || config.log.slow.count() > 0 ||
+           config.log.access != common::config::AccessLog::off;
 }
 
 // A planned drain is in no hurry: no request is cut off that would have been allowed to go on.
@@ -112,15 +113,18 @@ void Master::Impl::on_command_exit(const ExitStatus& status) {
 void Master::Impl::begin_pool() {
     const auto& config = generation_->config;
     report(Step{config.preload ? "preload" : "import"});
-    PoolOptions options = pool_options(config);
+    PoolOptions& options = pool_options_;
+    options = pool_options(config);
     options.jitter_seed = std::random_device{}();
     seats_.resize(static_cast<std::size_t>(lanes * options.workers));
     if (options.workers_min < options.workers) scaling_.emplace(scaling_options(options));
+    watch_slow_requests();
     auto activity = link::Activity::create();
     if (!activity) return fail({"environment", activity.error().message(), ""});
     generation_->activity = std::move(*activity);
     watch_activity();
     if (const auto opened = open_access_log(config); !opened) return fail({"environment", opened.error().message(), ""});
+    if (const auto watched = watch_sources(); !watched) return fail({"environment", watched.error().message(), ""});
     pool_.emplace(options);
     post(Begin{start_deadline_});
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "common/net/backlog.h"
+#include "vassal/link/signals.h"
 #include "vassal/master/master_impl.h"
 #include "vassal/master/memory_look.h"
 #include "vassal/master/request_watch.h"
@@ -33,6 +34,7 @@ bool Master::Impl::tick() {
     if (pool_->state() == PoolState::serving) {
         recycle_where_due();
         scale();
+        sample_slow_requests();
         is_waiting_for_lock = look_at_lock_waits();
     }
     // The beginning of a request is announced, its end is not.
@@ -84,20 +86,44 @@ void Master::Impl::scale() {
     });
 }
 
+std::vector<WatchedWorker> Master::Impl::watched_workers() {
+    std::vector<WatchedWorker> workers;
+    for (const Place place : pool_->places()) {
+        const ProcessState state = pool_->process_state(place);
+        if (state == ProcessState::serving || state == ProcessState::draining)
+            workers.push_back({place, &board_slot(place), pool_->judged(place)});
+    }
+    return workers;
+}
+
+// Workers that were forked before `threads` was edited have as many as it said then.
+int Master::Impl::watched_threads() {
+    int threads = generation_->config.threads;
+    for (const Place place : pool_->places()) threads = std::max(threads, seat(place).threads);
+    return threads;
+}
+
+void Master::Impl::watch_slow_requests() {
+    slow_watch_.reset();
+    if (const auto slow = generation_->config.log.slow; slow.count() > 0)
+        slow_watch_.emplace(static_cast<std::uint64_t>(std::chrono::microseconds(slow).count()));
+}
+
+void Master::Impl::sample_slow_requests() {
+    if (!slow_watch_) return;
+    const std::uint64_t now = monotonic_us();
+    for (const SlowRequest& slow : slow_watch_->look(watched_workers(), watched_threads(), now))
+        signal_thread(slow.at, slow.thread, link::slow_request_signal(), slow.sequence);
+    if (const std::uint64_t left_out = slow_watch_->take_left_out(now); left_out > 0)
+        log_->say(std::to_string(left_out) + " more slow requests in a second are not shown");
+}
+
 void Master::Impl::look_at_requests_now() {
     const auto& config = generation_->config;
     if (config.timeouts.request.count() == 0) return;  // switched off meanwhile
-    std::vector<WatchedWorker> workers;
-    int threads = config.threads;
-    for (const Place place : pool_->places()) {
-        const ProcessState state = pool_->process_state(place);
-        if (state != ProcessState::serving && state != ProcessState::draining) continue;
-        workers.push_back({place, &board_slot(place), pool_->judged(place)});
-        threads = std::max(threads, seat(place).threads);
-    }
     const auto timeout = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(config.timeouts.request).count());
-    const WatchResult seen = look_at_requests(workers, threads, monotonic_us(), timeout);
+    const WatchResult seen = look_at_requests(watched_workers(), watched_threads(), monotonic_us(), timeout);
     for (const ReturnedRequest& returned : seen.returned) post(RequestReturned{returned.at, returned.thread});
     for (const OverdueRequest& overdue : seen.overdue) {
         const std::string reason = timeout_text(overdue);

@@ -2,6 +2,7 @@
 // What the workers do, told to the pool.
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
 #include "vassal/master/master_impl.h"
 
@@ -41,6 +42,11 @@ void Master::Impl::on_worker_packet(Place place, common::link::Packet& packet) {
         board_slot(place).startup_us.store(static_cast<std::uint64_t>(took.count()));
         return post(WorkerReady{place});
     }
+    if (const auto* probing = std::get_if<link::Probing>(&*message)) {
+        if (pool_->state() == PoolState::starting && !std::exchange(is_probing_reported_, true))
+            report(common::link::Step{"health"});
+        return post(WorkerProbing{place, probing->failure});
+    }
     if (const auto* handover = std::get_if<link::Handover>(&*message)) {
         if (!packet.fds.empty()) take_orphan(handover->listener, std::move(packet.fds.front()));
         return;
@@ -52,10 +58,16 @@ void Master::Impl::on_worker_packet(Place place, common::link::Packet& packet) {
         report_suspended();
         return report_draining();
     }
+    if (const auto* sources = std::get_if<link::Sources>(&*message)) {
+        const bool is_starting = pool_->process_state(place) == ProcessState::starting;
+        const TimePoint loaded_at = Clock::now() - std::chrono::milliseconds(std::max(sources->age_ms, 0));
+        return on_sources(sources->files, is_starting ? seat(place).forked_at : loaded_at);
+    }
     if (const auto* wish = std::get_if<link::ReloadWanted>(&*message)) return on_reload_wanted(place, wish->reason);
     if (auto* failed = std::get_if<link::Failed>(&*message)) {
         // When a start has failed already, the others have the same story to tell.
-        if (pool_->state() != PoolState::stopping) log_detail(place.slot, failed->detail);
+        // Of a health check it has told already, attempt by attempt.
+        if (pool_->state() != PoolState::stopping && failed->step != "health") log_detail(place.slot, failed->detail);
         post(WorkerFailed{place, {failed->step, failed->reason, failed->detail}});
     }
 }

@@ -56,6 +56,9 @@ struct StartFailure {
     friend bool operator==(const StartFailure&, const StartFailure&) = default;
 };
 
+// ReportExited::retry of a replacement that is not tried again.
+inline constexpr Duration never = std::chrono::milliseconds(-1);
+
 // ---- events --------------------------------------------------------------------------------------------------------
 struct Begin { std::optional<TimePoint> deadline; };         // of the generation's start
 struct WorkerForked { Place at; std::int32_t pid; };
@@ -67,16 +70,18 @@ struct StopRequested { bool graceful; };
 struct RequestTimedOut { Place at; int thread; std::uint64_t sequence; std::string reason; };
 struct RequestReturned { Place at; int thread; };            // one that timed out has ended after all
 struct RecycleDue { Place at; std::string reason; };         // this process has served enough
-struct RollRequested { std::string reason; };                // replace all, one after the other
+// Replace all, one after the other. Where the first one fails: retried with backoff, or given up until the next request.
+struct RollRequested { std::string reason; bool is_retried = true; };
 struct WorkersWanted { int count; };                         // between workers_min and workers
 struct LinkLost { Place at; };                               // it closed its link and lives on
+struct WorkerProbing { Place at; std::string failure; };      // its health check begins; what the last attempt failed of
 struct TimePassed {};                                        // deadline() is reached
 struct SuspendRequested {};                                  // accept nothing, until ResumeRequested
 struct ResumeRequested {};
 struct Reconfigured { PoolOptions options; };                // other bounds from now on, also more or fewer workers
 using PoolEvent = std::variant<Begin, WorkerForked, WorkerReady, WorkerFailed, WorkerExited, PromoteRequested, StopRequested,
                                RequestTimedOut, RequestReturned, RecycleDue, RollRequested, WorkersWanted, LinkLost, TimePassed,
-                               SuspendRequested, ResumeRequested, Reconfigured>;
+                               SuspendRequested, ResumeRequested, Reconfigured, WorkerProbing>;
 
 // ---- commands ------------------------------------------------------------------------------------------------------
 struct Fork { Place at; bool operator==(const Fork&) const = default; };

@@ -18,6 +18,7 @@ void WorkerPool::handle(const RollRequested& event) {
     plan_failures_ = 0;
     ++roll_;
     is_rolling_ = true;
+    is_roll_retried_ = event.is_retried;
     for (int number = 1; number <= wanted_; ++number) {
         slot(number).crashes = 0;
         slot(number).retry_at = {};
@@ -97,6 +98,11 @@ void WorkerPool::forget_plan(int number) {
 // The replacement did not come up and the old process serves on. How long until the next try.
 Duration WorkerPool::plan_failed(int number) {
     if (replacing_ == number) replacing_ = 0;
+    if (!is_roll_retried_) {
+        is_rolling_ = false;
+        while (!queue_.empty()) forget_plan(queue_.front());
+        return never;
+    }
     const Duration retry = backoff(++plan_failures_);
     plan_retry_at_ = now_ + retry;
     if (!slot(number).planned) {

@@ -99,7 +99,7 @@ void WorkerPool::handle(const TimePassed&) {
     }
     if (deadline_ > now_) return;
     deadline_ = TimePoint::max();
-    if (state_ == PoolState::starting) fail_start({"timeout", "the app was not ready within timeouts.start", ""});
+    if (state_ == PoolState::starting) fail_start(too_late());
     else if (state_ == PoolState::stopping) is_ending_ ? kill_all() : stop_all();
 }
 
@@ -110,6 +110,18 @@ void WorkerPool::fail_start(StartFailure failure) {
     is_ending_ = true;
     kill_all();
     finish_when_empty();
+}
+
+// timeouts.start is over: somebody is not ready, and the health check may know why.
+StartFailure WorkerPool::too_late() const {
+    for (const Place place : places()) {
+        const Process& process = at(place);
+        if (process.state != ProcessState::starting || !process.probe) continue;
+        std::string reason = "the health check did not pass within timeouts.start";
+        if (!process.probe->empty()) reason += ": " + *process.probe;
+        return {"health", std::move(reason), ""};
+    }
+    return {"timeout", "the app was not ready within timeouts.start", ""};
 }
 
 // Everything that lives is told to go now; SIGKILL follows.

@@ -20,6 +20,7 @@
 //   serving   -             crash             interrupt,drain  replace, then drain   drain / stop         (age) replace
 //   draining  -             gone              interrupt        -                     - / stop             stop, timed out: kill
 //   ending    -             gone              -                -                     -                    kill again
+//   A health check that has begun (WorkerProbing) changes nothing; it explains a start that takes too long.
 //   "ready" exists until the generation is promoted; a later process serves as soon as it is ready.
 //
 // What ends how:
@@ -29,7 +30,8 @@
 //       When the drain is over, whatever is still in a request is interrupted too; then it is killed. It is over early
 //       when both lanes of a slot drain and nobody serves in it.
 //   planned (RecycleDue, RollRequested, age): first come first served, one at a time until the old process is gone;
-//       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own.
+//       replacement first. If that fails, the old one serves on, and the next try waits for a backoff of its own; a roll
+//       that is not to be retried is given up, as all other plans are.
 //       A roll is over (ReportRolled) when nobody that was there when it was asked for serves or is about to.
 //   unwanted (WorkersWanted): the highest slots drain.
 //   Reconfigured: backoffs are over, bounds are drawn anew, slots are added; slots that are too many stay, unwanted.
@@ -85,6 +87,7 @@ private:
         ProcessState state = ProcessState::empty;
         bool is_reported = false;  // started while serving
         bool is_link_lost = false;
+        std::optional<std::string> probe;  // starting: its health check has begun; what the last attempt failed of
         Cause cause = Cause::none;
         std::string end_reason;    // belongs to the cause
         std::optional<StartFailure> failure;  // its last words
@@ -112,6 +115,7 @@ private:
     void handle(const SuspendRequested& event);
     void handle(const ResumeRequested& event);
     void fail_start(StartFailure failure);
+    [[nodiscard]] StartFailure too_late() const;
     void kill_all();
     void stop_all();
     void finish_when_empty();
@@ -121,6 +125,7 @@ private:
     // worker_process.cpp: one process
     void handle(const WorkerForked& event);
     void handle(const WorkerReady& event);
+    void handle(const WorkerProbing& event);
     void handle(const WorkerFailed& event);
     void handle(const WorkerExited& event);
     void handle(const RequestTimedOut& event);
@@ -186,6 +191,7 @@ private:
     unsigned plan_failures_ = 0;          // in a row
     std::uint64_t roll_ = 0;              // how many were asked for
     bool is_rolling_ = false;
+    bool is_roll_retried_ = true;
     TimePoint plan_retry_at_{};
 
     std::mt19937 random_;

@@ -26,6 +26,11 @@ void WorkerPool::handle(const WorkerReady& event) {
     command(ReportReady{});
 }
 
+void WorkerPool::handle(const WorkerProbing& event) {
+    Process& process = at(event.at);
+    if (process.state == ProcessState::starting) process.probe = event.failure;
+}
+
 void WorkerPool::handle(const WorkerFailed& event) {
     Process& process = at(event.at);
     if (process.state != ProcessState::starting) return;
@@ -131,13 +136,15 @@ void WorkerPool::handle(const LinkLost& event) {
 void WorkerPool::process_deadline(Place place) {
     Process& process = at(place);
     process.deadline = TimePoint::max();
-    const auto end = [&](const char* reason) {
+    const auto end = [&](const std::string& reason) {
         if (process.cause == Cause::none) process.end_reason = reason;
         if (process.cause == Cause::none) process.cause = Cause::fault;
         kill(place);
     };
     if (process.is_link_lost) return end("closed its link to the master");
-    if (process.state == ProcessState::starting) return end("not ready within timeouts.start");
+    if (process.state == ProcessState::starting)
+        return end(process.probe && !process.probe->empty() ? "not healthy within timeouts.start: " + *process.probe
+                                                            : "not ready within timeouts.start");
     if (process.state == ProcessState::draining && process.cause == Cause::planned && !process.is_hurried) {
         process.state = ProcessState::ending;
         process.deadline = now_ + options_.kill;

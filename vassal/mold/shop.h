@@ -24,6 +24,7 @@ struct Shop {
     std::uint32_t generation = 1;
     const common::config::VassalConfig* config = nullptr;
     const std::vector<std::string>* environment = nullptr;  // "KEY=value", the whole of it
+    bool is_dev = false;                                    // tracebacks are shown to clients
     std::string venv;                                       // resolved
     std::vector<std::string> python_path;                   // resolved
     std::vector<worker::WorkerListener> listeners;

@@ -26,6 +26,12 @@ void tell_failure(int link, python::LoadFailure failure) {
     static_cast<void>(common::link::send(link, link::encode(message)));
 }
 
+void tell_sources(const Shop& shop, int link, const std::vector<std::string>& files) {
+    if (!shop.config->autoreload) return;
+    for (const link::Sources& packet : link::in_packets(files))
+        static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(packet))));
+}
+
 }  // namespace
 
 void run_exit_handlers(python::Interpreter& interpreter) {
@@ -42,6 +48,7 @@ namespace {
 
 int serve(const Shop& shop, const Assignment& assignment, python::Interpreter& interpreter) {
     if (auto failed = interpreter.start_work(assignment.worker)) {
+        tell_sources(shop, assignment.link, failed->files);
         tell_failure(assignment.link, std::move(*failed));
         run_exit_handlers(interpreter);
         return 1;
@@ -81,6 +88,8 @@ std::unique_ptr<python::Interpreter> load_app(const Shop& shop, int worker,
     options.app = shop.config->app;
     options.venv = shop.venv;
     options.python_path = shop.python_path;
+    options.watches_sources = shop.config->autoreload;
+    options.shows_tracebacks = shop.is_dev;
     options.is_multithread = shop.config->threads > 1;
     options.is_multiprocess = shop.config->workers > 1;
     python::LoadFailure failure;
@@ -90,6 +99,8 @@ std::unique_ptr<python::Interpreter> load_app(const Shop& shop, int worker,
         return nullptr;
     }
     if (auto failed = interpreter->load()) {
+        const std::vector<std::string> loaded = interpreter->new_sources();
+        failed->files.insert(failed->files.begin(), loaded.begin(), loaded.end());
         on_failure(std::move(*failed));  // first: the handlers may hang
         run_exit_handlers(*interpreter);
         return nullptr;
@@ -98,7 +109,12 @@ std::unique_ptr<python::Interpreter> load_app(const Shop& shop, int worker,
 }
 
 std::unique_ptr<python::Interpreter> import_app(const Shop& shop, int worker, int link) {
-    return load_app(shop, worker, [link](python::LoadFailure failure) { tell_failure(link, std::move(failure)); });
+    auto interpreter = load_app(shop, worker, [&shop, link](python::LoadFailure failure) {
+        tell_sources(shop, link, failure.files);
+        tell_failure(link, std::move(failure));
+    });
+    if (interpreter) tell_sources(shop, link, interpreter->new_sources());
+    return interpreter;
 }
 
 int worker_main(const Shop& shop, const Assignment& assignment) {

@@ -64,7 +64,8 @@ public:
         application_ = std::make_unique<PythonApplication>(
             std::move(loaded.callable), ApplicationOptions{.name = std::move(loaded.name),
                                                            .is_multithread = options_.is_multithread,
-                                                           .is_multiprocess = options_.is_multiprocess},
+                                                           .is_multiprocess = options_.is_multiprocess,
+                                                           .shows_tracebacks = options_.shows_tracebacks},
             *surroundings_);
         return nullptr;
     }
@@ -77,8 +78,15 @@ public:
             call_uwsgi_hook(*surroundings_, "post_fork_hook")) {
             return nullptr;
         }
+        std::vector<std::string> files = files_of_exception();
         ExceptionText text = take_exception();
-        return std::make_unique<LoadFailure>(LoadFailure{"postfork", std::move(text.summary), std::move(text.traceback)});
+        return std::make_unique<LoadFailure>(
+            LoadFailure{"postfork", std::move(text.summary), std::move(text.traceback), std::move(files)});
+    }
+
+    std::vector<std::string> new_sources() override {
+        take_lock();
+        return surroundings_->sources ? surroundings_->sources->take_new() : std::vector<std::string>{};
     }
 
     app::Application& application() override { return *application_; }
@@ -129,6 +137,7 @@ private:
         surroundings->header_size = options.header_size;
         surroundings->is_mold = options.worker == 0;
         surroundings->master = ::getppid();
+        if (options.watches_sources) surroundings->sources.emplace();
         return surroundings;
     }
 

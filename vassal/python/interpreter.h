@@ -28,6 +28,8 @@ struct InterpreterOptions {
     int workers = 1;
     int threads = 1;
     std::size_t header_size = 0;
+    bool watches_sources = false;  // `autoreload`: new_sources() and Host::report_sources() tell files
+    bool shows_tracebacks = false;  // in the answer to a request that failed
 };
 
 // A failed load, for people: the traceback as Python prints it, and its last line.
@@ -35,6 +37,7 @@ struct LoadFailure {
     std::string step;    // "python", "import", "postfork"
     std::string reason;  // "ModuleNotFoundError: No module named 'crm'"
     std::string detail;  // whole traceback
+    std::vector<std::string> files{};  // that it is about
 };
 
 // Owns the interpreter. Create it in the process's main thread, once per process.
@@ -44,6 +47,8 @@ public:
 
     // Imports the app. The environment, the working directory and the user are already the vassal's.
     [[nodiscard]] virtual std::unique_ptr<LoadFailure> load() = 0;
+    // Files of modules that were not told before; empty unless they are watched.
+    [[nodiscard]] virtual std::vector<std::string> new_sources() = 0;
     // Valid after a successful load().
     [[nodiscard]] virtual app::Application& application() = 0;
 

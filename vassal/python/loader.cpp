@@ -3,12 +3,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
 
 #include "common/base/nearest.h"
 #include "vassal/python/exception_text.h"
+#include "vassal/python/source_files.h"
 
 namespace vassal::python {
 
@@ -20,8 +22,10 @@ std::unique_ptr<LoadFailure> failed(std::string reason) {
 }
 
 std::unique_ptr<LoadFailure> raised() {
+    std::vector<std::string> files = files_of_exception();
     ExceptionText text = take_exception();
-    return std::make_unique<LoadFailure>(LoadFailure{"import", std::move(text.summary), std::move(text.traceback)});
+    return std::make_unique<LoadFailure>(
+        LoadFailure{"import", std::move(text.summary), std::move(text.traceback), std::move(files)});
 }
 
 std::string in_quotes(std::string_view text) { return std::string("'").append(text).append("'"); }
@@ -181,7 +185,19 @@ AppSpec parse_app(std::string_view app) {
     return spec;
 }
 
-LoadedApp load_app(std::string_view app) {
+namespace {
+
+// Where the app's own module may appear, for those who wait for it.
+std::vector<std::string> candidates(const AppSpec& spec) {
+    std::string place = spec.module;
+    if (!spec.is_file) std::ranges::replace(place, '.', '/');
+    std::error_code error;
+    const std::string path = std::filesystem::absolute(place, error).lexically_normal();
+    if (spec.is_file) return {path};
+    return {path + ".py", path + "/__init__.py"};
+}
+
+LoadedApp look_up(std::string_view app) {
     LoadedApp loaded;
     const AppSpec spec = parse_app(app);
     if (spec.module.empty()) {
@@ -218,6 +234,16 @@ LoadedApp load_app(std::string_view app) {
         loaded.failure = failed(loaded.name + " is asynchronous (ASGI); only WSGI apps are served");
     }
     loaded.callable = std::move(object);
+    return loaded;
+}
+
+}  // namespace
+
+LoadedApp load_app(std::string_view app) {
+    LoadedApp loaded = look_up(app);
+    if (loaded.failure) {
+        for (std::string& file : candidates(parse_app(app))) loaded.failure->files.push_back(std::move(file));
+    }
     return loaded;
 }
 

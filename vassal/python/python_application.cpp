@@ -10,6 +10,7 @@
 #include "vassal/python/thread_lock.h"
 
 // Exported by libpython, declared in its internal headers only.
+extern "C" void _Py_DumpTraceback(int fd, PyThreadState* state);
 extern "C" const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* interpreter, PyThreadState* current);
 
 namespace vassal::python {
@@ -49,6 +50,10 @@ void PythonApplication::dump_tracebacks(int fd) const noexcept {
     static_cast<void>(_Py_DumpTracebackThreads(fd, PyInterpreterState_Main(), PyGILState_GetThisThreadState()));
 }
 
+void PythonApplication::dump_own_traceback(int fd) const noexcept {
+    if (PyThreadState* const own = PyGILState_GetThisThreadState()) _Py_DumpTraceback(fd, own);
+}
+
 bool PythonApplication::holds_lock() const noexcept {
     PyThreadState* const holder = _PyThreadState_UncheckedGet();
     return holder != nullptr && holder == PyGILState_GetThisThreadState();
@@ -61,6 +66,9 @@ void PythonApplication::attach(app::Host* host) noexcept {
 
 void PythonApplication::serve(const app::Request& request, app::Response& response) noexcept {
     serving->serve(request, response);
+    // A request may import more of the app.
+    if (surroundings_.sources && surroundings_.host != nullptr && surroundings_.sources->may_have_new()) [[unlikely]]
+        surroundings_.host->report_sources(surroundings_.sources->take_new());
 }
 
 }  // namespace vassal::python

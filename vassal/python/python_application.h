@@ -14,6 +14,7 @@ struct ApplicationOptions {
     std::string name;  // "mysite.wsgi:application", for messages
     bool is_multithread = false;
     bool is_multiprocess = false;
+    bool shows_tracebacks = false;  // in the answer to a request that failed
 };
 
 class ServingThread;
@@ -32,6 +33,7 @@ public:
     void release() noexcept override;
     void acquire() noexcept override;
     void dump_tracebacks(int fd) const noexcept override;
+    void dump_own_traceback(int fd) const noexcept override;
     [[nodiscard]] bool holds_lock() const noexcept override;
     void attach(app::Host* host) noexcept override;
     void serve(const app::Request& request, app::Response& response) noexcept override;

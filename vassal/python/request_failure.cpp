@@ -53,8 +53,9 @@ void log_failure(const app::Request& request, std::string_view what, std::string
     write_to_stderr(text);
 }
 
-void answer_internal_error(std::string_view id, app::Response& response) {
-    const std::string body = "Internal Server Error\nrequest id: " + std::string(id) + "\n";
+void answer_internal_error(std::string_view id, app::Response& response, std::string_view explanation) {
+    std::string body = "Internal Server Error\nrequest id: " + std::string(id) + "\n";
+    if (!explanation.empty()) body.append("\n").append(explanation);
     response.start("500 Internal Server Error");
     response.header("Content-Type", "text/plain; charset=utf-8");
     response.header("Content-Length", std::to_string(body.size()));

@@ -14,8 +14,8 @@ namespace vassal::python {
 // given up meanwhile.
 void log_failure(const app::Request& request, std::string_view what, std::string_view traceback);
 
-// A whole response: "Internal Server Error" and the id. Nothing was sent before.
-void answer_internal_error(std::string_view id, app::Response& response);
+// A whole response: "Internal Server Error", the id and what went wrong (empty: nobody's business). Nothing was sent before.
+void answer_internal_error(std::string_view id, app::Response& response, std::string_view explanation = {});
 
 // Whether a body that the app reads from the client broke off.
 [[nodiscard]] bool is_failed_body(app::BodyEnd end) noexcept;

@@ -228,16 +228,22 @@ void ServingThread::conclude(Outcome outcome, const app::Request& request, app::
         return;
     }
     response.note_exception();
+    std::string shown;
     if (outcome == Outcome::raised) {
         const ExceptionText text = take_exception();
         log_failure(request, text.summary, text.traceback);
+        response.explain_exception(text.summary, text.traceback);
+        shown = text.traceback;
     } else {
         log_failure(request, broken_rule_, {});
+        response.explain_exception(broken_rule_, {});
+        shown = broken_rule_ + "\n";
     }
+    if (!options_.shows_tracebacks) shown.clear();
     if (exchange.is_finished) return;
     exchange.is_finished = true;
     if (exchange.is_client_gone || response.head_was_sent()) return response.abort();
-    answer_internal_error(request.request_id, response);
+    answer_internal_error(request.request_id, response, shown);
 }
 
 void ServingThread::close(PyObject* result, const app::Request& request, app::Response& response) {

@@ -13,11 +13,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "vassal/app/host.h"
 #include "vassal/python/py_ref.h"
+#include "vassal/python/source_files.h"
 
 namespace vassal::python {
 
@@ -36,6 +38,7 @@ struct Surroundings {
 
     Stage stage = Stage::importing;
     app::Host* host = nullptr;
+    std::optional<SourceFiles> sources;  // of the app's code, where they are watched
     std::vector<PyRef> hooks;        // of @postfork, in order
     // Empty until the app imports them.
     PyRef emperor_module, uwsgi_module, decorators_module;

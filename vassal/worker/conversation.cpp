@@ -32,7 +32,8 @@ Conversation::Conversation(Shared& shared, InterpreterLock& lock, std::size_t th
             DrainOrder(shared.gate, shared.options.link)),
       socket_body_(shared.application, meter_, sink_, shared.config.timeouts.body.count()),
       access_(access_writer(shared, thread)),
-      expiry_(shared, shared.options.slot->thread[thread], meter_, sink_, access_, head_) {
+      expiry_(shared, shared.options.slot->thread[thread], meter_, sink_, access_, head_),
+      slow_(shared, shared.options.slot->thread[thread], sink_) {
     if (access_.wants_fields()) sink_.fields().turn_on();
 }
 

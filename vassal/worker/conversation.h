@@ -16,6 +16,7 @@
 #include "vassal/worker/request_ids.h"
 #include "vassal/worker/response.h"
 #include "vassal/worker/shared.h"
+#include "vassal/worker/slow_sample.h"
 #include "vassal/worker/socket_body.h"
 
 namespace vassal::worker {
@@ -117,6 +118,7 @@ private:
     AccessWriter access_;
     RequestIds request_ids_;
     Expiry expiry_;
+    SlowSample slow_;
     protocol::Head head_;
     const Connection* decoded_ = nullptr;  // whose head head_ holds, since the last wait
     protocol::HttpDate date_;

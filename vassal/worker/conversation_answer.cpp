@@ -97,11 +97,13 @@ Conversation::Next Conversation::serve(Connection& connection, SocketBody* body)
     const ResponseSink::Outcome outcome = sink_.end();
     if (outcome.is_expired) [[unlikely]] {
         expiry_.come_back();
+        slow_.forget();
     } else {
         const std::int64_t ended = now_us();
         meter_.end_request(outcome.status, ended - began);
         // In between, the handler of its timeout may have written the record.
         if (access_.is_on() && !sink_.is_expired()) log_answer(request, outcome, began, ended);
+        if (slow_.was_taken()) [[unlikely]] slow_.tell_end(request.request_id, outcome.status, ended - began);
     }
     if (body != nullptr) {
         meter_.received_body(body->size());

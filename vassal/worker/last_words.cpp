@@ -109,6 +109,7 @@ SignalStack::SignalStack(const ResponseSink& sink) noexcept
     ::sigemptyset(&mine);
     for (const Fatal& each : fatal) ::sigaddset(&mine, each.number);
     ::sigaddset(&mine, link::request_timeout_signal());
+    ::sigaddset(&mine, link::slow_request_signal());
     ::pthread_sigmask(SIG_UNBLOCK, &mine, nullptr);
 }
 
@@ -125,6 +126,15 @@ void dump_tracebacks(const app::Application& application) noexcept {
     if (::sigsetjmp(here, 1) == 0) {
         way_out = &here;
         application.dump_tracebacks(STDERR_FILENO);
+    }
+    way_out = nullptr;
+}
+
+void dump_own_traceback(const app::Application& application, int fd) noexcept {
+    sigjmp_buf here;
+    if (::sigsetjmp(here, 1) == 0) {
+        way_out = &here;
+        application.dump_own_traceback(fd);
     }
     way_out = nullptr;
 }

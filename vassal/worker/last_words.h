@@ -35,6 +35,9 @@ private:
 // A fault on the way ends the walk, not the process.
 void dump_tracebacks(const app::Application& application) noexcept;
 
+// The same of the calling thread alone.
+void dump_own_traceback(const app::Application& application, int fd) noexcept;
+
 // The name of the request of a thread: "GET /path".
 [[nodiscard]] std::string_view request_line(const common::scoreboard::ThreadSlot& slot) noexcept;
 

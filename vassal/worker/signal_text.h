@@ -12,21 +12,22 @@
 
 namespace vassal::worker {
 
-class SignalText {
+template <std::size_t Size>
+class BasicSignalText {
 public:
-    SignalText& append(std::string_view text) noexcept {
+    BasicSignalText& append(std::string_view text) noexcept {
         const std::size_t size = std::min(text.size(), bytes_.size() - size_);
         std::copy_n(text.data(), size, bytes_.data() + size_);
         size_ += size;
         return *this;
     }
-    SignalText& append_number(std::int64_t number) noexcept {
+    BasicSignalText& append_number(std::int64_t number) noexcept {
         char digits[20];
         const auto [end, error] = std::to_chars(digits, digits + sizeof digits, number);
         return append({digits, static_cast<std::size_t>(end - digits)});
     }
     // What a client wrote: it must not be able to end the line or to speak to a terminal.
-    SignalText& append_escaped(std::string_view text) noexcept {
+    BasicSignalText& append_escaped(std::string_view text) noexcept {
         static constexpr char digits[] = "0123456789abcdef";
         for (const char c : text) {
             const auto byte = static_cast<unsigned char>(c);
@@ -45,9 +46,13 @@ public:
         static_cast<void>(!::write(STDERR_FILENO, bytes_.data(), size_));  // nowhere to report its loss
     }
 
+    [[nodiscard]] std::size_t room() const noexcept { return bytes_.size() - size_; }
+
 private:
-    std::array<char, 1024> bytes_;
+    std::array<char, Size> bytes_;
     std::size_t size_ = 0;
 };
+
+using SignalText = BasicSignalText<1024>;
 
 }  // namespace vassal::worker

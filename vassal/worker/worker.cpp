@@ -19,10 +19,12 @@
 #include "vassal/link/worker_messages.h"
 #include "vassal/worker/expiry.h"
 #include "vassal/worker/fork_guard.h"
+#include "vassal/worker/health_check.h"
 #include "vassal/worker/open_files.h"
 #include "vassal/worker/orphan_guard.h"
 #include "vassal/worker/serving_thread.h"
 #include "vassal/worker/shared.h"
+#include "vassal/worker/slow_sample.h"
 #include "vassal/worker/worker_host.h"
 
 namespace vassal::worker {
@@ -135,10 +137,18 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     const LastWords last_words(shared);
     const ExpirySignal expiry;
     const OrphanGuard orphan_guard(shared.options.link, shared.config.timeouts.drain + shared.config.timeouts.kill);
+    const SlowSignal slow(shared);
+    std::optional<link::Failed> unhealthy;
     if (is_crew_complete) {
         shared.application.attach(&run->host);
-        tell(shared.options.link, link::Ready{});
-        ServingThread(shared, 0).run();
+        unhealthy = check_health(shared);
+        if (unhealthy) {
+            tell(shared.options.link, *unhealthy);
+            shared.gate.finish();
+        } else {
+            tell(shared.options.link, link::Ready{});
+            ServingThread(shared, 0).run();
+        }
     } else {
         shared.gate.finish();
     }
@@ -153,7 +163,7 @@ int serve_and_join(std::unique_ptr<Run> run, bool is_crew_complete) {
     shared.application.acquire();
     shared.application.attach(nullptr);
     if (!is_joined) static_cast<void>(run.release());  // a stuck thread still uses it; the process ends now
-    if (!is_crew_complete) return exit_failed;
+    if (!is_crew_complete || unhealthy) return exit_failed;
     return was_draining && left > 0 ? exit_failed : exit_done;
 }
 

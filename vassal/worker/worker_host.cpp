@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/worker/worker_host.h"
 
+#include <algorithm>
+
 #include "common/link/channel.h"
 #include "common/net/backlog.h"
 #include "vassal/link/worker_messages.h"
@@ -21,6 +23,21 @@ app::Host::Asked WorkerHost::request_reload(std::string_view reason) noexcept {
     if (!common::link::send(shared_.options.link, link::encode(message))) return Asked::refused;
     last_request_us_ = now;
     return Asked::sent;
+}
+
+void WorkerHost::report_sources(const std::vector<std::string>& files) noexcept {
+    if (shared_.is_forked_child.load(std::memory_order_relaxed)) return;
+    // They were imported by a request that still runs; by the oldest one at the earliest.
+    const std::int64_t now = now_us();
+    std::int64_t began = now;
+    for (int i = 0; i < shared_.threads; ++i) {
+        const auto started = static_cast<std::int64_t>(
+            shared_.options.slot->thread[static_cast<std::size_t>(i)].request_started_us.load(std::memory_order_relaxed));
+        if (started > 0) began = std::min(began, started);
+    }
+    const auto age_ms = static_cast<int>(std::min<std::int64_t>((now - began) / 1000 + 5, 86'400'000));
+    for (const link::Sources& packet : link::in_packets(files, age_ms))
+        static_cast<void>(common::link::send(shared_.options.link, link::encode(link::WorkerMessage(packet))));
 }
 
 std::uint64_t WorkerHost::requests() noexcept {

@@ -13,6 +13,7 @@ public:
     explicit WorkerHost(Shared& shared) noexcept : shared_(shared) {}
 
     Asked request_reload(std::string_view reason) noexcept override;
+    void report_sources(const std::vector<std::string>& files) noexcept override;
     std::uint64_t requests() noexcept override;
     long listen_queue() noexcept override;
 

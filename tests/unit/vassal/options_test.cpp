@@ -53,6 +53,15 @@ TEST_F(OptionsTest, set_comes_last_so_that_it_wins_and_may_name_the_listeners) {
                 ElementsAre("app=a", "chdir=.", "listen=http:127.0.0.1:8000", "listener=x"));
 }
 
+TEST_F(OptionsTest, dev_is_for_the_one_who_writes_the_app) {
+    EXPECT_THAT(settings({"--dev", "app.py"}),
+                ElementsAre("app=app.py", "chdir=.", "autoreload=true", "log.access=text", "listen=http:127.0.0.1:8000"));
+    EXPECT_THAT(settings({"--dev", "--access-log", "json", "--set", "autoreload=false", "app.py"}),
+                ElementsAre("app=app.py", "chdir=.", "log.access=json", "listen=http:127.0.0.1:8000", "autoreload=false"));
+    EXPECT_TRUE(parse({"--dev", "a"}).options->is_dev);
+    EXPECT_FALSE(parse({"a"}).options->is_dev);
+}
+
 TEST_F(OptionsTest, an_emperor_names_a_descriptor_and_nothing_else) {
     const auto parsed = parse({"--link", "5"});
     ASSERT_TRUE(parsed.options) << complaint;

@@ -46,6 +46,7 @@ public:
         return std::make_unique<python::LoadFailure>(
             python::LoadFailure{"import", "NameError: x", std::string(200'000, 'x') + "the end"});
     }
+    std::vector<std::string> new_sources() override { return {"/srv/shop/main.py"}; }
     app::Application& application() override { return application_; }
     std::unique_ptr<python::LoadFailure> start_work(int worker) override {
         if (app_ == "bad hook")

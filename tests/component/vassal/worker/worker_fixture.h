@@ -68,6 +68,12 @@ public:
     void release() noexcept override { lock.unlock(); }
     void acquire() noexcept override { lock.lock(); }
     void dump_tracebacks(int fd) const noexcept override { static_cast<void>(!::write(fd, "where the app is\n", 17)); }
+    void dump_own_traceback(int fd) const noexcept override {
+        constexpr std::string_view stack =
+            "Stack (most recent call first):\n  File \"/srv/shop/views.py\", line 12 in query\n"
+            "  File \"/srv/shop/main.py\", line 3 in application\n";
+        static_cast<void>(!::write(fd, stack.data(), stack.size()));
+    }
     [[nodiscard]] bool holds_lock() const noexcept override { return says_it_holds_lock; }
     void serve(const app::Request& request, app::Response& response) noexcept override {
         ++served;
@@ -310,6 +316,11 @@ protected:
     }
     // In a process of its own instead: for what ends the process. `config` and `app` are copies there.
     void start_process() {
+        fork_process();
+        ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
+        order(link::Promote{});
+    }
+    void fork_process() {
         listen_and_link();
         process_ = ::fork();
         if (process_ == 0) {
@@ -320,8 +331,6 @@ protected:
             ::_exit(run_worker(options_, app));
         }
         worker_end_.reset();
-        ASSERT_TRUE(std::holds_alternative<link::Ready>(next_message()));
-        order(link::Promote{});
     }
     // Its exit code; 1000 + signal; -1 after ten seconds.
     int join_process() {

@@ -45,6 +45,33 @@ TEST(WorkerMessages, a_handover_reads_the_same_whoever_wrote_it) {
     }
 }
 
+TEST(WorkerMessages, what_a_health_check_failed_of_survives_the_way) {
+    for (const std::string failure : {"", "GET /healthz answered 503, wanted 200"}) {
+        const auto back = decode_worker_message(encode(WorkerMessage(Probing{failure}))).value();
+        EXPECT_EQ(std::get<Probing>(back).failure, failure);
+    }
+}
+
+TEST(WorkerMessages, files_travel_in_as_many_packets_as_it_takes) {
+    std::vector<std::string> files;
+    for (int i = 0; i < 1000; ++i) files.push_back("/srv/shop/" + std::string(100, 'x') + std::to_string(i) + ".py");
+    files.push_back("/" + std::string(100'000, 'y'));  // nobody's path
+    std::vector<std::string> back;
+    std::size_t packets = 0;
+    for (const Sources& packet : in_packets(files, 1234)) {
+        const std::string payload = encode(WorkerMessage(packet));
+        EXPECT_LT(payload.size(), 40'000u);
+        ++packets;
+        const auto sources = std::get<Sources>(decode_worker_message(payload).value());
+        EXPECT_EQ(sources.age_ms, 1234);
+        for (const std::string& file : sources.files) back.push_back(file);
+    }
+    files.pop_back();
+    EXPECT_EQ(back, files);
+    EXPECT_GT(packets, 1u);
+    EXPECT_TRUE(in_packets({}).empty());
+}
+
 TEST(WorkerMessages, empty_fields_of_a_failure_stay_empty) {
     const auto back = std::get<Failed>(decode_worker_message(encode(WorkerMessage(Failed{}))).value());
     EXPECT_TRUE(back.step.empty() && back.reason.empty() && back.detail.empty());

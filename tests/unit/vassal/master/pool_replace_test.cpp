@@ -157,6 +157,25 @@ TEST_F(Pool, a_roll_ends_the_pause_after_crashes_and_their_count) {
     EXPECT_THAT(feed(WorkerExited{{1, 0}, exit_1}), Contains(PoolCommand(Fork{{1, 0}}))) << "a first time again";
 }
 
+TEST_F(Pool, a_roll_that_is_not_to_be_retried_ends_with_its_first_failure) {
+    serve(3);
+    EXPECT_THAT(feed(RollRequested{"main.py changed", false}), ElementsAre(Fork{{1, 1}}));
+    static_cast<void>(feed(WorkerFailed{{1, 1}, {"import", "SyntaxError: invalid syntax", ""}}));
+    const auto commands = feed(WorkerExited{{1, 1}, exit_1});
+    EXPECT_EQ(retry_of(commands), never);
+    EXPECT_EQ(reason_of(commands), "import: SyntaxError: invalid syntax");
+    EXPECT_EQ(pool->deadline(), TimePoint::max()) << "the old workers serve, and nothing is planned";
+    EXPECT_THAT(feed(RollRequested{"main.py changed", false}), ElementsAre(Fork{{1, 1}})) << "until the next change";
+}
+
+TEST_F(Pool, a_roll_starts_what_waits_for_its_next_attempt) {
+    serve(1);
+    static_cast<void>(feed(WorkerExited{{1, 0}, exit_3}));
+    static_cast<void>(feed(WorkerExited{{1, 0}, exit_3}));
+    ASSERT_TRUE(pool->is_in_backoff(1));
+    EXPECT_THAT(feed(RollRequested{"main.py changed", false}), ElementsAre(Fork{{1, 0}}));
+}
+
 TEST_F(Pool, a_stop_forgets_all_plans) {
     serve(2);
     static_cast<void>(feed(RollRequested{"reload"}));

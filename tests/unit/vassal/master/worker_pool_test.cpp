@@ -58,6 +58,27 @@ TEST_F(Pool, a_start_that_takes_too_long_fails) {
     EXPECT_EQ(std::get<ReportFailed>(commands.front()).failure.step, "timeout");
 }
 
+TEST_F(Pool, a_start_that_takes_too_long_tells_what_the_health_check_said) {
+    start(2);
+    EXPECT_THAT(feed(WorkerReady{{1, 0}}), IsEmpty());
+    EXPECT_THAT(feed(WorkerProbing{{2, 0}, ""}), IsEmpty());
+    EXPECT_EQ(pool->deadline(), now + 60s) << "the check has no time of its own";
+    EXPECT_THAT(feed(WorkerProbing{{2, 0}, "GET /healthz answered 503, wanted 200"}), IsEmpty());
+    const StartFailure failure = std::get<ReportFailed>(wait(60s).front()).failure;
+    EXPECT_EQ(failure.step, "health");
+    EXPECT_EQ(failure.reason, "the health check did not pass within timeouts.start: GET /healthz answered 503, wanted 200");
+}
+
+TEST_F(Pool, a_replacement_that_is_not_healthy_in_time_says_why) {
+    serve(1);
+    static_cast<void>(feed(WorkerExited{{1, 0}, killed}));
+    static_cast<void>(feed(WorkerProbing{{1, 0}, "GET /healthz answered 503, wanted 200"}));
+    EXPECT_THAT(wait(60s), Contains(PoolCommand(Kill{{1, 0}})));
+    const auto commands = feed(WorkerExited{{1, 0}, killed});
+    EXPECT_EQ(std::get<ReportExited>(commands.front()).reason,
+              "not healthy within timeouts.start: GET /healthz answered 503, wanted 200");
+}
+
 TEST_F(Pool, a_crash_is_replaced_at_once_and_promoted_when_ready) {
     serve(2);
     now += 1s;

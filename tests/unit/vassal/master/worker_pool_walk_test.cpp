@@ -77,7 +77,7 @@ private:
             case 9: return kill_wanted_.contains(at) ? exit(at, {ExitStatus::Kind::signaled, 9}) : void();
             case 10: if (pick(0, 60) == 0) { is_stopping_ = true; feed(StopRequested{true}); } return;
             case 11: return feed(RecycleDue{at, "recycled"});
-            case 12: return pick(0, 5) == 0 ? feed(RollRequested{"reload"}) : void();
+            case 12: return pick(0, 5) == 0 ? feed(RollRequested{"reload", pick(0, 1) == 0}) : void();
             case 13: return pick(0, 2) == 0 ? feed(WorkersWanted{pick(0, 5)}) : void();
             case 14: return draining_.contains(at) ? exit(at, {ExitStatus::Kind::exited, 0}) : void();
             case 15: return pick(0, 1) == 0 ? feed(SuspendRequested{}) : feed(ResumeRequested{});

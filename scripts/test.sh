@@ -2,7 +2,7 @@
 # Builds the release preset and runs its tests: unit and component (ctest), end to end (pytest). Installs what is missing.
 #   scripts/test.sh             at most 15 minutes on two processors, from a clean checkout
 #   scripts/test.sh --all       the same under AddressSanitizer and UndefinedBehaviorSanitizer, the worker's threads under
-#                               ThreadSanitizer and the fuzz targets besides; at most 40 minutes
+#                               ThreadSanitizer, the fuzz targets and a minute of chaos besides; at most 40 minutes
 #   scripts/test.sh --help      this text
 # Ends with ctest's and pytest's own summary lines; exit 0 when every step passed.
 set -uo pipefail
@@ -73,6 +73,14 @@ output=build/pytest.log
 EMPEROR_BIN=$root/build/release/bin /usr/bin/python3 -m pytest tests/e2e 2>&1 | tee "$output"
 [ "${PIPESTATUS[0]}" -eq 0 ] || failed="$failed pytest"
 summaries+=("pytest: $(tail -n 1 "$output")")
+
+if [ -n "$all" ]; then
+    say "chaos: 60 s"
+    output=build/chaos.log
+    /usr/bin/python3 tests/chaos/run.py --seconds 60 2>&1 | tee "$output"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || failed="$failed chaos"
+    summaries+=("$(tail -n 1 "$output")")
+fi
 
 say "done${failed:+, FAILED:$failed}"
 printf '%s\n' "${summaries[@]}"

@@ -39,7 +39,7 @@ def samples(scratch):
         "limits.headers": 100, "limits.body": "20MiB", "limits.body_memory": "64KiB", "limits.connections": 1000,
         "on_demand": True, "timeouts.idle": "10m", "restart.hold": "20s",
         "health.path": "/", "health.host": "www.example.com", "health.status": "200-499", "health.timeout": "9s",
-        "health.attempts": 5, "autoreload": True, "log.slow": "10s",
+        "health.attempts": 5, "autoreload": True, "log.slow": "10s", "rollout.observe": "1s", "rollout.max_error_rate": "20%",
         "log.file": str(scratch / "NAME.log"), "log.access": "json", "log.access_format": "{method} {status}",
     }
 

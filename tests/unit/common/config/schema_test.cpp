@@ -197,7 +197,7 @@ TEST(Schema, explains_a_key_with_type_default_change_and_example) {
     const std::string text = explain("timeouts.request");
     EXPECT_NE(text.find("a duration from 100ms to 24h or 'off'"), std::string::npos) << text;
     EXPECT_NE(text.find("default:  60s"), std::string::npos) << text;
-    EXPECT_NE(text.find("recycle"), std::string::npos) << text;
+    EXPECT_NE(text.find("changed:  live"), std::string::npos) << text;
     EXPECT_NE(text.find("timeouts: {request: 30s}"), std::string::npos) << text;
 }
 

@@ -152,7 +152,8 @@ class Town:
     # ---- processes
 
     def processes(self):
-        """role -> {vassal: [pid]} of masters, molds and workers, by the titles that `ps` shows."""
+        """role -> {vassal: [pid]} of masters, molds and workers, by the titles that `ps` shows. A process that was forked
+        just now still has its master's."""
         found = {"master": {}, "mold": {}, "worker": {}}
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -160,6 +161,9 @@ class Town:
             words = processes.command_line(int(entry.name)).split()
             if len(words) >= 3 and words[0] == "vassal:" and words[2] in found and self.is_ours(int(entry.name)):
                 found[words[2]].setdefault(words[1], []).append(int(entry.name))
+        masters = {pid for pids in found["master"].values() for pid in pids}
+        for pids in found["master"].values():
+            pids[:] = [pid for pid in pids if (stat := processes.stat_of(pid)) and stat[1] not in masters]
         return found
 
     def is_ours(self, pid):

@@ -264,16 +264,20 @@ class Ledger:
 
     def during(self, death):
         """Lost requests that were inside a process when it died: begun by it, or sent on a connection that it kept alive."""
+        return self._inside(death, self.lost)
+
+    def _inside(self, death, lost):
         begun = set(self.begun_by(death.pid))
-        return [entry for entry in self.select(None, death.since, death.until)
-                if entry.lost and (entry.identity in begun or entry.held_by == death.pid)]
+        return [entry for entry in lost if entry.ended >= death.since and entry.begun <= death.until
+                and (entry.identity in begun or entry.held_by == death.pid)]
 
     def unexplained(self):
         """Lost requests that no death explains."""
-        rest = {entry.identity: entry for entry in self.lost}
+        lost = self.lost
+        rest = {entry.identity: entry for entry in lost}
         begun = set().union(*(path.read_text().split() for path in self.notes.iterdir())) if self.notes else set()
         for death in self.deaths:
-            for entry in self.during(death):
+            for entry in self._inside(death, lost):
                 rest.pop(entry.identity, None)
             doubtful = [entry for entry in rest.values()
                         if entry.identity not in begun and entry.ended >= death.since and entry.begun <= death.until]

@@ -184,7 +184,7 @@ def test_live_and_recycle_edits_under_load_fail_no_request(emperor, measured):
         current = {**copy.deepcopy(document), "preload": preload}
         emperor.write_text(name, json.dumps(current))
         emperor.wait_serving(name)
-        master = emperor.status(name)["pid"]
+        master = emperor.wait_state(name, "running")["pid"]
         with Load(emperor.socket(name), "/pid") as load:
             for key, value in steps:
                 before = load.count

@@ -168,7 +168,7 @@ def test_an_app_without_an_emperor_reloads_itself_worker_by_worker(vassal, scrat
         return json.loads(body)
     before = evaluate("os.getpid()")
     assert evaluate("[emperor.reload('new prices'), emperor.reload()]") == [True, False]
-    wait_until(lambda: "reload requested by the app: new prices (worker" in one.output(), 15, one.output)
+    wait_until(lambda: "reload: requested by the app: new prices (worker" in one.output(), 15, one.output)
     # The worker that the kernel prefers may be the other one: both are replaced.
     wait_until(lambda: evaluate("os.getpid()") != before, 20, "another process", 0.02)
     assert evaluate("[emperor.generation, emperor.worker_id in (1, 2)]") == [1, True]

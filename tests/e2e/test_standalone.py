@@ -176,5 +176,5 @@ def test_an_app_without_an_emperor_reloads_itself_worker_by_worker(vassal, scrat
     end = time.monotonic() + 3
     while time.monotonic() < end:
         evaluate("tried(emperor.reload, 'again')")
-    assert one.output().count("reload requested by the app") == 1
+    assert one.output().count("reload: requested by the app") == 1
     assert one.end() == 0

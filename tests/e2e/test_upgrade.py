@@ -1,10 +1,13 @@
 """emperorctl upgrade: another program in the same process, and no request knows."""
 import os
+import pathlib
 import shutil
+import struct
 
 import pytest
 
 from harness import processes
+from harness.ledger import Ledger
 from harness.load import Load
 from harness.waiting import wait_until
 
@@ -78,6 +81,46 @@ def test_a_program_that_breaks_behind_its_trial_is_answered_by_the_former_one(id
     emperor.wait_state("probe", "running")
     assert emperor.master_pid("probe") == master
     emperor.wait_log("going on with the former program")
+
+
+def age_scoreboard(master):
+    """What a master of another release has mapped: the same memory, whose header names another layout."""
+    links = pathlib.Path(f"/proc/{master}/fd").iterdir()
+    board = next(path for path in links if os.readlink(path).startswith("/memfd:scoreboard of "))
+    with open(board, "r+b", buffering=0) as memory:
+        memory.seek(4)  # behind the magic number
+        version, = struct.unpack("=I", memory.read(4))
+        memory.seek(4)
+        memory.write(struct.pack("=I", version - 1))
+
+
+def test_masters_with_a_scoreboard_of_another_release_are_replaced_by_a_rollout(idle_emperor, own_binaries, scratch):
+    """Neither what the master hands over nor what the keeper has can be read: it serves until its successor is ready."""
+    emperor, ledger = idle_emperor.start(), Ledger(scratch)
+    emperor.write("shop", **ledger.app(), workers=2)
+    emperor.write("other")
+    emperor.wait_serving("shop", "other")
+    emperor.wait_state("shop", "running")
+    emperor.wait_state("other", "running")
+    former, other = emperor.status("shop")["pid"], emperor.master_pid("other")
+    ledger.add("shop", emperor.socket("shop"), clients=2)
+    with ledger:
+        ledger.wait_answers(20)
+        age_scoreboard(former)
+        done = emperor.ctl("upgrade")
+        assert done.returncode == 0, done.stderr + emperor.output()
+        emperor.wait_log("it has another version's layout")
+        wait_until(lambda: (emperor.status("shop") or {}).get("pid") not in (None, 0, former), 20, "the successor")
+        emperor.wait_state("shop", "running")
+        processes.wait_gone(former)
+        ledger.wait_answers(20)
+    assert not ledger.unexplained(), ledger.summary()
+    assert emperor.master_pid("other") == other, "whose scoreboard can be read is taken over as it is"
+    # Its counters begin anew, and are counted.
+    before = emperor.ctl_json("show", "shop")["requests"]
+    assert before > 0
+    assert emperor.get("shop").status == 200
+    wait_until(lambda: emperor.ctl_json("show", "shop")["requests"] > before, 10, "a counted request")
 
 
 def test_an_upgrade_is_for_operators(idle_emperor, own_binaries):

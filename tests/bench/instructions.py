@@ -36,10 +36,12 @@ def total_after(workshop, mode, payload, count):
     directory, label = workshop.directory, f"{mode}{count}"
     path = directory / f"request-{label}"
     path.write_bytes(payload)
-    # A fixed hash seed: Python's dictionaries then probe alike in both runs.
+    # A fixed hash seed: dictionaries then probe alike in both runs. Neither saves what it compiled, or the second one would
+    # start for less than the first, and the difference be no longer that of the requests.
     wrapper = [servers.program("valgrind"), "--tool=callgrind", "-q", f"--callgrind-out-file={directory}/callgrind.{label}.%p"]
     listen = [f"uwsgi:{workshop.socket(label)}" if mode == "once" else f"http:127.0.0.1:{servers.free_port()}"]
-    vassal = workshop.vassal("--env", "PYTHONHASHSEED=1", name=label, listen=listen, wrapper=wrapper)
+    environment = ["--env", "PYTHONHASHSEED=1", "--env", "PYTHONDONTWRITEBYTECODE=1"]
+    vassal = workshop.vassal(*environment, name=label, listen=listen, wrapper=wrapper)
     try:
         figures = ask(workshop, vassal.address, Load(mode, path, count, 1))
     finally:

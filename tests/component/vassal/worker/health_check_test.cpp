@@ -53,7 +53,7 @@ TEST_F(HealthCheckTest, a_good_answer_makes_the_worker_ready_and_leaves_no_trace
         const bool is_right = FakeApplication::value(request, "REQUEST_METHOD") == "GET" &&
                               FakeApplication::value(request, "QUERY_STRING") == "full=1" &&
                               FakeApplication::value(request, "HTTP_HOST") == "www.example.com:81" &&
-                              FakeApplication::value(request, "SERVER_NAME") == "www.example.com" &&
+                              FakeApplication::value(request, "SERVER_NAME") == "localhost" &&
                               FakeApplication::value(request, "REMOTE_ADDR") == "127.0.0.1" &&
                               FakeApplication::value(request, "HTTP_USER_AGENT") == "emperor-health" &&
                               FakeApplication::value(request, "emperor.health_check") == "1" &&

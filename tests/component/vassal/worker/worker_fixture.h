@@ -325,6 +325,7 @@ protected:
         process_ = ::fork();
         if (process_ == 0) {
             ::alarm(60);
+            master.reset();  // else the link would outlive the master
             ::dup2(said_.get(), STDERR_FILENO);
             app.main = std::this_thread::get_id();
             app.lock.lock();

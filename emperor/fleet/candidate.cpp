@@ -58,6 +58,9 @@ bool is_channel(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
+// A standby ("suspended") too: it is who serves if the observed generation has to go.
+bool can_go_on(const std::string& state) { return state == "serving" || state == "draining" || state == "suspended"; }
+
 // The descriptors of a snapshot, each checked against the record.
 Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::vector<UniqueFd> fds) {
     const RecordedInstance& record = into.record;
@@ -130,7 +133,7 @@ void Candidate::answer(link::Packet packet) {
                                           {"action", "left alone"}});
         return timer_.arm_after({}, [this] { gone(); });
     }
-    if (is_known_state && snapshot->state != "serving" && snapshot->state != "draining") {
+    if (is_known_state && !can_go_on(snapshot->state)) {
         return timer_.arm_after({}, [this, state = snapshot->state] { end("it was " + state); });
     }
     if (const auto taken = take(adopted_, *snapshot, std::move(packet.fds)); !taken) return later(taken.error().message());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The level-triggered half of the fleet: look at the directories, compare with what is there, tell the hosts.
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "common/log/log.h"
 #include "emperor/fleet/fleet.h"
 #include "emperor/fleet/record.h"
+#include "emperor/fleet/scale.h"
 
 namespace emperor::fleet {
 
@@ -95,8 +97,14 @@ void Fleet::refuse_foreign(plan::Desired& desired) {
 
 // Of vassals whose file was removed while no emperor was there.
 void Fleet::remove_remains() {
+    // Of a directory that cannot be read right now nothing is known.
+    if (std::ranges::any_of(directory_problems_, [](const auto& item) { return !item.second.empty(); })) return;
     for (const std::string& name : recorded_names(options_)) {
-        if (!hosts_.contains(name) && !foreign_.contains(name)) remove_vassal_directory(options_.directory_of(name));
+        if (hosts_.contains(name) || foreign_.contains(name)) continue;
+        const std::string directory = options_.directory_of(name);
+        static_cast<void>(write_rollback(directory, {}));
+        static_cast<void>(write_scale(directory, {}));
+        remove_vassal_directory(directory);
     }
 }
 

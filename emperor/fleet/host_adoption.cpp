@@ -9,6 +9,7 @@
 
 #include "common/log/log.h"
 #include "emperor/fleet/record.h"
+#include "emperor/fleet/scale.h"
 #include "emperor/fleet/vassal_host.h"
 
 namespace emperor::fleet {
@@ -123,6 +124,9 @@ void VassalHost::restore_files() {
     if (!owns_directory_) return;
     counts_.write();
     if (was_held_) write_held(true);
+    const std::string directory = options_.directory_of(name_);
+    if (kept_rollback_.last_good) static_cast<void>(write_rollback(directory, kept_rollback_));
+    if (scale_) static_cast<void>(write_scale(directory, scale_));
     if (!instances_.empty()) write_record();
 }
 

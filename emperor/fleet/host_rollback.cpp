@@ -125,7 +125,7 @@ void VassalHost::resume_rollback_of(const LaunchPtr& adopted) {
 }
 
 void VassalHost::keep_rollback() {
-    if (is_removed_) return;
+    if (is_removed_ || !owns_directory_) return;
     const supervise::VassalStatus status = machine_.status();
     RollbackRecord now{last_good_, nullptr, ""};
     if (!status.rolled_back.empty() && last_good_ && desired_ && last_good_->spec->id != desired_->spec->id) {

@@ -101,6 +101,11 @@ void VassalHost::execute(const supervise::Command& command) {
             [this](const supervise::SendSuspend& suspend) {
                 Instance* instance = find(suspend.generation);
                 if (!instance) return;
+                if (!instance->is_linked()) {  // no signal suspends it: its end is the end of the observation
+                    instance->set_state(Instance::State::draining);
+                    instance->send(link::Stop{true, "it cannot be kept as a standby"});
+                    return;
+                }
                 instance->set_state(Instance::State::suspended);
                 instance->send(link::Suspend{});
                 begin_observation();

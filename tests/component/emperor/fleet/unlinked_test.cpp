@@ -56,6 +56,18 @@ TEST_F(FleetTest, a_master_of_another_version_is_stopped_and_removed_like_any_ot
     EXPECT_FALSE(exists(socket_of("till")));
 }
 
+TEST_F(FleetTest, a_master_that_no_signal_suspends_is_no_standby_of_an_observed_successor) {
+    use_keeper();
+    write("shop", "other_version", "rollout: {observe: 10m}\n");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    die();
+    start();
+    EXPECT_TRUE(run_until([&] { return is_running("shop") && view("shop").status.active == 2 && !is_alive(master); }));
+    EXPECT_EQ(view("shop").instances.size(), 1u);
+}
+
 TEST_F(FleetTest, a_successor_that_fails_leaves_the_master_of_another_version_in_service) {
     use_keeper();
     write("shop", "other_version");

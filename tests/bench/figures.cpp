@@ -83,6 +83,12 @@ public:
         std::function<void(const std::string&, const emperor::fleet::HistoryEntry&)>) override {
         return nullptr;
     }
+    common::Result<void> scale(std::string_view, const std::optional<emperor::fleet::WorkersRange>&,
+                               const emperor::fleet::Actor&) override {
+        return {};
+    }
+    std::vector<emperor::fleet::Difference> diff() override { return {}; }
+    emperor::fleet::Difference diff(const emperor::fleet::CandidateFile&) override { return {}; }
     Self self() const override {
         return {"0", 1, 1'700'000'000'000'000, {"/etc/emperor/apps.d"}, "/run/emperor", false};
     }

@@ -33,6 +33,7 @@ Json workers_of(const std::string& text) {
 struct Count {
     int serving = 0, least = 0, configured = 0;
     bool is_serving = false;
+    bool is_scaled = false;  // by an operator, whatever the file says
 };
 
 Answer<Count> look(const Context& context, const std::string& app) {
@@ -42,7 +43,16 @@ Answer<Count> look(const Context& context, const std::string& app) {
     if (apps.size() != 1) return CallError{ExitCode::failed, "one app at a time", {}, {}};
     const Json workers = apps.front().value("workers", Json::object());
     return Count{workers.value("serving", 0), workers.value("least", 0), workers.value("configured", 0),
-                 apps.front().value("is_serving", false)};
+                 apps.front().value("is_serving", false), workers.contains("file")};
+}
+
+int least_of(const Json& workers) { return (workers.is_object() ? workers["min"] : workers).get<int>(); }
+int most_of(const Json& workers) { return (workers.is_object() ? workers["max"] : workers).get<int>(); }
+
+// What runs has become what was asked for: the emperor answers before the master has taken it.
+bool has_become(const Count& count, const Json& workers) {
+    if (workers.is_null()) return !count.is_scaled;
+    return count.is_scaled && count.least == least_of(workers) && count.configured == most_of(workers);
 }
 
 }  // namespace
@@ -53,7 +63,8 @@ int scale(const Context& context, const std::string& app, const std::string& wor
     if (!workers.empty()) {
         args["workers"] = workers_of(workers);
         if (args["workers"].is_null())
-            return report(context, {ExitCode::usage, "'" + workers + "' is neither a number of workers nor a range such as 2-8", {}, {}});
+            return report(context, {ExitCode::usage, "'" + workers + "' is neither a number of workers nor a range such as 2-8",
+                                    {}, {}});
     }
     const Answer<Json> answer = ask(context, "scale", args);
     if (const auto* error = std::get_if<CallError>(&answer)) return report(context, *error);
@@ -63,16 +74,23 @@ int scale(const Context& context, const std::string& app, const std::string& wor
         const Answer<Count> seen = look(context, name);
         if (const auto* error = std::get_if<CallError>(&seen)) return report(context, *error);
         count = std::get<Count>(seen);
-        const bool fits = count.serving >= count.least && count.serving <= count.configured;
+        const bool fits =
+            has_become(count, args["workers"]) && count.serving >= count.least && count.serving <= count.configured;
         if (fits || !waits || !count.is_serving) break;
         if (std::chrono::steady_clock::now() >= deadline)
-            return report(context, {ExitCode::timed_out, name + ": " + std::to_string(count.serving) + " workers serve so far; it goes on", {}, {}});
+            return report(context, {ExitCode::timed_out,
+                                    name + ": " + std::to_string(count.serving) + " workers serve so far; it goes on", {}, {}});
+    }
+    if (!args["workers"].is_null()) {  // without waiting, what runs may still be what was
+        count.least = least_of(args["workers"]);
+        count.configured = most_of(args["workers"]);
     }
     const std::string range = count.least < count.configured
                                   ? std::to_string(count.least) + "-" + std::to_string(count.configured)
                                   : std::to_string(count.configured);
     if (context.output == Output::json)
-        context.out << Json{{"app", name}, {"least", count.least}, {"most", count.configured}, {"serving", count.serving}}.dump(2) << "\n";
+        context.out << Json{{"app", name}, {"least", count.least}, {"most", count.configured}, {"serving", count.serving}}.dump(2)
+                    << "\n";
     else if (context.output == Output::name)
         context.out << name << "\n";
     else

@@ -6,8 +6,10 @@
 //   delta_ms         ?since= when one vassal has changed
 //   metrics_ms       /metrics of the same fleet
 //   tick_ms          the look at all of them every 5 s, nothing has happened; tick_busy_ms: all had requests
+//   windows_kb       heap that the windows of five minutes take for each vassal, full, of requests as above
 //   fleet_bytes, delta_bytes
 // Process figures are those of this process, the listen queue is a real socket's.
+#include <malloc.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -172,11 +174,13 @@ int main() {
     Catalogue catalogue(fleet, std::chrono::milliseconds(0));
     const auto everybody = [&] { fleet.work(0, vassals); };
     const auto nobody = [] {};
+    const auto heap = ::mallinfo2().uordblks;
     // Windows of five minutes are full.
     for (int tick = 0; tick < 70; ++tick) {
         if (tick % 7 == 0) everybody();
         catalogue.tick();
     }
+    std::printf("windows_kb %.2f\n", static_cast<double>(::mallinfo2().uordblks - heap) / 1e3 / vassals);
     std::size_t size = 0;
     const auto read = [&](const Target& target) {
         return [&catalogue, &size, target] { size = catalogue.answer("", target).body->size(); };

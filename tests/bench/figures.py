@@ -15,7 +15,8 @@ BARS = {"record_ns": ("service and queue time of a request, recorded", "ns", 150
         "delta_ms": ("fleet document of what changed, one of 1000", "ms", 20),
         "metrics_ms": ("/metrics of 1000 vassals, CPU", "ms", None),
         "tick_ms": ("look at 1000 idle vassals every 5 s, CPU", "ms", 2),
-        "tick_busy_ms": ("the same, all had requests", "ms", None)}
+        "tick_busy_ms": ("the same, all had requests", "ms", None),
+        "windows_kb": ("heap of one vassal's full windows of five minutes, 200 requests in them", "KB", 20)}
 
 
 def measure(binaries):

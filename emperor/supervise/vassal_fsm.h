@@ -21,7 +21,7 @@
 //     standby     the former active, suspended: it accepts nothing, its workers live, while the active is observed
 //     retiring    on its way out: replaced, unwanted, overtaken, failed or rolled back
 // promoted: successor → active, and only then the old active → retiring (I2), or → standby when the new Spec says
-// `observe`. A successor that fails: → retiring.
+// `observe` and the old one is serving, and not being changed in place. A successor that fails: → retiring.
 //
 // Observation: from such a promotion for `observe`. Over when its time is (the standby retires), when the standby ends, or
 // when another start is due (a new successor first ends the standby, I1). If the active ends, gives up, has no worker that

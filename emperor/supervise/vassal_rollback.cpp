@@ -12,7 +12,8 @@ namespace emperor::supervise {
 bool VassalFsm::is_to_be_observed(const Instance& successor, const Instance& old) const {
     // One that is overtaken is replaced in a moment. What an operator went back to is what one would go back to.
     if (successor.wish != wish_ || successor.spec == pinned_) return false;
-    const bool can_come_back = old.is_serving && old.fsm.state() == InstanceState::serving;
+    // One that is being changed in place runs neither its old Spec nor its new one: nobody could say what one is back at.
+    const bool can_come_back = old.is_serving && old.fsm.state() == InstanceState::serving && !old.reconfiguring;
     return successor.spec->observe > Duration::zero() && can_come_back;
 }
 
@@ -75,7 +76,8 @@ void VassalFsm::roll_back_for(const OperatorRequest& event, TimePoint now) {
     } else if (pinned_) {
         return;  // under way already: both wait for its outcome
     } else if (is_being_replaced()) {
-        pin(active->spec, reason);
+        // A change in place that is under way goes on: then that is what runs.
+        pin(active->reconfiguring ? active->reconfiguring->spec : active->spec, reason);
         active->wish = wish_;  // what was to replace it is overtaken
         cause_ = event.cause;
         report(Report::Kind::rolled_back, active->generation, reason);

@@ -57,6 +57,12 @@ def command_line(pid):
         return ""
 
 
+def masters_of(emperor):
+    """Masters of an emperor's vassals, by their titles; one that is just starting has its command line yet."""
+    lines = {pid: command_line(pid) for pid in children_of(emperor)}
+    return [pid for pid, line in lines.items() if "--link" in line or line.startswith("vassal: ") and line.endswith(" master")]
+
+
 # Emperors that outlive one test on purpose (fixtures of a module); whoever started them stops and removes them.
 expected = set()
 

@@ -59,7 +59,7 @@ TEST(VassalReconfigure, a_replacement_that_fails_leaves_the_old_workers_and_is_s
 TEST(VassalReconfigure, what_a_master_refuses_is_rolled_out) {
     Dialogue vassal = serving();
     (void)vassal.edit(2, Change::live);
-    EXPECT_EQ(vassal.answer(1, 2, Outcome::refused, "another version"), Words{"acquire"});
+    EXPECT_EQ(vassal.answer(1, 2, Outcome::refused, "another version"), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 2 bank 1 spec 2"});
     EXPECT_TRUE(has(vassal, Report::Kind::reloading));
 }
@@ -68,7 +68,7 @@ TEST(VassalReconfigure, a_master_that_does_not_answer_is_rolled_out) {
     Dialogue vassal = serving();
     (void)vassal.edit(2, Change::live);
     EXPECT_EQ(vassal.pass(answer_patience - 1ms), nothing);
-    EXPECT_EQ(vassal.pass(1ms), Words{"acquire"});
+    EXPECT_EQ(vassal.pass(1ms), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.answer(1, 2, Outcome::applied), nothing) << "too late";
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 2 bank 1 spec 2"});
 }
@@ -97,11 +97,34 @@ TEST(VassalReconfigure, a_newer_edit_takes_over_what_an_unfinished_one_still_had
 TEST(VassalReconfigure, a_rollout_overtakes_it) {
     Dialogue vassal = serving();
     (void)vassal.edit(2, Change::recycle);
-    EXPECT_EQ(vassal.edit(3, Change::rollout), Words{"acquire"});
+    EXPECT_EQ(vassal.edit(3, Change::rollout), Words{"acquire for a rollout"});
     EXPECT_EQ(vassal.answer(1, 2, Outcome::applied), Words{"activated 1"}) << "true all the same";
     vassal.serve(2);
     EXPECT_EQ(vassal.status().active, 2u);
     EXPECT_EQ(vassal.status().last_reload, "ok");
+}
+
+TEST(VassalReconfigure, what_is_being_changed_in_place_is_no_way_back) {
+    Dialogue vassal = serving();
+    (void)vassal.edit(2, Change::recycle);
+    (void)vassal.answer(1, 2, Outcome::taken);
+    (void)vassal.edit_observed(3);
+    vassal.serve(2);
+    EXPECT_EQ(vassal.status().active, 2u);
+    EXPECT_EQ(vassal.status().standby, 0u) << "some of its workers are of the one, some of the other";
+    EXPECT_EQ(vassal.answer(1, 2, Outcome::applied), nothing);
+}
+
+TEST(VassalReconfigure, an_operator_who_stops_a_rollout_keeps_what_is_being_changed_in_place) {
+    Dialogue vassal = serving();
+    (void)vassal.edit(2, Change::recycle);
+    (void)vassal.edit(3, Change::rollout);
+    EXPECT_EQ(vassal.tell(OperatorRequest{Operation::rollback, 7, {"operator root: rollback"}, spec(1)}),
+              (Words{"done 7 ok", "release"}));
+    EXPECT_EQ(vassal.answer(1, 2, Outcome::applied), Words{"activated 1"});
+    EXPECT_EQ(vassal.state(), DisplayState::rolled_back);
+    EXPECT_EQ(vassal.exit(1), Words{"acquire"});
+    EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 2 bank 1 spec 2"}) << "what ran is what was pinned";
 }
 
 TEST(VassalReconfigure, a_file_that_is_valid_again_does_not_ask_twice) {
@@ -160,10 +183,19 @@ INSTANTIATE_TEST_SUITE_P(
                       (void)vassal.tell(InstanceSpawned{2, 100});
                       (void)vassal.fail(2, "broken");
                       (void)vassal.exit(2);
-                  }, {"acquire"}},
+                  }, {"acquire for a rollout"}},
         Elsewhere{"its_workers_are_down", [](Dialogue& vassal) {
                       (void)vassal.tell(InstanceServing{1, false, "crashed"});
-                  }, {"acquire"}},
+                  }, {"acquire for a rollout"}},
+        Elsewhere{"a_standby_is_beside_it", [](Dialogue& vassal) {
+                      (void)vassal.edit_observed(2);
+                      vassal.serve(2);
+                  }, {"stop 1 graceful"}},
+        Elsewhere{"it_is_what_was_rolled_back_to", [](Dialogue& vassal) {
+                      (void)vassal.edit_observed(2);
+                      vassal.serve(2);
+                      (void)vassal.exit(2);
+                  }, {"acquire for a rollout"}},
         Elsewhere{"nothing_runs", [](Dialogue& vassal) {
                       (void)vassal.exit(1);
                   }, {}},

@@ -85,6 +85,20 @@ TEST(VassalSleep, idle_of_another_generation_or_while_something_is_under_way_is_
     EXPECT_EQ(vassal.state(), DisplayState::reloading);
 }
 
+TEST(VassalSleep, who_is_observed_does_not_fall_asleep) {
+    Dialogue vassal = awake();
+    auto observed = std::make_shared<Spec>(*spec(2, true, true));
+    observed->observe = 30s;
+    (void)vassal.tell(ConfigChanged{observed, {"edited"}});
+    vassal.serve(2);
+    ASSERT_EQ(vassal.state(), DisplayState::observing);
+    EXPECT_EQ(vassal.tell(Idle{2}), nothing);
+    EXPECT_EQ(vassal.state(), DisplayState::observing);
+    EXPECT_EQ(vassal.pass(30s), Words{"stop 1 graceful"});
+    EXPECT_EQ(vassal.tell(Idle{2}), Words{"stop 2 graceful"}) << "its time is over";
+    EXPECT_EQ(vassal.state(), DisplayState::sleeping);
+}
+
 TEST(VassalSleep, idle_means_nothing_to_who_is_not_on_demand) {
     Dialogue vassal = serving();
     EXPECT_EQ(vassal.tell(Idle{1}), nothing);

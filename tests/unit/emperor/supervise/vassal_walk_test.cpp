@@ -28,7 +28,7 @@ TEST(VassalWalk, whatever_happens_the_invariants_hold_and_a_shutdown_ends_in_tim
         return kind >= static_cast<int>(Report::Kind::observing) && kind <= static_cast<int>(Report::Kind::standby_lost);
     };
     for (int kind = 0; kind <= static_cast<int>(Report::Kind::recycle_failed); ++kind)
-        EXPECT_GE(reports[static_cast<Report::Kind>(kind)], walks / (is_rare(kind) ? 200 : 10)) << "report kind " << kind;
+        EXPECT_GE(reports[static_cast<Report::Kind>(kind)], walks / (is_rare(kind) ? 400 : 10)) << "report kind " << kind;
 }
 
 TEST(VassalWalk, when_the_storm_is_over_the_vassal_is_what_its_file_says) {

@@ -105,7 +105,12 @@ Difference Fleet::diff(const CandidateFile& candidate) {
         desired.files.front().watched = found->second.watched;
         alone.begin()->second.invalid.clear();
     }
-    const std::vector<plan::Action> actions = plan::plan(desired, alone);
+    std::vector<plan::Action> actions = plan::plan(desired, alone);
+    // With the deployed file's stamp an edit looks like one of the defaults.
+    if (!actions.empty() && actions.front().kind == plan::Action::Kind::defaults_changed) {
+        actions.front().kind = plan::Action::Kind::changed;
+        actions.front().cause = "edited";
+    }
     if (!actions.empty()) return difference_of(actions.front(), alone);
     Difference unchanged;
     unchanged.app = candidate.name;

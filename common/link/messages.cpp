@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Messages of the link as they are read: the other side is not trusted. Writing them: messages_encode.cpp.
 #include "common/link/messages.h"
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <utility>
 
 #include "common/link/channel.h"
+#include "common/link/message_texts.h"
 
 namespace common::link {
 
@@ -13,62 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-// A traceback may be long; JSON may need six bytes for one. The end of it says what went wrong.
-constexpr std::size_t max_text = 4 * 1024;
-constexpr std::size_t max_detail = 16 * 1024;
-constexpr std::size_t max_app_words = 200;  // they go into history and logs, now and then
 // Deeper than any canonical document; recursion over a message (copy, dump) stays shallow.
 constexpr int max_depth = 32;
-
-template <class... Ts>
-struct overloaded : Ts... {
-    using Ts::operator()...;
-};
-template <class... Ts>
-overloaded(Ts...) -> overloaded<Ts...>;  // clang 14 cannot deduce an aggregate by itself
-
-std::string head(const std::string& text, std::size_t limit) { return text.substr(0, limit); }
-std::string tail(const std::string& text, std::size_t limit) {
-    return text.size() <= limit ? text : "[...]\n" + text.substr(text.size() - limit);
-}
-
-std::string dump(const json& message) { return message.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-json to_json(const config::Identity& identity) {
-    return {{"uid", identity.uid},
-            {"gid", identity.gid},
-            {"groups", identity.groups},
-            {"user", identity.user},
-            {"home", identity.home}};
-}
-
-// Shared by Start and Snapshot.
-template <class Description>
-json describe(const char* type, const Description& d) {
-    return {{"type", type},
-            {"version", d.version},
-            {"name", d.name},
-            {"generation", d.generation},
-            {"bank", d.bank},
-            {"config", d.config},
-            {"identity", to_json(d.identity)},
-            {"listeners", d.listeners}};
-}
-
-const char* name_of(ExitStatus::Kind kind) noexcept {
-    switch (kind) {
-        case ExitStatus::Kind::exited: return "exited";
-        case ExitStatus::Kind::signaled: return "signaled";
-        case ExitStatus::Kind::unknown: break;
-    }
-    return "unknown";
-}
-
-json to_json(const ExitStatus& status) {
-    json out{{"kind", name_of(status.kind)}, {"value", status.value}};
-    if (status.is_out_of_memory) out["out_of_memory"] = true;
-    return out;
-}
 
 bool is_too_deep(std::string_view text) noexcept {
     int depth = 0;
@@ -227,122 +175,6 @@ Result<Parsed> parse(std::string_view payload) {
 }
 
 }  // namespace
-
-std::string encode(const EmperorMessage& message) {
-    return dump(std::visit(
-        overloaded{
-            [](const Start& m) { return describe("start", m); },
-            [](const Promote&) {
-                return json{{"type", "promote"}};
-            },
-            [](const Stop& m) {
-                return json{{"type", "stop"}, {"graceful", m.graceful}, {"reason", head(m.reason, max_text)}};
-            },
-            [](const ReopenLogs&) {
-                return json{{"type", "reopen_logs"}};
-            },
-            [](const Attach& m) {
-                return json{{"type", "attach"}, {"version", m.version}};
-            },
-            [](const Hold& m) {
-                return json{{"type", "hold"},
-                            {"version", m.version},
-                            {"name", m.name},
-                            {"listeners", m.listeners},
-                            {"retry_ms", m.retry_ms}};
-            },
-            [](const Suspend&) {
-                return json{{"type", "suspend"}};
-            },
-            [](const Resume&) {
-                return json{{"type", "resume"}};
-            },
-            [](const Reconfigure& m) {
-                return json{{"type", "reconfigure"}, {"id", m.id}, {"with_workers", m.with_workers}, {"config", m.config}};
-            },
-        },
-        message));
-}
-
-std::string encode(const MasterMessage& message) {
-    return dump(std::visit(overloaded{
-                               [](const Hello& m) {
-                                   return json{
-                                       {"type", "hello"}, {"version", m.version}, {"pid", m.pid}, {"minor", m.minor}};
-                               },
-                               [](const Step& m) {
-                                   return json{{"type", "step"}, {"name", head(m.name, max_text)}};
-                               },
-                               [](const Ready& m) {
-                                   return json{{"type", "ready"}, {"startup_ms", m.startup_ms}};
-                               },
-                               [](const Failed& m) {
-                                   return json{{"type", "failed"},
-                                               {"step", head(m.step, max_text)},
-                                               {"reason", head(m.reason, max_text)},
-                                               {"detail", tail(m.detail, max_detail)}};
-                               },
-                               [](const Promoted&) {
-                                   return json{{"type", "promoted"}};
-                               },
-                               [](const Draining&) {
-                                   return json{{"type", "draining"}};
-                               },
-                               [](const WorkerStarted& m) {
-                                   return json{{"type", "worker_started"}, {"worker", m.worker}, {"pid", m.pid}};
-                               },
-                               [](const WorkerExited& m) {
-                                   return json{
-                                       {"type", "worker_exited"},
-                                       {"worker", m.worker},
-                                       {"pid", m.pid},
-                                       {"status", to_json(m.status)},
-                                       {"reason", head(m.reason, max_text)},
-                                       {"expected", m.expected},
-                                       {"retry_ms", m.retry_ms}};
-                               },
-                               [](const ServingChanged& m) {
-                                   return json{{"type", "serving_changed"},
-                                               {"is_serving", m.is_serving},
-                                               {"reason", head(m.reason, max_text)},
-                                               {"retry_ms", m.retry_ms}};
-                               },
-                               [](const Stopping& m) {
-                                   return json{{"type", "stopping"}, {"reason", head(m.reason, max_text)}};
-                               },
-                               [](const ReloadRequested& m) {
-                                   return json{{"type", "reload_requested"},
-                                               {"worker", m.worker},
-                                               {"pid", m.pid},
-                                               {"reason", head(m.reason, max_app_words)}};
-                               },
-                               [](const SourcesChanged& m) {
-                                   return json{{"type", "sources_changed"}, {"cause", head(m.cause, max_text)}};
-                               },
-                               [](const FailedSources& m) {
-                                   return json{{"type", "failed_sources"}, {"files", m.files}};
-                               },
-                               [](const Snapshot& m) {
-                                   json snapshot = describe("snapshot", m);
-                                   snapshot["state"] = m.state;
-                                   snapshot["minor"] = m.minor;
-                                   return snapshot;
-                               },
-                               [](const Suspended&) {
-                                   return json{{"type", "suspended"}};
-                               },
-                               [](const Resumed&) {
-                                   return json{{"type", "resumed"}};
-                               },
-                               [](const Reconfigured& m) {
-                                   return json{{"type", "reconfigured"},
-                                               {"id", m.id},
-                                               {"outcome", m.outcome},
-                                               {"reason", head(m.reason, max_text)}};
-                               },
-                           },
-                           message));
-}
 
 Result<EmperorMessage> decode_emperor_message(std::string_view payload) {
     auto parsed = parse(payload);

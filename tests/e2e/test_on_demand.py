@@ -109,13 +109,17 @@ def test_nothing_is_lost_on_the_way_to_sleep_and_back(emperor):
     ending, answers, sleeps = threading.Event(), [], []
 
     def come_at_the_worst_moment():
-        start = 0
         while not ending.is_set():
             answers.append(emperor.get("shop", "/pid", timeout=30))
-            # The drain begins with this line; the next client meets it.
-            wait_until(lambda: "stopping" in emperor.output()[start:], 15, "it falls asleep", every=0.002)
-            start = len(emperor.output())
-            sleeps.append(1)
+            # The drain begins with this line; the next client meets it. One that leaves may still have answered the last
+            # client: then no further drain comes before the next client.
+            wait_until(lambda: emperor.output().count(" stopping ") > len(sleeps) or is_asleep(), 15, "it falls asleep",
+                       every=0.002)
+            sleeps.extend([1] * (emperor.output().count(" stopping ") - len(sleeps)))
+
+    def is_asleep():
+        said = emperor.output()
+        return said.rfind(" sleeping ") > said.rfind(" running ")
 
     thread = threading.Thread(target=come_at_the_worst_moment)
     thread.start()
@@ -123,7 +127,7 @@ def test_nothing_is_lost_on_the_way_to_sleep_and_back(emperor):
     ending.set()
     thread.join(30)
     assert len(sleeps) >= 4 and {answer.status for answer in answers} == {200}
-    assert len({answer.text for answer in answers}) == len(answers), "each was woken anew"
+    assert len({answer.text for answer in answers}) >= len(sleeps), "it was woken anew after each sleep"
 
 
 def test_start_wakes_stop_holds_reload_leaves_asleep(emperor):

@@ -16,7 +16,7 @@ def pids(emperor, name):
 
 def test_scale_holds_until_the_file_says_another_number(emperor):
     emperor.write("probe", workers=1)
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     with Load(emperor.socket("probe"), "/pid") as load:
         done = emperor.ctl("scale", "probe", "3")
         assert (done.returncode, done.stdout) == (0, "probe: 3 workers, until its file says another number\n"), done.stderr
@@ -45,7 +45,7 @@ def test_scale_holds_until_the_file_says_another_number(emperor):
 
 def test_scale_takes_ranges_and_is_reset(emperor):
     emperor.write("probe", workers=2)
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     assert emperor.ctl("scale", "probe", "1-4").returncode == 0
     workers = emperor.status("probe")["workers"]
     assert (workers["least"], workers["configured"]) == (1, 4)
@@ -64,7 +64,7 @@ def test_scale_takes_ranges_and_is_reset(emperor):
 def test_diff_against_files_that_are_not_deployed(emperor, scratch):
     emperor.write("shop", workers=2, env={"DB_PASSWORD": "old", "COLOUR": "red"})
     emperor.write("crm")
-    emperor.wait_serving("shop", "crm")
+    emperor.wait_running("shop", "crm")
     fresh = scratch / "fresh"
     fresh.mkdir()
     document = json.loads(emperor.path_of("shop").read_text())
@@ -90,7 +90,7 @@ def test_diff_against_files_that_are_not_deployed(emperor, scratch):
 
 def test_diff_shows_what_was_not_applied(emperor, scratch):
     emperor.write("probe")
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     assert emperor.ctl("diff").stdout == "no difference\n"
     emperor.write("probe", app="no_such_module:app")
     wait_until(lambda: "failed" in emperor.status("probe")["last_reload"], 20)

@@ -129,7 +129,7 @@ def test_every_key_costs_what_its_class_promises(emperor, apps, scratch, measure
     assert set(promised) == set(values), "each key of the schema needs a sample value here, and no other"
 
     vassals = [Vassal(emperor, f"v{number}") for number in range(VASSALS)]
-    emperor.wait_serving(*(vassal.name for vassal in vassals))
+    emperor.wait_running(*(vassal.name for vassal in vassals))
     at = {}
     for number, key in enumerate(key for key in promised if key not in APART and key not in AFTER):
         at[key] = vassals[number % VASSALS]
@@ -151,11 +151,11 @@ def test_every_key_costs_what_its_class_promises(emperor, apps, scratch, measure
 
 def test_enabled_is_live_in_that_no_file_is_needed_to_stop_and_start(emperor):
     vassal = Vassal(emperor, "probe")
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     vassal.change("enabled", False)
     emperor.wait_state("probe", "stopped")
     vassal.change("enabled", True)
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     assert vassal.facts()["generation"] == 2
 
 
@@ -183,8 +183,8 @@ def test_live_and_recycle_edits_under_load_fail_no_request(emperor, measured):
         name = f"probe{preload}"
         current = {**copy.deepcopy(document), "preload": preload}
         emperor.write_text(name, json.dumps(current))
-        emperor.wait_serving(name)
-        master = emperor.wait_state(name, "running")["pid"]
+        emperor.wait_running(name)
+        master = emperor.status(name)["pid"]
         with Load(emperor.socket(name), "/pid") as load:
             for key, value in steps:
                 before = load.count
@@ -202,7 +202,7 @@ def test_live_and_recycle_edits_under_load_fail_no_request(emperor, measured):
 def test_a_worker_roll_that_fails_leaves_the_old_workers_and_says_why(emperor, scratch):
     shutil.copy(emperor.apps / "probe.py", scratch / "fragile.py")
     emperor.write("probe", app="fragile:application", chdir=scratch, restart_max="500ms")
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     pid = emperor.pid("probe")
     (scratch / "fragile.py").write_text("import no_such_module\n")
     emperor.write("probe", app="fragile:application", chdir=scratch, restart_max="500ms", threads=2)
@@ -217,7 +217,7 @@ def test_a_worker_roll_that_fails_leaves_the_old_workers_and_says_why(emperor, s
 
 def test_an_edit_is_applied_in_place_by_the_next_emperor_too(emperor):
     vassal = Vassal(emperor, "probe")
-    emperor.wait_serving("probe")
+    emperor.wait_running("probe")
     before = vassal.facts()
     emperor.process.kill()
     emperor.wait()

@@ -127,6 +127,13 @@ class Emperor:
             wait_until(lambda: self.serves(name), seconds, lambda: f"{name} serving\n{self.output()[-4000:]}", 0.02)
         return self
 
+    def wait_running(self, *names, seconds=20):
+        """Serving, and the emperor knows: it is told of a promotion a moment after workers serve."""
+        self.wait_serving(*names, seconds=seconds)
+        for name in names:
+            self.wait_state(name, "running", seconds=seconds)
+        return self
+
     def pid(self, name):
         return int(self.get(name, "/pid").text)
 

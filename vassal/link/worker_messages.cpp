@@ -71,7 +71,7 @@ std::string encode_one(const T& message) {
 }
 
 // "WORD N", N a positive number.
-bool read_number(std::string_view payload, std::string_view word, int& number) {
+bool read_number(std::string_view payload, std::string_view word, int& number) noexcept {
     if (!payload.starts_with(word) || payload.size() <= word.size() + 1 || payload[word.size()] != ' ') return false;
     const char* first = payload.data() + word.size() + 1;
     const char* last = payload.data() + payload.size();
@@ -144,6 +144,11 @@ std::string_view write_handover(int listener, std::span<char, handover_size> out
     return {out.data(), end};
 }
 
+std::optional<int> read_adopt(std::string_view payload) noexcept {
+    int number = 0;
+    return read_number(payload, word_of<Adopt>(), number) ? std::optional(number - 1) : std::nullopt;
+}
+
 common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (payload == word_of<Ready>()) return WorkerMessage(Ready{});
     if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
@@ -179,7 +184,7 @@ common::Result<MasterOrder> decode_master_order(std::string_view payload) {
     if (payload == word_of<Stop>()) return MasterOrder(Stop{});
     if (payload == word_of<Poke>()) return MasterOrder(Poke{});
     if (payload == word_of<Suspend>()) return MasterOrder(Suspend{});
-    if (int number = 0; read_number(payload, word_of<Adopt>(), number)) return MasterOrder(Adopt{number - 1});
+    if (const auto listener = read_adopt(payload)) return MasterOrder(Adopt{*listener});
     if (int patience = 0; read_number(payload, word_of<Drain>(), patience)) return MasterOrder(Drain{patience});
     if (const auto fork = read_fork(payload)) return MasterOrder(*fork);
     return unknown("master's order", payload);

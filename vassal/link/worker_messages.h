@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,6 +75,8 @@ using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt, 
 // The same as encode(Handover{listener}), for signal handlers.
 inline constexpr std::size_t handover_size = 32;
 [[nodiscard]] std::string_view write_handover(int listener, std::span<char, handover_size> out) noexcept;
+// The same as decode_master_order(), for signal handlers that care for no other order: Adopt's listener.
+[[nodiscard]] std::optional<int> read_adopt(std::string_view payload) noexcept;
 [[nodiscard]] common::Result<WorkerMessage> decode_worker_message(std::string_view payload);
 [[nodiscard]] common::Result<MasterOrder> decode_master_order(std::string_view payload);
 

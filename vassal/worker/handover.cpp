@@ -14,6 +14,8 @@ namespace {
 
 using common::net::Protocol;
 
+constexpr int most_orders = 1024;  // more than a link holds: its queue ends the loop
+
 // What a PROXY header said about the client would be lost with the header.
 bool is_unread(const Shared& shared, const Connection& connection) noexcept {
     if (connection.input.size() > 0) return false;
@@ -23,9 +25,9 @@ bool is_unread(const Shared& shared, const Connection& connection) noexcept {
 }
 
 // Not common::link::send(): it allocates where it fails.
-void send_to_master(int link, const Connection& connection) noexcept {
+void send_to_master(int link, int listener, int fd) noexcept {
     std::array<char, link::handover_size> text;
-    const std::string_view payload = link::write_handover(connection.listener, text);
+    const std::string_view payload = link::write_handover(listener, text);
     iovec part{const_cast<char*>(payload.data()), payload.size()};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
     msghdr message{};
@@ -36,10 +38,33 @@ void send_to_master(int link, const Connection& connection) noexcept {
     cmsghdr* const rights = CMSG_FIRSTHDR(&message);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(rights), &connection.fd, sizeof connection.fd);
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
     // A master that is gone or does not read: the connection ends with this process.
     static_cast<void>(::sendmsg(link, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+// A sibling's connection may have been sent here a moment before the last thread got stuck: nobody has taken it from the
+// link. Not common::link::receive(): it allocates. Other orders are void now. The descriptors end with the process.
+void give_back_unread_orders(int link) noexcept {
+    for (int i = 0; i < most_orders; ++i) {
+        std::array<char, link::handover_size> text;
+        iovec part{text.data(), text.size()};
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        const ssize_t size = ::recvmsg(link, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (size <= 0) return;
+        const auto listener = link::read_adopt({text.data(), static_cast<std::size_t>(size)});
+        const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+        if (!listener || rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) continue;
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+        send_to_master(link, *listener, fd);
+    }
 }
 
 void refuse(const Connection& connection, ResponseSink::ExpiryText& text) noexcept {
@@ -56,9 +81,12 @@ void give_connections_away(const Shared& shared, ResponseSink::ExpiryText& text)
     shared.connections.for_each([&](const Connection& connection) {
         const Owner owner = connection.owner.load();
         if (owner == Owner::free || owner == Owner::owned || connection.fd < 0) return;
-        if (is_unread(shared, connection)) return send_to_master(shared.options.link, connection);
+        if (is_unread(shared, connection)) {
+            return send_to_master(shared.options.link, static_cast<int>(connection.listener), connection.fd);
+        }
         if (connection.phase == Phase::head || connection.phase == Phase::body) refuse(connection, text);
     });
+    give_back_unread_orders(shared.options.link);
 }
 
 }  // namespace vassal::worker

@@ -73,8 +73,8 @@ void Fleet::begin_watching() {
 
 // ---- start slots ----------------------------------------------------------------------------------------------------
 
-void Fleet::acquire_slot(const std::string& name, bool is_rollout) {
-    grant(gate_.request(name, Clock::now(), is_rollout));
+void Fleet::acquire_slot(const std::string& name, supervise::Turn turn) {
+    grant(gate_.request(name, Clock::now(), turn));
     arm_gate();
 }
 

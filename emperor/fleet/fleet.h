@@ -80,7 +80,7 @@ public:
 
 private:
     // ---- HostContext ----
-    void acquire_slot(const std::string& name, bool is_rollout) override;
+    void acquire_slot(const std::string& name, supervise::Turn turn) override;
     void release_slot(const std::string& name) override;
     void log_line(const std::string& name, const common::link::LogRecord& record) override;
     void event(const std::string& name, const HistoryEntry& entry) override;

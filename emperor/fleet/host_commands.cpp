@@ -65,7 +65,7 @@ struct Overloaded : Handlers... {
 void VassalHost::execute(const supervise::Command& command) {
     std::visit(
         Overloaded{
-            [this](const supervise::AcquireStartSlot& slot) { context_.acquire_slot(name_, slot.is_rollout); },
+            [this](const supervise::AcquireStartSlot& slot) { context_.acquire_slot(name_, slot.turn); },
             [this](const supervise::ReleaseStartSlot&) { context_.release_slot(name_); },
             [this](const supervise::Spawn& spawn_command) { spawn(spawn_command); },
             [this](const supervise::SendPromote& promote) {

@@ -36,7 +36,7 @@ namespace emperor::fleet {
 // What a host needs of the fleet around it. None of these may call back into the host at once.
 class HostContext {
 public:
-    virtual void acquire_slot(const std::string& name, bool is_rollout) = 0;
+    virtual void acquire_slot(const std::string& name, supervise::Turn turn) = 0;
     virtual void release_slot(const std::string& name) = 0;
     virtual void log_line(const std::string& name, const common::link::LogRecord& record) = 0;
     virtual void event(const std::string& name, const HistoryEntry& entry) = 0;

@@ -11,7 +11,7 @@
 namespace emperor::supervise {
 
 // Answered by StartSlotGranted, maybe later. A rollout replaces one that runs: nobody waits for it.
-struct AcquireStartSlot { bool is_rollout = false; bool operator==(const AcquireStartSlot&) const = default; };
+struct AcquireStartSlot { Turn turn = Turn::start; bool operator==(const AcquireStartSlot&) const = default; };
 struct ReleaseStartSlot {};  // also withdraws a request that was not granted yet
 struct Spawn { Generation generation; int bank; SpecPtr spec; bool operator==(const Spawn&) const = default; };
 struct SendPromote { Generation generation; bool operator==(const SendPromote&) const = default; };

@@ -33,6 +33,10 @@ struct Spec {
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 
+// What a start slot is asked for (start_gate.h): a first start or one after a crash; a generation beside the one that serves;
+// another attempt at what failed again and again.
+enum class Turn { start, rollout, retry };
+
 enum class StopMode { graceful, fast };
 
 // What carrying out a changed configuration takes, ascending: the same processes, other workers, another generation.

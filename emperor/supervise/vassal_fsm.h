@@ -262,6 +262,8 @@ private:
     [[nodiscard]] bool falls_back() const;
     [[nodiscard]] const SpecPtr& spec_to_start() const { return falls_back() ? proven_ : pinned_ ? pinned_ : desired_; }
     [[nodiscard]] bool is_start_due() const;
+    // The first crash is repaired at once; what never served, or fails again, lets others go first.
+    [[nodiscard]] bool has_failed_repeatedly() const noexcept { return crashes_ > (proven_ ? 1u : 0u); }
     [[nodiscard]] int free_bank() const;
     [[nodiscard]] std::pair<DisplayState, std::string> display() const;
     [[nodiscard]] static std::string name_of_state(const Instance& instance);

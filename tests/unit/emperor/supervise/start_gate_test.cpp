@@ -46,18 +46,39 @@ TEST(StartGate, a_hanging_start_holds_its_slot_for_five_seconds_only) {
 
 TEST(StartGate, rollouts_and_starts_do_not_wait_for_each_other) {
     StartGate gate(1);
-    EXPECT_EQ(gate.request("rollout", start, true), Granted{"rollout"});
-    EXPECT_EQ(gate.request("next", start, true), Granted{});
+    EXPECT_EQ(gate.request("rollout", start, Turn::rollout), Granted{"rollout"});
+    EXPECT_EQ(gate.request("next", start, Turn::rollout), Granted{});
     EXPECT_EQ(gate.request("crashed", start), Granted{"crashed"});
     EXPECT_EQ(gate.request("new", start), Granted{});
     EXPECT_EQ(gate.release("crashed", start), Granted{"new"});
     EXPECT_EQ(gate.release("rollout", start), Granted{"next"});
 }
 
+TEST(StartGate, repeated_failures_take_half_of_the_slots_at_most) {
+    StartGate gate(4);
+    for (const char* vassal : {"a", "b", "c", "d"}) (void)gate.request(vassal, start, Turn::retry);
+    EXPECT_EQ(gate.held(), 2u);
+    EXPECT_EQ(gate.request("new", start), Granted{"new"});
+    EXPECT_EQ(gate.request("newer", start), Granted{"newer"});
+    EXPECT_EQ(gate.request("newest", start), Granted{});
+    EXPECT_EQ(gate.release("a", start), Granted{"newest"}) << "who starts goes before who tries again";
+    EXPECT_EQ(gate.release("new", start), Granted{"c"});
+}
+
+TEST(StartGate, an_only_slot_is_shared_by_starts_and_retries) {
+    StartGate gate(1);
+    EXPECT_EQ(gate.request("failing", start, Turn::retry), Granted{"failing"});
+    EXPECT_EQ(gate.request("other", start, Turn::retry), Granted{});
+    EXPECT_EQ(gate.request("new", start), Granted{});
+    EXPECT_EQ(gate.release("failing", start), Granted{"new"});
+    EXPECT_EQ(gate.deadline(), start + 5s);
+    EXPECT_EQ(gate.release("new", start), Granted{"other"});
+}
+
 TEST(StartGate, a_rollout_holds_its_slot_for_longer_than_a_start) {
     StartGate gate(1, 5s, 60s);
-    (void)gate.request("slow", start, true);
-    (void)gate.request("next", start, true);
+    (void)gate.request("slow", start, Turn::rollout);
+    (void)gate.request("next", start, Turn::rollout);
     EXPECT_EQ(gate.deadline(), start + 60s);
     (void)gate.request("a", start);
     (void)gate.request("b", start);
@@ -69,8 +90,8 @@ TEST(StartGate, a_rollout_holds_its_slot_for_longer_than_a_start) {
 
 TEST(StartGate, a_rollout_whose_vassal_crashed_queues_as_a_start) {
     StartGate gate(1);
-    (void)gate.request("a", start, true);
-    EXPECT_EQ(gate.request("b", start, true), Granted{});
+    (void)gate.request("a", start, Turn::rollout);
+    EXPECT_EQ(gate.request("b", start, Turn::rollout), Granted{});
     EXPECT_EQ(gate.request("b", start), Granted{"b"});
     EXPECT_EQ(gate.release("a", start), Granted{});
     EXPECT_EQ(gate.held(), 1u);

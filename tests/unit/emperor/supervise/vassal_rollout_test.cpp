@@ -37,7 +37,7 @@ TEST(VassalFsm, a_first_start_that_fails_is_retried_with_backoff) {
     ASSERT_TRUE(vassal.status().retry_at);
     EXPECT_LE(*vassal.status().retry_at, vassal.now + 120ms);
     EXPECT_EQ(vassal.exit(1), nothing);
-    EXPECT_EQ(vassal.pass(200ms), Words{"acquire"});
+    EXPECT_EQ(vassal.pass(200ms), Words{"acquire to retry"});
     EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 2 bank 1 spec 1"});
 }
 
@@ -51,7 +51,7 @@ TEST(VassalFsm, delays_between_failing_starts_double) {
         const Duration delay = *vassal.status().retry_at - vassal.now;
         EXPECT_GT(delay, last * 12 / 10);
         last = delay;
-        EXPECT_EQ(vassal.pass(delay), Words{"acquire"});
+        EXPECT_EQ(vassal.pass(delay), Words{"acquire to retry"});
     }
 }
 
@@ -64,7 +64,7 @@ TEST(VassalFsm, a_start_that_hangs_is_killed_at_its_timeout_and_the_retry_waits_
     EXPECT_EQ(vassal.pass(60s), (Words{"kill 1", "release"}));
     EXPECT_EQ(vassal.status().reason, "not ready within timeouts.start (60000 ms), at step import");
     EXPECT_EQ(vassal.pass(4s), nothing);
-    EXPECT_EQ(vassal.exit(1), Words{"acquire"});
+    EXPECT_EQ(vassal.exit(1), Words{"acquire to retry"});
 }
 
 // ---- rollouts ------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ TEST(VassalFsm, a_crashed_master_is_restarted_at_once_the_first_time_and_then_wi
     EXPECT_EQ(vassal.status().crashes, 1u);
     EXPECT_EQ(vassal.exit(2), nothing);
     EXPECT_EQ(vassal.state(), DisplayState::backoff);
-    EXPECT_EQ(vassal.pass(120ms), Words{"acquire"});
+    EXPECT_EQ(vassal.pass(120ms), Words{"acquire to retry"});
 }
 
 TEST(VassalFsm, serving_for_restart_stable_makes_the_next_crash_a_first_one) {

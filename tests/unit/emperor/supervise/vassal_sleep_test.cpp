@@ -176,7 +176,7 @@ TEST(VassalSleep, a_wake_that_fails_is_tried_again_with_backoff) {
     (void)vassal.fail(1, "broken");
     (void)vassal.exit(1);
     EXPECT_EQ(vassal.state(), DisplayState::backoff);
-    EXPECT_EQ(vassal.pass(200ms), Words{"acquire"});
+    EXPECT_EQ(vassal.pass(200ms), Words{"acquire to retry"});
 }
 
 TEST(VassalSleep, a_crash_while_awake_is_restarted) {

@@ -264,8 +264,13 @@ std::variant<Json, RequestError> Dispatcher::diff(const Request& request, const 
                    return given == app || (is_glob(given) && ::fnmatch(given.c_str(), app.c_str(), 0) == 0);
                });
     };
+    const auto found = fleet_.diff();
+    for (const std::string& given : request.apps) {
+        const bool is_known = is_glob(given) || fleet_.view(given) || std::ranges::find(found, given, &fleet::Difference::app) != found.end();
+        if (!is_known) return no_such_app(request, given, peer);
+    }
     Json differences = Json::array();
-    for (const fleet::Difference& one : fleet_.diff())
+    for (const fleet::Difference& one : found)
         if (is_asked_for(one.app)) differences.push_back(difference(one));
     return Json{{"differences", std::move(differences)}};
 }

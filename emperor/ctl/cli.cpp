@@ -119,8 +119,8 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
     CLI::Option* workers = command->add_option("WORKERS", choices.workers, "A number, or a range MIN-MAX");
     CLI::Option* reset = command->add_flag("--reset", choices.is_reset, "Back to what the file says")->excludes(workers);
     command->add_flag("--no-wait", choices.is_no_wait, "Do not wait until so many serve");
-    command->callback([workers, reset] {
-        if (workers->count() == 0 && reset->count() == 0) throw CLI::RequiredError("WORKERS or --reset");
+    command->callback([reset, &choices] {
+        if (choices.workers.empty() && reset->count() == 0) throw CLI::RequiredError("WORKERS or --reset");
     });
     actions[command] = [&choices](const Context& context) {
         return scale(context, choices.app, choices.workers, !choices.is_no_wait);

@@ -44,6 +44,14 @@ void VassalHost::keep_scale(std::optional<Scale> scale) {
 common::Result<void> VassalHost::scale(const std::optional<WorkersRange>& range, const Actor& actor) {
     if (is_removed_ || !desired_) return common::failure("it has no valid configuration");
     if (!invalid_text_.empty()) return common::failure("its file is invalid; mend it first (emperorctl check)");
+    // Another number is another configuration of the file's: a new generation of it, beside what an operator or its errors
+    // just put back, or in the place of what stands by.
+    const supervise::VassalStatus status = machine_.status();
+    if (!status.rolled_back.empty())
+        return common::failure("it was rolled back (" + status.rolled_back + "); mend the file, or reload it, first");
+    if (status.standby != 0)
+        return common::failure("generation " + std::to_string(status.active) + " is being observed, and generation " +
+                               std::to_string(status.standby) + " would not stand by any more; wait until that is over");
     const DeploymentPtr now = running();
     if (now && now != desired_ && machine_.status().last_reload_failure)
         return common::failure("its last edit failed, and what runs is an older one; mend the file first");

@@ -5,6 +5,7 @@ import threading
 from collections import Counter, defaultdict
 
 SLACK = 0.05  # seconds: a deed is recorded a moment before it is done
+STARVED = 4.0  # seconds: a limit is lifted after 2, and what could not start waits for a backoff of 1
 ABSENT = ("refused", "no socket", "reset", "empty answer")
 
 
@@ -12,8 +13,10 @@ class Judge:
     def __init__(self, deeds, ledger):
         """Deaths were told to the ledger; it knows what was inside of the processes."""
         self.ledger = ledger
-        self.absent, self.broken = defaultdict(list), defaultdict(list)
+        self.absent, self.broken, self.starved = defaultdict(list), defaultdict(list), defaultdict(list)
         for deed in deeds:
+            if deed.kind in ("left no descriptors to", "let no process start in"):
+                self.starved[deed.vassal].append([deed.time, deed.time + STARVED])
             if deed.kind == "removed":
                 self.absent[deed.vassal].append([deed.time, float("inf")])
             elif deed.kind in ("broke the code of", "broke the file of"):
@@ -43,6 +46,8 @@ class Judge:
             return "its vassal was removed"
         if entry.lost == "status 503" and any(overlaps(span) for span in self.broken[entry.target]):
             return "its vassal could not start, and said so"
+        if entry.lost == "status 500" and any(overlaps(span) for span in self.starved[entry.target]):
+            return "its app could not open a file"
         return None
 
     def unexplained(self):

@@ -90,8 +90,18 @@ def losses(storm, ledger, began):
     for why, count in verdict.explained.most_common():
         print(f"  {count} had to be: {why}")
     shown = [f"lost: {entry}, {entry.ended - began:.3f} s into the storm; " + "; ".join(judge.story(storm.deeds, entry))
-             for entry in unexplained[:20]]
-    return shown + ([f"… and {len(unexplained) - 20} more requests"] if len(unexplained) > 20 else [])
+             for entry in firsts(unexplained)[:20]]
+    return shown + ([f"… {len(unexplained)} requests in all"] if len(unexplained) > len(shown) else [])
+
+
+def firsts(entries):
+    """One of each vassal and way of being lost within five seconds: an episode is told once."""
+    seen = {}
+    for entry in sorted(entries, key=lambda entry: entry.ended):
+        key = (entry.target, entry.lost)
+        if key not in seen or entry.ended - seen[key][-1].ended > 5:
+            seen.setdefault(key, []).append(entry)
+    return sorted((entry for episode in seen.values() for entry in episode), key=lambda entry: entry.ended)
 
 
 def leaks(town, before):

@@ -28,6 +28,7 @@ class Storm:
         self.deeds = []
         self.later = []  # (time, callable): what ends by itself, such as a stop
         self.broken_files, self.broken_code = set(), set()
+        self.limited = set()  # pids with a lowered limit: a second one would be restored to the first
         self.actions = [
             (6, self.edit), (5, self.edit_live), (3, self.break_file), (3, self.break_code), (8, self.repair), (4, self.touch),
             (3, self.remove), (6, self.add), (5, self.reload), (1, self.reload_all), (5, self.kill_worker), (2, self.kill_mold),
@@ -191,13 +192,17 @@ class Storm:
 
     def limit(self, pid, what, value):
         """Lowers a soft limit for a moment."""
+        if pid in self.limited:
+            return
         try:
             old = resource.prlimit(pid, what)
             resource.prlimit(pid, what, (min(value, old[1]), old[1]))
         except OSError:
             return
+        self.limited.add(pid)
 
         def undo():
+            self.limited.discard(pid)
             try:
                 resource.prlimit(pid, what, old)
             except OSError:

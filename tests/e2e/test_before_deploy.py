@@ -54,7 +54,7 @@ def test_scale_takes_ranges_and_is_reset(emperor):
     for wrong in ("0", "300", "4-2"):
         done = emperor.ctl("scale", "probe", wrong)
         assert done.returncode == 2 and "'workers' must be" in done.stderr, wrong
-    for wrong in (("many",), ("2-",), ()):
+    for wrong in (("many",), ("2-",), ("",), ()):
         assert emperor.ctl("scale", "probe", *wrong).returncode == 2, wrong
     assert emperor.ctl("scale", "other", "2").returncode == 5
 
@@ -92,6 +92,7 @@ def test_diff_shows_what_was_not_applied(emperor, scratch):
     emperor.write("probe")
     emperor.wait_running("probe")
     assert emperor.ctl("diff").stdout == "no difference\n"
+    assert emperor.ctl("diff", "prob").returncode == 5
     emperor.write("probe", app="no_such_module:app")
     wait_until(lambda: "failed" in emperor.status("probe")["last_reload"], 20)
     done = emperor.ctl("diff", "probe")

@@ -127,12 +127,17 @@ def test_an_observation_goes_on_under_the_next_emperor(shop, ledger):
 def test_an_operators_rollback_uses_the_standby(shop, ledger):
     shop.deploy(2, observe="60s")
     shop.wait_state("shop", "observing")
+    early = shop.ctl("scale", "shop", "3")
+    assert early.returncode == 1 and "would not stand by any more" in early.stderr
     done = shop.ctl("rollback", "shop")
     assert done.returncode == 0 and done.stdout == "shop: rolled back\n", done.stderr
     row = shop.status("shop")
     assert row["state"] == "rolled back" and row["generation"] == 1 and row["reason"].startswith("by operator ")
     again = shop.ctl("rollback", "shop")
     assert again.returncode == 1 and "rolled back already" in again.stderr
+    scaled = shop.ctl("scale", "shop", "3")
+    assert scaled.returncode == 1 and "it was rolled back (by operator" in scaled.stderr, "that would start what was rolled back"
+    assert shop.status("shop")["generation"] == 1
     assert shop.ctl("reload", "shop").returncode == 0
     wait_until(lambda: version_now(ledger) == "2", 20)
     assert not ledger.lost, ledger.summary()

@@ -19,6 +19,7 @@ void close_everything() noexcept {
     shared->is_forked_child.store(true, std::memory_order_relaxed);
     for (const WorkerListener& listener : shared->options.listeners) ::close(listener.fd);
     ::close(shared->options.link);
+    if (shared->options.activity) ::close(shared->options.activity->eventfd());  // nobody counts requests here
     shared->reactor.close();
     shared->connections.for_each([](Connection& connection) {
         if (connection.fd >= 0) ::close(connection.fd);

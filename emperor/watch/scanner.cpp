@@ -104,6 +104,7 @@ Scan Scanner::scan(common::WallTime now) {
             if (path.starts_with(directory + "/")) next.emplace(path, cached);
     }
     cache_ = std::move(next);
+    has_scanned_ = true;
     std::sort(scan.link_targets.begin(), scan.link_targets.end());
     scan.link_targets.erase(std::unique(scan.link_targets.begin(), scan.link_targets.end()), scan.link_targets.end());
     return scan;
@@ -147,9 +148,12 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
                                  std::abs(now_ns - opened.stamp.mtime_ns) < second_ns;
     if (is_half_written) {
         scan.rescan_after = settle_time;
-        if (!before) return std::nullopt;
-        next.emplace(file.path, *before);
-        return before->file;
+        if (before) {
+            next.emplace(file.path, *before);
+            return before->file;
+        }
+        if (has_scanned_) return std::nullopt;
+        // The first scan knows of no before. That it is not there would be a lie: what a former emperor started is running.
     }
 
     const bool is_named_well = is_name_ours(entry, file.name, file);

@@ -4,7 +4,8 @@
 // never writes. A file whose stat did not change since the last scan is not read again.
 //
 // What is half-written is kept back: an empty file that is younger than a second (an editor's truncate-and-write) is
-// reported as it was before, or not at all when it is new, and `rescan_after` asks for another look.
+// reported as it was before, or not at all when it is new, and `rescan_after` asks for another look. The first scan cannot
+// tell new from old: it reports the empty file, which stops nothing that runs.
 #pragma once
 
 #include <sys/types.h>
@@ -83,6 +84,7 @@ private:
     std::vector<std::string> directories_;
     uid_t process_uid_;
     std::map<std::string, Cached> cache_;  // by path; holds what the last scan saw
+    bool has_scanned_ = false;
 };
 
 }  // namespace emperor::watch

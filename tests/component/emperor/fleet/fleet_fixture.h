@@ -15,6 +15,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <iterator>
 #include <string>
 
 #include "common/log/log.h"
@@ -90,11 +91,30 @@ struct FleetTest : testing::Test {
         return in_time;
     }
 
+    // Beyond its own ends: the keeper starts beside the fleet, and may be slower (under a sanitizer).
+    static bool keeper_holds_sockets() {
+        namespace fs = std::filesystem;
+        std::error_code code;
+        std::ifstream children("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+        for (std::string pid; children >> pid;) {
+            std::ifstream file("/proc/" + pid + "/cmdline");
+            const std::string line{std::istreambuf_iterator<char>(file), {}};
+            if (line.find("--keeper") == std::string::npos) continue;
+            for (fs::directory_iterator fd("/proc/" + pid + "/fd", code), end; !code && fd != end; fd.increment(code)) {
+                const bool is_own = std::stoi(fd->path().filename().string()) <= 4;
+                if (!is_own && fs::read_symlink(fd->path(), code).string().starts_with("socket:")) return true;
+            }
+        }
+        return false;
+    }
     // The emperor's program as keeper: listeners outlive their master then.
     void use_keeper() { options.keeper_program = std::string(TEST_BINARY_DIR) + "/bin/emperor"; }
 
     // As `kill -9` of the emperor: nothing is told to anybody.
     void die() {
+        if (!options.keeper_program.empty()) {
+            EXPECT_TRUE(run_until([] { return keeper_holds_sockets(); }));
+        }
         fleet->leave();
         fleet.reset();
         io.restart();

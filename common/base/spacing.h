@@ -24,6 +24,8 @@ public:
         is_waiting_ = false;
         earliest_ = now + interval_;
     }
+    // What was fulfilled took effect only now: the interval counts from here.
+    void took_effect(TimePoint now) noexcept { earliest_ = now + interval_; }
     // The wish that waited is void.
     void withdraw() noexcept { is_waiting_ = false; }
 

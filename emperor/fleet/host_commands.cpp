@@ -223,6 +223,8 @@ std::string VassalHost::last_lines(int worker) const {
 void VassalHost::report(const Report& what) {
     if (what.kind == Report::Kind::reconfigured) return report_reconfigured(what);
     const ReportStyle style = style_of(what.kind);
+    // It may have waited for a start slot: reloads are spaced out, not the orders for them.
+    if (what.kind == Report::Kind::reloading && what.text == app_reload_.cause) app_reloads_.took_effect(common::Clock::now());
     if (what.kind == Report::Kind::crashed) counts_.add_restart();
     if (what.kind == Report::Kind::reloaded) counts_.add_reload();
     if (what.kind == Report::Kind::reload_failed) ++failed_reloads_;

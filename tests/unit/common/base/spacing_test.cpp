@@ -19,6 +19,14 @@ TEST(Spacing, the_first_wish_is_due_at_once_and_the_next_an_interval_after_it) {
     EXPECT_EQ(spacing.wish(start + 25s), start + 25s);
 }
 
+TEST(Spacing, the_interval_counts_from_when_a_wish_took_effect) {
+    Spacing spacing(10s);
+    (void)spacing.wish(TimePoint{100s});
+    spacing.fulfil(TimePoint{100s});
+    spacing.took_effect(TimePoint{103s});
+    EXPECT_EQ(spacing.wish(TimePoint{104s}), TimePoint{113s});
+}
+
 TEST(Spacing, one_wish_waits_at_most) {
     Spacing spacing(10s);
     spacing.fulfil(start);

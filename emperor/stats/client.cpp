@@ -75,6 +75,19 @@ asio::awaitable<void> Client::write(std::string_view head, std::string_view body
     if (!error) socket_.shutdown(asio::socket_base::shutdown_send, error);
 }
 
+// A close with unread bytes resets the connection, and the client might never see the answer: a body that is on its
+// way is read away, up to a bound and the deadline.
+asio::awaitable<void> Client::refuse_method() {
+    constexpr std::size_t most = 64 * 1024;
+    const std::string answer = method_not_allowed();
+    co_await write(answer, {});
+    for (std::size_t size = 0; size < most; size += received_.size()) {
+        received_.clear();
+        const bool has_more = co_await read_more();
+        if (!has_more) co_return;
+    }
+}
+
 asio::awaitable<void> Client::answer_http() {
     while (!is_complete(received_)) {
         if (received_.size() > max_request_size) {
@@ -86,6 +99,10 @@ asio::awaitable<void> Client::answer_http() {
         if (!has_more) co_return;
     }
     if (!source_) co_return;
+    if (is_refused_method(received_)) {
+        co_await refuse_method();
+        co_return;
+    }
     const std::optional<Target> target = target_of(received_);
     if (!target) {
         const std::string answer = error_answer(400, "Bad Request", "bad request");
@@ -94,14 +111,14 @@ asio::awaitable<void> Client::answer_http() {
     }
     const Answer answer = source_(*target);
     if (!answer.body) {
-        const std::string text = error_answer(404, "Not Found", "not found; the documents are at / and /metrics");
+        const std::string text = error_answer(404, "Not Found", "not found; the documents are at / and /metrics", target->is_head_only);
         co_await write(text, {});
     } else if (answer.revision != 0 && answer.revision == target->known) {
         const std::string head = not_modified_head(answer.revision);
         co_await write(head, {});
     } else {
         const std::string head = ok_head(answer.type, answer.body->size(), answer.revision);
-        co_await write(head, *answer.body);
+        co_await write(head, target->is_head_only ? std::string_view() : std::string_view(*answer.body));
     }
 }
 

@@ -34,6 +34,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<bool> read_opening();  // true: HTTP
     [[nodiscard]] boost::asio::awaitable<void> answer_http();
     [[nodiscard]] boost::asio::awaitable<bool> read_more();
+    [[nodiscard]] boost::asio::awaitable<void> refuse_method();
     [[nodiscard]] boost::asio::awaitable<void> write(std::string_view head, std::string_view body);
     void arm(std::chrono::milliseconds deadline);
 

@@ -4,12 +4,15 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace emperor::stats {
 
 namespace {
-constexpr std::string_view method = "GET ";
+constexpr std::string_view get = "GET ", head_only = "HEAD ";
+constexpr std::array<std::string_view, 9> methods = {get,       head_only, "POST ",    "PUT ",  "DELETE ",
+                                                     "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
 constexpr std::string_view tag_begin = "W/\"", tag_end = "\"";
 
 std::string head(int status, std::string_view phrase, std::string_view type, std::size_t length,
@@ -73,8 +76,16 @@ std::uint64_t known_revision(std::string_view request) {
 }  // namespace
 
 Opening opening_of(std::string_view received) noexcept {
-    if (received.starts_with(method)) return Opening::http;
-    return method.starts_with(received) ? Opening::undecided : Opening::raw;
+    bool may_become_one = false;
+    for (const std::string_view method : methods) {
+        if (received.starts_with(method)) return Opening::http;
+        may_become_one = may_become_one || method.starts_with(received);
+    }
+    return may_become_one ? Opening::undecided : Opening::raw;
+}
+
+bool is_refused_method(std::string_view request) noexcept {
+    return !request.starts_with(get) && !request.starts_with(head_only) && opening_of(request) == Opening::http;
 }
 
 bool is_complete(std::string_view request) noexcept {
@@ -83,8 +94,9 @@ bool is_complete(std::string_view request) noexcept {
 
 std::optional<Target> target_of(std::string_view request) {
     std::string_view line = request.substr(0, request.find_first_of("\r\n"));
-    if (!line.starts_with(method)) return std::nullopt;
-    line.remove_prefix(method.size());
+    const bool is_head_only = line.starts_with(head_only);
+    if (!is_head_only && !line.starts_with(get)) return std::nullopt;
+    line.remove_prefix(is_head_only ? head_only.size() : get.size());
     std::string_view text = line.substr(0, line.find(' '));
     if (text.starts_with("http://")) {  // the absolute form, as proxies send it
         const auto slash = text.find('/', 7);
@@ -92,7 +104,7 @@ std::optional<Target> target_of(std::string_view request) {
     }
     if (!text.starts_with('/')) return std::nullopt;
     const auto question = text.find('?');
-    Target target{.path = std::string(text.substr(0, question)), .vassal = {}};
+    Target target{.path = std::string(text.substr(0, question)), .vassal = {}, .is_head_only = is_head_only};
     if (question != std::string_view::npos && !read_query(text.substr(question + 1), target)) return std::nullopt;
     target.known = known_revision(request);
     return target;
@@ -106,9 +118,15 @@ std::string not_modified_head(std::uint64_t revision) {
     return "HTTP/1.0 304 Not Modified\r\nConnection: close\r\n" + tag_line(revision) + "\r\n";
 }
 
-std::string error_answer(int status, std::string_view phrase, std::string_view text) {
+std::string error_answer(int status, std::string_view phrase, std::string_view text, bool is_head_only) {
     const std::string body = std::string(text) + "\n";
-    return head(status, phrase, "text/plain", body.size()) + body;
+    const std::string answer = head(status, phrase, "text/plain", body.size());
+    return is_head_only ? answer : answer + body;
+}
+
+std::string method_not_allowed() {
+    const std::string_view body = "only GET and HEAD; a stats socket takes no orders\n";
+    return head(405, "Method Not Allowed", "text/plain", body.size(), "Allow: GET, HEAD\r\n").append(body);
 }
 
 }  // namespace emperor::stats

@@ -82,6 +82,22 @@ TEST_F(StatsServer, unknown_paths_are_404_and_oversized_requests_431) {
     EXPECT_TRUE(get(fleet_path(), "GET / HTTP/1.0\r\nX: " + std::string(6000, 'x')).starts_with("HTTP/1.0 431 "));
 }
 
+TEST_F(StatsServer, head_gets_the_head_and_other_methods_405) {
+    start();
+    const std::string head = get(vassal_path("shop"), "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(head.starts_with("HTTP/1.0 200 OK\r\n"));
+    EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+    const std::string whole = get(vassal_path("shop"), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(whole.starts_with(head)) << head << whole;
+    const std::string missing = get(fleet_path(), "HEAD /nothing HTTP/1.0\r\n\r\n");
+    EXPECT_TRUE(missing.starts_with("HTTP/1.0 404 ") && missing.ends_with("\r\n\r\n")) << missing;
+    // Also one whose body comes with the head, is larger than is read, or is still to come.
+    for (const std::size_t size : {0u, 5u, 10'000u})
+        EXPECT_TRUE(get(fleet_path(), "POST / HTTP/1.1\r\nContent-Length: 10000\r\n\r\n" + std::string(size, 'x'))
+                        .starts_with("HTTP/1.0 405 ")) << size;
+    EXPECT_NE(get(vassal_path("shop"), "DELETE / HTTP/1.1\r\n\r\n").find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
+}
+
 TEST_F(StatsServer, metrics_are_on_every_socket_in_prometheus_own_type) {
     start();
     fleet.add("blog");

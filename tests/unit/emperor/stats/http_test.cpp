@@ -18,6 +18,32 @@ TEST(StatsHttp, get_is_told_from_anything_else_at_every_byte) {
     EXPECT_EQ(opening_of("GEX"), Opening::raw);
     EXPECT_EQ(opening_of("\n"), Opening::raw);
     EXPECT_EQ(opening_of("get /"), Opening::raw);
+    EXPECT_EQ(opening_of("P"), Opening::undecided);
+    EXPECT_EQ(opening_of("PO"), Opening::undecided);
+    EXPECT_EQ(opening_of("POP"), Opening::raw);
+    EXPECT_EQ(opening_of("POST "), Opening::http);
+    EXPECT_EQ(opening_of("HEAD / HTTP/1.1"), Opening::http);
+}
+
+TEST(StatsHttp, head_asks_for_the_same_as_get) {
+    const auto target = target_of("HEAD /metrics?vassal=shop HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(target);
+    EXPECT_TRUE(target->is_head_only);
+    EXPECT_EQ(target->path, "/metrics");
+    EXPECT_EQ(target->vassal, "shop");
+    EXPECT_FALSE(target_of("GET / HTTP/1.1\r\n\r\n")->is_head_only);
+    const std::string whole = error_answer(404, "Not Found", "no"), head = error_answer(404, "Not Found", "no", true);
+    EXPECT_EQ(whole, head + "no\n");
+}
+
+TEST(StatsHttp, other_methods_are_refused_with_what_is_allowed) {
+    for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"})
+        EXPECT_TRUE(is_refused_method(std::string(method) + " / HTTP/1.1\r\n\r\n")) << method;
+    for (const char* other : {"GET / HTTP/1.1", "HEAD / HTTP/1.1", "GETS /", "", "hello"})
+        EXPECT_FALSE(is_refused_method(other)) << other;
+    const std::string answer = method_not_allowed();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.0 405 Method Not Allowed\r\n"));
+    EXPECT_NE(answer.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
 }
 
 std::optional<std::string> path_of(std::string_view request) {

@@ -134,6 +134,9 @@ TEST_F(HealthCheckTest, a_late_answer_counts_as_a_failed_attempt) {
 }
 
 TEST_F(HealthCheckTest, one_that_spins_for_ever_with_the_lock_is_ended_with_tracebacks) {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "ThreadSanitizer keeps a signal back until the thread calls something: this one calls nothing";
+#endif
     route([](int, const app::Request&, app::Response&) {
         for (volatile bool is_stuck = true; is_stuck;) continue;
     });

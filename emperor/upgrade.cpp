@@ -56,6 +56,7 @@ void Upgrade::try_program(std::function<void(const Result<void>&)> done) {
         if (!process::is_for_service_manager(*entry)) request.environment.emplace_back(*entry);
     }
     request.open_files = open_files_;
+    request.ends_with_parent = true;  // one that hangs is nobody's otherwise
     auto spawned = process::spawn(request);
     if (!spawned) return boost::asio::post(io_, [this, error = spawned.error()] { finish(error); });
     trial_ = std::make_unique<process::Child>(io_, std::move(*spawned), [this](const common::ExitStatus& status) {

@@ -285,7 +285,7 @@ std::variant<Json, RequestError> Dispatcher::diff_candidate(const Request& reque
     if (view ? !may_touch(peer, policy_, *view) : !is_admin(peer, policy_))
         return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "diff " + app));
     const bool knows_variables = peer.uid == 0 || peer.uid == policy_.emperor_uid;
-    const fleet::CandidateFile file{app, *request.text, request.defaults, knows_variables};
+    const fleet::CandidateFile file{app, *request.text, request.defaults, knows_variables, request.file};
     return Json{{"differences", Json::array({difference(fleet_.diff(file))})}};
 }
 

@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 2> app_arguments = {"app", "apps"};
 constexpr std::array<std::string_view, 3> operation_arguments = {"app", "apps", "wait"};
 constexpr std::array<std::string_view, 4> log_arguments = {"app", "apps", "lines", "follow"};
 constexpr std::array<std::string_view, 2> scale_arguments = {"app", "workers"};
-constexpr std::array<std::string_view, 4> diff_arguments = {"app", "apps", "text", "defaults"};
+constexpr std::array<std::string_view, 5> diff_arguments = {"app", "apps", "text", "defaults", "file"};
 constexpr Row rows[] = {
     {Command::status, "status", app_arguments, 0, max_apps},
     {Command::show, "show", app_arguments, 1, 1},
@@ -92,6 +92,11 @@ std::string take_argument(Request& request, const std::string& key, const Json& 
         return "";
     }
     if (key == "workers") return take_workers(request, value);
+    if (key == "file") {
+        if (!value.is_string()) return "'file' must be a path";
+        request.file = value.get<std::string>();
+        return "";
+    }
     if (key == "text" || key == "defaults") {
         if (!value.is_string()) return "'" + key + "' must be the text of a file";
         (key == "text" ? request.text : request.defaults) = value.get<std::string>();

@@ -39,6 +39,7 @@ struct Request {
     std::optional<fleet::WorkersRange> workers;
     // "text" of diff: a vassal file that is not deployed; "defaults" likewise.
     std::optional<std::string> text, defaults;
+    std::string file;  // of diff: what messages call that file; empty: as if it were deployed
 };
 
 struct RequestError {

@@ -57,7 +57,9 @@ void check_addresses(Candidate& candidate, const CheckOptions& options) {
         const std::string text = listen[at].text();
         if (own != options.own_addresses.end() && own->second.contains(text)) continue;
         if (!options.is_in_use(listen[at].address)) continue;
-        Diagnostic finding = whole_file(candidate.file.path, "listen: address in use: " + text + " (another program listens there)");
+        const std::string by = options.knows_emperor ? "another program listens there"
+                                                     : "if the emperor of this file does, name it by --runtime-dir";
+        Diagnostic finding = whole_file(candidate.file.path, "listen: address in use: " + text + " (" + by + ")");
         const auto* origin = origin_of_listener(*candidate.effective, at);
         if (origin && origin->kind != common::config::Origin::Kind::built_in) {
             finding.file = origin->file;

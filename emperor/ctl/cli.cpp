@@ -189,6 +189,15 @@ std::string complaint(const CLI::App& cli, const CLI::ParseError& error) {
     return text;
 }
 
+bool asks_for_json(const std::vector<std::string>& arguments) {
+    for (std::size_t at = 0; at < arguments.size(); ++at) {
+        if (arguments[at] == "-ojson" || arguments[at] == "-o=json" || arguments[at] == "--output=json") return true;
+        const bool is_option = arguments[at] == "-o" || arguments[at] == "--output";
+        if (is_option && at + 1 < arguments.size() && arguments[at + 1] == "json") return true;
+    }
+    return false;
+}
+
 bool wants_color(const std::string& choice, const Surroundings& surroundings) {
     if (choice != "auto") return choice == "always";
     const std::string terminal = surroundings.variable("TERM").value_or("");
@@ -230,8 +239,12 @@ int run(const std::vector<std::string>& arguments, const Surroundings& surroundi
         cli.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return cli.exit(error, surroundings.out, surroundings.err);  // help, version
-        surroundings.err << "emperorctl: " << complaint(cli, error) << "\nrun it with --help for more\n";
-        return exit_with(ExitCode::usage);
+        // Parsing may have ended before -o was reached.
+        Context context{surroundings.out, surroundings.err, "", asks_for_json(arguments) ? Output::json : Output::table,
+                        std::nullopt, {}, false, surroundings.now_us};
+        const int code = report(context, {ExitCode::usage, complaint(cli, error), {}, {}});
+        surroundings.err << "run it with --help for more\n";
+        return code;
     }
     const Context context = context_of(choices, surroundings);
     return actions.at(cli.get_subcommands().front())(context);

@@ -41,7 +41,7 @@ std::variant<Candidate, CallError> candidate_of(const std::filesystem::path& pat
     const auto defaults = read_file(path.parent_path() / "_defaults.yaml");
     if (text->size() + (defaults ? defaults->size() : 0) > max_text)
         return CallError{ExitCode::usage, path.string() + ": too large to be compared over the control socket", {}, {}};
-    Json args = {{"app", path.stem().string()}, {"text", *text}};
+    Json args = {{"app", path.stem().string()}, {"text", *text}, {"file", path.string()}};
     if (defaults) args["defaults"] = *defaults;
     return Candidate{path.stem().string(), std::move(args)};
 }
@@ -208,7 +208,7 @@ void print(const Context& context, const Json& differences) {
                         << "\n";
         }
         for (const Json& finding : difference.value("diagnostics", Json::array()))
-            context.out << "  " << harmless(finding.value("text", ""), true) << "\n";
+            context.out << indented("  ", finding.value("text", ""));
     }
     if (differences.empty()) context.out << "no difference\n";
 }

@@ -22,6 +22,7 @@ void learn_from_emperor(const Context& context, CheckOptions& options) {
     // An emperor that may not be asked may own any of the addresses: do not call them taken.
     if (error && error->code == ExitCode::not_permitted) options.is_in_use = [](const auto&) { return false; };
     if (error) return;
+    options.knows_emperor = true;
     for (const Json& app : std::get<Json>(answer).value("apps", Json::array()))
         for (const Json& listener : app.value("listeners", Json::array()))
             options.own_addresses[app.value("name", "")].insert(listener.value("address", ""));

@@ -111,6 +111,7 @@ struct CandidateFile {
     std::string text;
     std::optional<std::string> defaults;
     bool knows_variables = false;  // ${VAR} may be looked up in the emperor's environment
+    std::string shown_path = {};   // what findings call the file; empty: by the path that it would be deployed at
 };
 
 class FleetApi {

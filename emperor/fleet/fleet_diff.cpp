@@ -45,6 +45,24 @@ Difference difference_of(const plan::Action& action, const plan::Known& known) {
     return difference;
 }
 
+Difference known_invalid(const VassalView& view) {
+    Difference difference;
+    difference.app = view.name;
+    difference.action = plan::name_of(plan::Action::Kind::invalid);
+    difference.cause = view.status.active != 0 ? "the last valid one runs" : "nothing runs";
+    difference.diagnostics = view.diagnostics;
+    return difference;
+}
+
+// Messages name the file that was asked about, and the defaults beside it.
+void rename(common::config::Diagnostics& findings, const std::string& from, const std::string& to) {
+    const auto directory = [](const std::string& path) { return path.substr(0, path.rfind('/') + 1); };
+    for (common::config::Diagnostic& finding : findings) {
+        if (finding.file == from) finding.file = to;
+        else if (finding.file == directory(from) + "_defaults.yaml") finding.file = directory(to) + "_defaults.yaml";
+    }
+}
+
 }  // namespace
 
 std::vector<Difference> Fleet::diff() {
@@ -56,10 +74,14 @@ std::vector<Difference> Fleet::diff() {
     const plan::Known as_known = known();
     std::vector<Difference> differences;
     for (const plan::Action& action : plan::plan(desired, as_known)) differences.push_back(difference_of(action, as_known));
-    // What runs although its file, which is known and valid, says something else: failed, rolled back, or under way.
+    // What runs although its file, which is known, says something else: invalid, failed, rolled back, or under way.
     for (const auto& [name, host] : hosts_) {
         if (host->is_removed() || contains(differences, name)) continue;
-        const DeploymentPtr running = host->running();
+        if (!host->invalid_text().empty()) {
+            differences.push_back(known_invalid(host->view()));
+            continue;
+        }
+        const DeploymentPtr running = host->in_use();
         if (!running || !host->desired() || running == host->desired()) continue;
         Difference difference;
         difference.app = name;
@@ -111,7 +133,11 @@ Difference Fleet::diff(const CandidateFile& candidate) {
         actions.front().kind = plan::Action::Kind::changed;
         actions.front().cause = "edited";
     }
-    if (!actions.empty()) return difference_of(actions.front(), alone);
+    if (!actions.empty()) {
+        Difference difference = difference_of(actions.front(), alone);
+        if (!candidate.shown_path.empty()) rename(difference.diagnostics, file.path, candidate.shown_path);
+        return difference;
+    }
     Difference unchanged;
     unchanged.app = candidate.name;
     unchanged.action = "unchanged";

@@ -62,6 +62,8 @@ common::Duration VassalHost::observe_left(std::int64_t until_us, const supervise
 void VassalHost::activate(LaunchPtr launch) {
     const DeploymentPtr before = activated_ ? activated_->deployment : nullptr;
     activated_ = std::move(launch);
+    // A change in place that an operator's rollback overtook: what that goes back to stays what it is.
+    if (rollback_ && activated_->deployment->spec != rollback_->deployment->spec) return;
     if (machine_.status().rolled_back.empty()) {
         if (before && !is_same_configuration(*before, *activated_->deployment)) last_good_ = before;
         return;

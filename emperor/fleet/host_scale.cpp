@@ -19,6 +19,11 @@ DeploymentPtr VassalHost::running() const {
     return active ? active->launch()->deployment : nullptr;
 }
 
+DeploymentPtr VassalHost::in_use() const {
+    const DeploymentPtr now = running();
+    return now || machine_.status().rolled_back.empty() ? now : last_good_;
+}
+
 // What a file said is known by now, and whether the operator's number still holds against it.
 DeploymentPtr VassalHost::with_scale(DeploymentPtr deployment) {
     if (!scale_ || deployment->of_file) return deployment;
@@ -44,14 +49,11 @@ void VassalHost::keep_scale(std::optional<Scale> scale) {
 common::Result<void> VassalHost::scale(const std::optional<WorkersRange>& range, const Actor& actor) {
     if (is_removed_ || !desired_) return common::failure("it has no valid configuration");
     if (!invalid_text_.empty()) return common::failure("its file is invalid; mend it first (emperorctl check)");
-    // Another number is another configuration of the file's: a new generation of it, beside what an operator or its errors
-    // just put back, or in the place of what stands by.
+    // Another number is another configuration of the file's: it would take the place of what an operator or its errors just
+    // put back.
     const supervise::VassalStatus status = machine_.status();
     if (!status.rolled_back.empty())
         return common::failure("it was rolled back (" + status.rolled_back + "); mend the file, or reload it, first");
-    if (status.standby != 0)
-        return common::failure("generation " + std::to_string(status.active) + " is being observed, and generation " +
-                               std::to_string(status.standby) + " would not stand by any more; wait until that is over");
     const DeploymentPtr now = running();
     if (now && now != desired_ && machine_.status().last_reload_failure)
         return common::failure("its last edit failed, and what runs is an older one; mend the file first");

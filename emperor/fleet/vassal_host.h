@@ -115,6 +115,8 @@ public:
     [[nodiscard]] const DeploymentPtr& desired() const noexcept { return desired_; }
     // Of the active generation; null: there is none.
     [[nodiscard]] DeploymentPtr running() const;
+    // What runs, or would at the next start of one that was rolled back; null: nothing.
+    [[nodiscard]] DeploymentPtr in_use() const;
     [[nodiscard]] const std::string& invalid_text() const noexcept { return invalid_text_; }
     [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
     // The vassal is gone for good, not just this emperor.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ struct Prepared {
     std::vector<int> lifted;  // scratch of the child
     int null_fd;
     int report_fd;
+    pid_t parent = ::getpid();
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -90,6 +92,8 @@ void become(const common::config::Identity& identity, int report_fd) {
 [[noreturn]] void run_child(Prepared& prepared) {
     const SpawnRequest& request = prepared.request;
     if (::setsid() < 0) fail(prepared.report_fd, SpawnStage::session);
+    if (request.ends_with_parent && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(prepared.report_fd, SpawnStage::parent);
+    if (request.ends_with_parent && ::getppid() != prepared.parent) ::_exit(1);  // it ended meanwhile
     reset_signals(prepared.report_fd);
     place_descriptors(prepared);
     if (request.open_files && ::setrlimit(RLIMIT_NOFILE, &*request.open_files) != 0)
@@ -128,6 +132,7 @@ void reap(pid_t pid) {
 const char* name_of(SpawnStage stage) noexcept {
     switch (stage) {
         case SpawnStage::session: return "new session";
+        case SpawnStage::parent: return "end with its parent";
         case SpawnStage::signals: return "reset signals";
         case SpawnStage::descriptors: return "pass descriptors";
         case SpawnStage::limits: return "set open files limit";

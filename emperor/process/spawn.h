@@ -22,7 +22,7 @@
 namespace emperor::process {
 
 // What the child does, in this order; the one that failed is named in the error.
-enum class SpawnStage { session, signals, descriptors, limits, groups, group, user, directory, exec };
+enum class SpawnStage { session, parent, signals, descriptors, limits, groups, group, user, directory, exec };
 
 [[nodiscard]] const char* name_of(SpawnStage stage) noexcept;
 
@@ -35,6 +35,7 @@ struct SpawnRequest {
     std::optional<common::config::Identity> identity;  // set: become this user (needs root)
     bool is_silent = false;                // stdout and stderr are /dev/null: the emperor's log is not a tenant's to write
     std::optional<rlimit> open_files;      // set: RLIMIT_NOFILE of the child
+    bool ends_with_parent = false;         // it is killed when the thread that spawned it ends (prctl(2), PR_SET_PDEATHSIG)
 };
 
 struct Spawned {

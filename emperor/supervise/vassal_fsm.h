@@ -41,8 +41,8 @@
 //
 // An edit that needs no other generation (`change` live or recycle) is carried out in place: Reconfigure goes to the
 // active instance, which fits the new wish from then on; when all of it is done, the Spec is the active one's and proven.
-// In place only: the active one serves and fits the wish it replaces, nothing but retiring ones is beside it, nothing is
-// rejected, and the new Spec is to run. In every other case, and when the master refuses or does not answer, it is a
+// In place only: the active one serves and fits the wish it replaces, nothing is beside it but retiring ones or a standby
+// (whose observation goes on), nothing is rejected, and the new Spec is to run. In every other case, and when the master refuses or does not answer, it is a
 // rollout like any other edit. Edits that come while an earlier one is not done go the same way, with the higher class.
 //
 // reconcile(), in this order:
@@ -65,7 +65,7 @@
 //     ConfigRemoved      removed: down; nothing pinned
 //     OperatorRequest    start: not held, backoff reset · stop: held · reload: wish_ + 1 · restart: wish_ + 1 and
 //                        the active one retires first; what is not running is started by any of the three, but
-//                        what is held only by start, restart and rollback. reload and restart mean the file: nothing
+//                        what is held only by start and restart. reload and restart mean the file: nothing
 //                        pinned. rollback: as above. A reload of what is asleep is done at once, because its next
 //                        start takes the code and the file as they are then
 //     StartSlotGranted   Spawn with the other bank, else the slot is given back

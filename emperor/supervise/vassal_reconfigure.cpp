@@ -9,11 +9,8 @@ namespace emperor::supervise {
 // Asked before the wish is replaced: does the active one run what was wanted so far, and nothing else is going on?
 bool VassalFsm::can_reconfigure(Change change, const Spec& spec) const {
     if (change == Change::rollout || !spec.is_enabled || shutdown_ || is_held_ || is_rejected() || pinned_) return false;
-    const bool is_alone = std::all_of(instances_.begin(), instances_.end(), [](const Instance& instance) {
-        return instance.role == Role::active || instance.role == Role::retiring;
-    });
     const Instance* active = with_role(Role::active);
-    return is_alone && active && active->wish == wish_ && active->is_serving &&
+    return !with_role(Role::successor) && active && active->wish == wish_ && active->is_serving &&
            active->fsm.state() == InstanceState::serving;
 }
 

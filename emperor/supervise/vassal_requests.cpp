@@ -71,8 +71,9 @@ std::optional<Failure> VassalFsm::refusal(const OperatorRequest& event) const {
     if (operation == Operation::stop) return std::nullopt;
     if (shutdown_) return refused("the emperor is shutting down");
     if (is_removed_) return refused("its file was removed");
-    // `reload '*'` after a deploy must not start what somebody stopped on purpose.
-    if (operation == Operation::reload && is_held_) return refused(held_reason_ + "; only start and restart bring it back");
+    // `reload '*'` after a deploy must not start what somebody stopped on purpose, nor `rollback '*'` after a bad one.
+    const bool needs_release = operation == Operation::reload || operation == Operation::rollback;
+    if (needs_release && is_held_) return refused(held_reason_ + "; only start and restart bring it back");
     const Instance* active = with_role(Role::active);
     const bool is_up = active && !active->fsm.is_ending();
     if (operation == Operation::start && is_up) return std::nullopt;

@@ -86,6 +86,7 @@ def test_diff_against_files_that_are_not_deployed(emperor, scratch):
     (fresh / "shop.yaml").write_text("app: x\nworkesr: 2\n")
     done = emperor.ctl("diff", "--against", fresh / "shop.yaml")
     assert done.returncode == 2 and "did you mean 'workers'" in done.stdout
+    assert f"{fresh}/shop.yaml:2:1: " in done.stdout and "\\n" not in done.stdout, done.stdout
 
 
 def test_diff_shows_what_was_not_applied(emperor, scratch):
@@ -98,6 +99,32 @@ def test_diff_shows_what_was_not_applied(emperor, scratch):
     done = emperor.ctl("diff", "probe")
     assert done.stdout.startswith("probe: differs from its file, rollout (failed: "), done.stdout
     assert "  app: probe:application -> no_such_module:app\n" in done.stdout
+    emperor.path_of("probe").write_text("app: x\nworkesr: 2\n")
+    emperor.wait_state("probe", "invalid")
+    done = emperor.ctl("diff", "probe")
+    assert done.returncode == 2 and done.stdout.startswith("probe: invalid (the last valid one runs)\n"), done.stdout
+    assert "did you mean 'workers'" in done.stdout
+
+
+def test_diff_of_one_that_sleeps_where_it_was_rolled_back_to(emperor):
+    emperor.write("probe", on_demand=True, timeouts_idle="2s")
+    emperor.wait_state("probe", "sleeping")
+    emperor.ctl("start", "probe")
+    wait_until(lambda: emperor.status("probe")["generation"] == 1, 20)
+    emperor.write("probe", on_demand=True, timeouts_idle="2s", env={"COLOUR": "blue"})
+    wait_until(lambda: "COLOUR" in emperor.ctl("config", "probe").stdout, 20)
+    emperor.ctl("start", "probe")  # it may sleep again by now
+    wait_until(lambda: emperor.status("probe")["generation"] == 2, 20)
+    assert emperor.ctl("rollback", "probe").returncode == 0
+    emperor.wait_state("probe", "sleeping")
+    assert emperor.ctl("diff", "probe").stdout.startswith("probe: differs from its file")
+
+
+# ---- usage errors
+
+def test_a_usage_error_is_a_document_where_one_was_asked_for(emperor):
+    done = emperor.ctl("-o", "json", "statsu")
+    assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "usage"
 
 
 # ---- check --import

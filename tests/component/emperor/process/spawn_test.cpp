@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -164,6 +165,28 @@ TEST_F(SpawnTest, kill_all_reaches_the_whole_group) {
         io.run_one_for(std::chrono::milliseconds(20));
     EXPECT_EQ(status, (ExitStatus{ExitStatus::Kind::signaled, SIGKILL}));
     EXPECT_TRUE(orphans_of(pid).empty());
+}
+
+TEST_F(SpawnTest, one_that_is_to_end_with_its_parent_does) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    UniqueFd reading(ends[0]), writing(ends[1]);
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+        SpawnRequest request = shell("echo up >&3; sleep 600");
+        request.fds = {writing.get()};
+        request.ends_with_parent = true;
+        ::_exit(spawn(request) ? 0 : 1);
+    }
+    writing.reset();
+    int status = 0;
+    ASSERT_EQ(::waitpid(parent, &status, 0), parent);
+    EXPECT_EQ(status, 0);
+    // It holds the other end for as long as it lives.
+    pollfd ended{reading.get(), POLLIN, 0};
+    char rest[16];
+    do ASSERT_EQ(::poll(&ended, 1, 10'000), 1);
+    while (::read(reading.get(), rest, sizeof rest) > 0);
 }
 
 TEST_F(SpawnTest, orphans_are_left_alone_until_their_deadline_and_killed_then) {

@@ -187,10 +187,6 @@ INSTANTIATE_TEST_SUITE_P(
         Elsewhere{"its_workers_are_down", [](Dialogue& vassal) {
                       (void)vassal.tell(InstanceServing{1, false, "crashed"});
                   }, {"acquire for a rollout"}},
-        Elsewhere{"a_standby_is_beside_it", [](Dialogue& vassal) {
-                      (void)vassal.edit_observed(2);
-                      vassal.serve(2);
-                  }, {"stop 1 graceful"}},
         Elsewhere{"it_is_what_was_rolled_back_to", [](Dialogue& vassal) {
                       (void)vassal.edit_observed(2);
                       vassal.serve(2);

@@ -171,6 +171,25 @@ TEST(VassalFsm, an_edit_during_the_observation_ends_the_standby_first) {
     EXPECT_EQ(vassal.tell(Observed{2, 100, 100}), nothing);
 }
 
+TEST(VassalFsm, a_live_edit_during_the_observation_keeps_the_standby) {
+    Dialogue vassal = observing();
+    EXPECT_EQ(vassal.tell(ConfigChanged{observed_spec(3), {"edited"}, Change::live}), Words{"reconfigure 2 live spec 3"});
+    EXPECT_EQ(vassal.answer(2, 3, InstanceReconfigured::Outcome::applied), Words{"activated 2"});
+    EXPECT_EQ(vassal.status().standby, 1u);
+    EXPECT_EQ(vassal.state(), DisplayState::observing);
+    EXPECT_EQ(vassal.tell(Observed{2, 100, 100}), (Words{"resume 1", "stop 2 graceful", "activated 1"}));
+    EXPECT_EQ(vassal.state(), DisplayState::rolled_back);
+}
+
+TEST(VassalFsm, a_rollback_overtakes_a_change_in_place_during_the_observation) {
+    Dialogue vassal = observing();
+    (void)vassal.edit(3, Change::recycle);
+    EXPECT_EQ(roll_back(vassal, 5, nullptr), (Words{"resume 1", "stop 2 graceful", "activated 1", "done 5 ok"}));
+    EXPECT_EQ(vassal.answer(2, 3, InstanceReconfigured::Outcome::applied), nothing) << "it is on its way out";
+    EXPECT_EQ(vassal.exit(2, 0), nothing);
+    EXPECT_EQ(vassal.status().active, 1u);
+}
+
 TEST(VassalFsm, stop_restart_and_removal_end_the_standby_too) {
     Dialogue first = observing();
     EXPECT_EQ(first.ask(Operation::stop, 5, "stop"), (Words{"stop 1 graceful", "stop 2 graceful"}));
@@ -246,6 +265,15 @@ TEST(VassalFsm, a_rollback_without_anything_to_go_back_to_is_refused) {
     Dialogue vassal = serving();
     EXPECT_EQ(roll_back(vassal, 5, nullptr),
               Words{"done 5 refused: no other configuration of it has served before the one of now"});
+}
+
+TEST(VassalFsm, a_rollback_does_not_start_what_an_operator_stopped) {
+    Dialogue vassal = serving();
+    (void)vassal.ask(Operation::stop, 5, "stop");
+    (void)vassal.exit(1, 0);
+    EXPECT_EQ(roll_back(vassal, 6, spec(9)),
+              Words{"done 6 refused: stopped by operator root; only start and restart bring it back"});
+    EXPECT_TRUE(vassal.status().is_held);
 }
 
 TEST(VassalFsm, a_rollback_brings_back_what_crashes_and_what_has_an_invalid_file) {

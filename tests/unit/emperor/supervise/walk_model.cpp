@@ -103,9 +103,9 @@ void World::roll_back(std::uint64_t ticket) {
     const SpecPtr last_good = !desired_ || pick(4) == 0 ? nullptr : observed_spec(1'000'000 + ++last_spec_);
     const bool was_rejected = std::exchange(is_rejected_, false);
     feed(OperatorRequest{Operation::rollback, ticket, {"operator root: rollback"}, last_good});
-    // Who was refused changed nothing; what was granted needs no hold any more.
+    // Who was refused changed nothing.
     if (has_refused_) is_rejected_ = was_rejected;
-    else is_held_ = false, is_awake_ = true;
+    else is_awake_ = true;
 }
 
 void World::process_event(Generation generation) {
@@ -314,7 +314,8 @@ void World::execute(const Reconfigure& command) {
     EXPECT_EQ(command.spec, desired_) << "only what is wanted now";
     EXPECT_NE(command.change, Change::rollout);
     for (const auto& [generation, other] : processes_)
-        EXPECT_TRUE(generation == command.generation || other.is_stopped || other.is_killed || other.has_failed);
+        EXPECT_TRUE(generation == command.generation || other.is_suspended || other.is_stopped || other.is_killed ||
+                    other.has_failed);
     process.reconfiguring = command.spec->id;
 }
 

@@ -70,6 +70,7 @@ stats::Options Emperor::stats_options() const {
     out.runtime_dir = runtime_dir_.path();
     out.inherited = [this](const common::net::Address& address) { return inherited_.take(address); };
     if (!options_.stats.empty()) out.addresses.push_back(common::net::parse_address(options_.stats).value());
+    if (!options_.agent.empty()) out.agents.push_back(common::net::parse_address(options_.agent).value());
     return out;
 }
 
@@ -154,7 +155,7 @@ void Emperor::on_ready() {
     service_.ready();
     for (const std::string& socket : inherited_.unused())
         log::warn("socket of systemd not used",
-                  {{"socket", socket}, {"reason", "no app listens on this address, nor --stats or --control"}});
+                  {{"socket", socket}, {"reason", "no app listens on this address, nor --stats, --agent or --control"}});
 }
 
 // Whoever removed it took the way to the sockets, the records for the next emperor and the lock: nothing that serves needs

@@ -74,9 +74,10 @@ void read_root(const Reader& reader, const config::Node& root, EmperorConfig& ou
         if (key == "start_parallelism") reader.number(value, key, 1, 10'000, out.start_parallelism);
         else if (key == "admin_group") reader.text(value, key, out.admin_group);
         else if (key == "stats") reader.text(value, key, out.stats);
+        else if (key == "agent") reader.text(value, key, out.agent);
         else if (key == "control") reader.text(value, key, out.control);
         else if (key == "log") read_log(reader, value, out);
-        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "control", "log"});
+        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "log"});
     }
 }
 

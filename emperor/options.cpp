@@ -32,7 +32,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid configuration.)";
 
 struct CommandLine {
     Options options;
-    std::string log_format, log_level, http, agent;
+    std::string log_format, log_level, http;
 };
 
 void declare(CLI::App& app, CommandLine& line) {
@@ -44,6 +44,7 @@ void declare(CLI::App& app, CommandLine& line) {
     app.add_option("--runtime-dir", line.options.runtime_dir, "sockets and state; default " + RuntimeDir::default_path())
         ->type_name("DIR");
     app.add_option("--stats", line.options.stats, "one more address for the stats of all apps")->type_name("ADDRESS");
+    app.add_option("--agent", line.options.agent, "where HAProxy's agent-check is answered")->type_name("ADDRESS");
     app.add_option("--control", line.options.control, "one more control socket (unix)")->type_name("ADDRESS");
     app.add_option("--log-format", line.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
     app.add_option("--log-level", line.log_level, "debug, info, warn or error")
@@ -52,7 +53,6 @@ void declare(CLI::App& app, CommandLine& line) {
     app.add_flag("--can-start", line.options.is_trial)->group("");
     // Words of the design whose time has not come: an answer of their own rather than "unknown option".
     app.add_option("--http", line.http)->group("");
-    app.add_option("--agent", line.agent)->group("");
 }
 
 int complain(const std::string& message) {
@@ -76,6 +76,7 @@ common::log::Level level_of(const std::string& word) {
 void merge(CommandLine& line, const EmperorConfig& config) {
     Options& options = line.options;
     if (options.stats.empty()) options.stats = config.stats.value_or("");
+    if (options.agent.empty()) options.agent = config.agent.value_or("");
     if (options.control.empty()) options.control = config.control.value_or("");
     options.admin_group = config.admin_group.value_or("");
     const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
@@ -110,7 +111,6 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
         return app.exit(error) == 0 ? 0 : usage_error;
     }
     if (!line.http.empty()) return complain("--http is not available in this version");
-    if (!line.agent.empty()) return complain("--agent is not available in this version");
     EmperorConfig config;
     if (!line.options.config_file.empty()) {
         const auto text = read_file(line.options.config_file);
@@ -124,6 +124,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
     }
     merge(line, config);
     if (const auto problem = bad_address("--stats", line.options.stats)) return complain(*problem);
+    if (const auto problem = bad_address("--agent", line.options.agent)) return complain(*problem);
     if (const auto problem = bad_address("--control", line.options.control)) return complain(*problem);
     return line.options;
 }

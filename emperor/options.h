@@ -15,7 +15,7 @@ namespace emperor {
 // What the --config file may hold; the command line wins over it.
 struct EmperorConfig {
     std::optional<int> start_parallelism;
-    std::optional<std::string> admin_group, stats, control;
+    std::optional<std::string> admin_group, stats, control, agent;
     std::optional<std::string> log_format, log_level, log_file;
 };
 
@@ -24,6 +24,7 @@ struct Options {
     std::string config_file;
     std::string runtime_dir;  // absolute
     std::string stats;        // one more address of the fleet's stats; empty: none
+    std::string agent;        // where HAProxy's agent-check is answered; empty: nowhere
     std::string control;      // one more control socket; empty: none
     std::string admin_group;
     std::size_t start_parallelism = 4;

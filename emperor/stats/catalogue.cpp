@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "emperor/stats/agent_line.h"
 #include "emperor/stats/metrics.h"
 
 namespace emperor::stats {
@@ -173,6 +174,28 @@ std::vector<Catalogue::Look> Catalogue::look_at_all(const Samples& samples) {
     for (const std::string& name : names)
         if (std::optional<Look> look = look_at(name, samples)) looks.push_back(std::move(*look));
     return looks;
+}
+
+std::string Catalogue::agent_answer(std::string_view name) {
+    if (name.empty()) {
+        const std::vector<std::string> names = fleet_.names();
+        if (names.size() != 1) return agent_down("send the name of an app: agent-send \"NAME\\n\"");
+        return agent_answer(names.front());
+    }
+    const std::optional<fleet::VassalView> view = fleet_.glance(name);
+    const bool is_shutting_down = fleet_.self().is_shutting_down;
+    if (!view && is_shutting_down) return agent_line({.is_shutting_down = true});
+    if (!view) return agent_down("no such app: " + std::string(name));
+    std::int64_t waiting = 0;
+    for (const int fd : view->listener_fds) waiting += queues_.read(fd).length;
+    VassalTrack& track = state_of(view->name).track;
+    if (view->board != nullptr) track.meet(*view->board, started_us_);
+    return agent_line({.state = view->status.state,
+                       .reason = view->status.reason,
+                       .is_serving = is_serving(*view),
+                       .is_asleep = view->status.is_asleep,
+                       .is_shutting_down = is_shutting_down,
+                       .weight = track.weigh(*view, waiting, now_of(CLOCK_MONOTONIC), common::Clock::now(), *scratch_)});
 }
 
 void Catalogue::tick() {

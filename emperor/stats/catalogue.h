@@ -42,6 +42,9 @@ public:
     // `scope`: the vassal whose socket it is; empty: the fleet's.
     [[nodiscard]] Answer answer(const std::string& scope, const Target& target);
 
+    // The line of agent_line.h for the app of this name; "": for the only one.
+    [[nodiscard]] std::string agent_answer(std::string_view name);
+
     // Every LatencyHistory::interval: windows move on.
     void tick();
     // Now and then: costly samples, only while somebody reads.

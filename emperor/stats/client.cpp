@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/stats/client.h"
 
-#include <sys/socket.h>
-
 #include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -16,21 +14,8 @@ namespace emperor::stats {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-namespace {
-
-asio::generic::stream_protocol protocol_of(int fd) {
-    int domain = AF_UNIX;
-    socklen_t size = sizeof domain;
-    ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-    return {domain, 0};
-}
-
-}  // namespace
-
 Client::Client(asio::io_context& io, common::UniqueFd fd, const Options& options, Source source)
-    : socket_(io, protocol_of(fd.get()), fd.get()), timer_(io), options_(options), source_(std::move(source)) {
-    (void)fd.release();
-}
+    : socket_(stream_of(io, std::move(fd))), timer_(io), options_(options), source_(std::move(source)) {}
 
 void Client::close() noexcept {
     source_ = nullptr;

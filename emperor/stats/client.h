@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -17,6 +16,7 @@
 #include "emperor/stats/catalogue.h"
 #include "emperor/stats/http.h"
 #include "emperor/stats/server.h"
+#include "emperor/stats/stream.h"
 
 namespace emperor::stats {
 
@@ -38,7 +38,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> write(std::string_view head, std::string_view body);
     void arm(std::chrono::milliseconds deadline);
 
-    boost::asio::generic::stream_protocol::socket socket_;
+    StreamSocket socket_;
     boost::asio::steady_timer timer_;
     const Options& options_;
     Source source_;

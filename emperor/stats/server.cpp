@@ -14,6 +14,7 @@
 #include "common/config/decode.h"
 #include "common/log/log.h"
 #include "emperor/stats/acceptor.h"
+#include "emperor/stats/agent.h"
 #include "emperor/stats/catalogue.h"
 #include "emperor/stats/client.h"
 #include "emperor/stats/listen_socket.h"
@@ -50,7 +51,9 @@ public:
     std::size_t clients() const noexcept { return clients_.size(); }
 
 private:
+    common::Result<LocalSocket> listen(const Address& address, const SocketAccess& access) const;
     common::Result<Endpoint> open(const Address& address, const SocketAccess& access, std::string vassal);
+    common::Result<void> open_agents();
     void open_vassal(const std::string& name);
     void tick();
     void on_connection(common::UniqueFd fd, const std::string& vassal);
@@ -61,6 +64,7 @@ private:
     Catalogue catalogue_;
     common::TimePoint next_interval_{};  // of the catalogue's windows
     std::vector<Endpoint> fleet_endpoints_;
+    std::optional<Agent> agent_;
     std::map<std::string, Endpoint> vassal_endpoints_;
     std::optional<std::uint64_t> synced_;  // the fleet's names_version() that the endpoints agree with
     std::set<std::string> refused_;  // could not be opened: said once, tried again at every sync
@@ -77,14 +81,29 @@ common::Result<void> Server::Impl::start() {
         if (!endpoint) return endpoint.error();
         fleet_endpoints_.push_back(std::move(*endpoint));
     }
+    if (const auto opened = open_agents(); !opened) return opened;
     tick();
     return {};
 }
 
-common::Result<Endpoint> Server::Impl::open(const Address& address, const SocketAccess& access, std::string vassal) {
+common::Result<void> Server::Impl::open_agents() {
+    if (options_.agents.empty()) return {};
+    agent_.emplace(io_, [this](std::string_view name) { return catalogue_.agent_answer(name); }, Agent::Limits{});
+    for (const Address& address : options_.agents) {
+        common::Result<LocalSocket> socket = listen(address, {.mode = 0660, .owner = {}, .group = options_.group});
+        if (!socket) return socket.error();
+        agent_->serve(std::move(*socket));
+    }
+    return {};
+}
+
+common::Result<LocalSocket> Server::Impl::listen(const Address& address, const SocketAccess& access) const {
     common::UniqueFd inherited = options_.inherited ? options_.inherited(address) : common::UniqueFd();
-    common::Result<LocalSocket> socket =
-        inherited ? common::Result<LocalSocket>(LocalSocket::adopt(std::move(inherited))) : LocalSocket::listen(address, access);
+    return inherited ? common::Result<LocalSocket>(LocalSocket::adopt(std::move(inherited))) : LocalSocket::listen(address, access);
+}
+
+common::Result<Endpoint> Server::Impl::open(const Address& address, const SocketAccess& access, std::string vassal) {
+    common::Result<LocalSocket> socket = listen(address, access);
     if (!socket) return socket.error();
     Endpoint endpoint{std::move(*socket), nullptr};
     endpoint.acceptor = std::make_unique<Acceptor>(
@@ -155,6 +174,7 @@ void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal)
 void Server::Impl::close() {
     fleet_ = nullptr;
     timer_.cancel();
+    agent_.reset();
     fleet_endpoints_.clear();
     vassal_endpoints_.clear();
     for (Client* client : clients_) client->close();

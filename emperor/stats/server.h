@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stats sockets: stats.sock (the fleet), stats/NAME.sock (one vassal each) and the addresses of --stats. A client
+// The stats sockets: stats.sock (the fleet), stats/NAME.sock (one vassal each) and the addresses of --stats; beside them
+// those of --agent, for load balancers (agent.h). A client
 // connects, gets one JSON document and end of file; one that sends "GET " within 20 ms gets it as an HTTP/1.0 answer.
 // Owned by the emperor's wiring; destroy it before the fleet and before the io_context. It never talks to a vassal,
 // never blocks the loop, and drops clients that do not read: at most `max_clients` at once, 5 s each.
@@ -29,6 +30,7 @@ namespace emperor::stats {
 struct Options {
     std::string runtime_dir;                        // holds stats.sock and stats/
     std::vector<common::net::Address> addresses;    // more places for the fleet document
+    std::vector<common::net::Address> agents{};     // where HAProxy's agent-check is answered (agent.h)
     std::optional<gid_t> group;                     // of the sockets (admin_group); default: the emperor's
     std::size_t max_clients = 128;
     std::chrono::milliseconds peek{20};             // how long to wait for "GET "

@@ -96,15 +96,37 @@ VassalFacts VassalTrack::look(const fleet::VassalView& view, std::int64_t waitin
     facts.waiting = waiting;
     if (view.board != nullptr) look_at_durations(*view.board, used_slots(view), facts, scratch);
     facts.processes = look_at_processes(view, facts.figures, now, samples);
-    facts.weight = weight_.on({.is_serving = is_serving(view) && facts.figures.serving > 0,
-                               .threads = serving_threads(facts.figures),
-                               .busy_us = busy_until(facts.figures, monotonic_us),
-                               .queue_sum_us = facts.queue.sum_us,
-                               .queue_count = facts.queue.window[DurationFacts::since_start].count,
-                               .waiting = waiting},
-                              now);
+    facts.weight = weight_of(view, facts.figures, facts.queue.sum_us,
+                             facts.queue.window[DurationFacts::since_start].count, waiting, monotonic_us, now);
     facts.utilization = weight_.utilization();
     return facts;
+}
+
+int VassalTrack::weigh(const fleet::VassalView& view, std::int64_t waiting, std::int64_t monotonic_us,
+                       common::TimePoint now, Scratch& scratch) {
+    std::uint64_t sum_us = 0, count = 0;
+    if (view.board != nullptr) {
+        common::scoreboard::read_latencies(*view.board, used_slots(view), scratch);
+        sum_us = scratch.queue.sum_us;
+        count = scratch.queue.count;
+        scratch.service.clear();
+        scratch.queue.clear();
+    }
+    return weight_of(view, figures_of(view), sum_us, count, waiting, monotonic_us, now);
+}
+
+// Who sleeps can serve: the next request wakes it, and finds all of it idle.
+int VassalTrack::weight_of(const fleet::VassalView& view, const VassalFigures& figures, std::uint64_t queue_sum_us,
+                           std::uint64_t queue_count, std::int64_t waiting, std::int64_t monotonic_us,
+                           common::TimePoint now) noexcept {
+    const int weight = weight_.on({.is_serving = is_serving(view) && figures.serving > 0,
+                                   .threads = serving_threads(figures),
+                                   .busy_us = busy_until(figures, monotonic_us),
+                                   .queue_sum_us = queue_sum_us,
+                                   .queue_count = queue_count,
+                                   .waiting = waiting},
+                                  now);
+    return view.status.is_asleep ? 100 : weight;
 }
 
 void VassalTrack::look_at_durations(const common::scoreboard::Board& board, int slots, VassalFacts& facts,

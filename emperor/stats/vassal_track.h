@@ -69,8 +69,14 @@ public:
     // `waiting`: clients in the listen queues. `monotonic_us`: now, as in the scoreboard.
     [[nodiscard]] VassalFacts look(const fleet::VassalView& view, std::int64_t waiting, std::int64_t monotonic_us,
                                    common::TimePoint now, ProcessSamples& samples, Scratch& scratch);
+    // Only the weight, for who asks for nothing else: no process is looked at.
+    [[nodiscard]] int weigh(const fleet::VassalView& view, std::int64_t waiting, std::int64_t monotonic_us,
+                            common::TimePoint now, Scratch& scratch);
 
 private:
+    [[nodiscard]] int weight_of(const fleet::VassalView& view, const VassalFigures& figures, std::uint64_t queue_sum_us,
+                                std::uint64_t queue_count, std::int64_t waiting, std::int64_t monotonic_us,
+                                common::TimePoint now) noexcept;
     void look_at_durations(const common::scoreboard::Board& board, int slots, VassalFacts& facts, Scratch& scratch);
     [[nodiscard]] ProcessFacts look_at_processes(const fleet::VassalView& view, const VassalFigures& figures,
                                                  common::TimePoint now, ProcessSamples& samples);

@@ -1,4 +1,5 @@
 """An unprivileged HAProxy of a test's own."""
+import csv
 import pathlib
 import shutil
 import socket
@@ -45,3 +46,68 @@ class Haproxy:
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
+
+
+BALANCER = """global
+    maxconn 500
+    stats socket {directory}/balancer.sock mode 600 level admin
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+    retries 3
+    option redispatch 1
+{sections}
+frontend front
+    bind 127.0.0.1:{port}
+    default_backend apps
+backend apps
+    balance roundrobin
+{lines}
+"""
+
+
+class Balancer:
+    """One frontend (.port) over a backend `apps`: `servers` are name -> what follows the name in its server line."""
+
+    def __init__(self, directory, port, servers, backend=(), sections=""):
+        self.directory, self.port = pathlib.Path(directory), port
+        lines = "\n".join([f"    {line}" for line in backend] + [f"    server {name} {rest}" for name, rest in servers.items()])
+        configuration = self.directory / "balancer.cfg"
+        configuration.write_text(BALANCER.format(directory=self.directory, port=port, lines=lines, sections=sections))
+        self.log = self.directory / "balancer.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(lambda: Haproxy._listens(port), 10, lambda: self.log.read_text(errors="replace"))
+
+    def command(self, text):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self.directory / "balancer.sock"))
+            connection.sendall(f"{text}\n".encode())
+            answer = b""
+            while block := connection.recv(65536):
+                answer += block
+        return answer.decode()
+
+    def servers(self):
+        """name -> the row of `show stat`: status, weight, stot, agent_status, last_agt…"""
+        rows = csv.DictReader(self.command("show stat apps 4 -1").removeprefix("# ").splitlines())
+        return {row["svname"]: row for row in rows if row["svname"]}
+
+    def server(self, name):
+        return self.servers()[name]
+
+    def wait_server(self, name, judge, what, seconds=15):
+        return wait_until(lambda: judge(row := self.server(name)) and row, seconds, lambda: f"{what}; it is {self.server(name)}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        (self.directory / "balancer.sock").unlink(missing_ok=True)
+
+
+def is_up(row):
+    """In a row of `show stat`; a server without `check` has no other word for it."""
+    return row["status"] in ("UP", "no check")

@@ -71,19 +71,21 @@ TEST_F(OptionsTest, the_runtime_directory_becomes_absolute_and_loses_its_last_sl
 }
 
 TEST_F(OptionsTest, the_command_line_wins_over_the_file_and_the_file_over_what_is_built_in) {
-    const std::string file = write("start_parallelism: 7\nadmin_group: staff\nstats: 127.0.0.1:9117\n"
+    const std::string file = write("start_parallelism: 7\nadmin_group: staff\nstats: 127.0.0.1:9117\nagent: 127.0.0.1:9101\n"
                                    "log: {format: json, level: debug, file: /var/log/emperor.log}\n");
     const Options from_file = good({"--vassals", "a", "--config", file.c_str()});
     EXPECT_EQ(from_file.start_parallelism, 7u);
     EXPECT_EQ(from_file.admin_group, "staff");
     EXPECT_EQ(from_file.stats, "127.0.0.1:9117");
+    EXPECT_EQ(from_file.agent, "127.0.0.1:9101");
     EXPECT_EQ(from_file.log.format, common::log::Format::json);
     EXPECT_EQ(from_file.log.level, common::log::Level::debug);
     EXPECT_EQ(from_file.log.file, "/var/log/emperor.log");
 
     const Options both = good({"--vassals", "a", "--config", file.c_str(), "--stats", "127.0.0.1:1", "--log-format", "text",
-                               "--log-level", "error"});
+                               "--log-level", "error", "--agent", "127.0.0.1:2"});
     EXPECT_EQ(both.stats, "127.0.0.1:1");
+    EXPECT_EQ(both.agent, "127.0.0.1:2");
     EXPECT_EQ(both.log.format, common::log::Format::text);
     EXPECT_EQ(both.log.level, common::log::Level::error);
 }
@@ -104,10 +106,12 @@ TEST_F(OptionsTest, bad_usage_is_exit_2_and_names_what_is_bad) {
     EXPECT_THAT(complaint, HasSubstr("--frobnicate"));
     EXPECT_EQ(code({"--vassals", "a", "--stats", "nowhere"}), 2);
     EXPECT_THAT(complaint, HasSubstr("--stats nowhere"));
+    EXPECT_EQ(code({"--vassals", "a", "--agent", "nowhere"}), 2);
+    EXPECT_THAT(complaint, HasSubstr("--agent nowhere"));
 }
 
 TEST_F(OptionsTest, options_of_later_versions_are_answered_as_such) {
-    for (const char* option : {"--http", "--agent"}) {
+    for (const char* option : {"--http"}) {
         EXPECT_EQ(code({"--vassals", "a", option, "127.0.0.1:1"}), 2);
         EXPECT_THAT(complaint, HasSubstr(std::string(option) + " is not available in this version"));
     }

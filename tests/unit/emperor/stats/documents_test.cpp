@@ -273,6 +273,11 @@ TEST_F(StatsDocuments, a_balancer_finds_endpoints_load_and_a_weight) {
     EXPECT_EQ(whole()["vassals"][0]["weight"], 0) << "nobody serves";
 }
 
+TEST_F(StatsDocuments, who_sleeps_has_all_the_weight) {
+    fleet.vassals.at("blog")->view.status.is_asleep = true;
+    EXPECT_EQ(vassal("blog")["weight"], 100);
+}
+
 TEST_F(StatsDocuments, memory_is_summed_over_master_and_workers_with_the_age_of_the_samples) {
     (void)vassal("shop");
     processes.spend();

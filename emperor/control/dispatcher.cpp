@@ -10,6 +10,7 @@
 #include "common/base/natural_order.h"
 #include "common/base/nearest.h"
 #include "common/config/decode.h"
+#include "common/log/log.h"
 #include "emperor/control/history_views.h"
 
 namespace emperor::control {
@@ -23,7 +24,10 @@ bool is_meant(const std::string& given, const std::string& name) {
 }
 
 // Without names they are about all apps.
-bool takes_all(Command command) noexcept { return command == Command::status || command == Command::events; }
+bool takes_all(Command command) noexcept {
+    return command == Command::status || command == Command::events || command == Command::logs ||
+           command == Command::reopen_logs;
+}
 
 bool is_operation(Command command) noexcept {
     return command == Command::start || command == Command::stop || command == Command::restart ||
@@ -89,7 +93,8 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
     }
     if (request.command == Command::events) return answer_events(request, peer, views, conversation);
     if (request.command == Command::scale) return send(*conversation, request, scale(request, peer, views.front()));
-    if (request.command == Command::logs) return answer_logs(request, views.front(), conversation);
+    if (request.command == Command::logs) return answer_logs(request, peer, views, conversation);
+    if (request.command == Command::reopen_logs) return send(*conversation, request, reopen_logs(request, peer, views));
     send(*conversation, request, read(request, views));
 }
 
@@ -174,39 +179,52 @@ void Dispatcher::operate(const Request& request, const Peer& peer, const std::ve
     conversation->send(encode_result(request.id, {{"accepted", accepted}}));
 }
 
-void Dispatcher::answer_logs(const Request& request, const fleet::VassalView& view,
+void Dispatcher::answer_logs(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
                              const std::shared_ptr<Conversation>& conversation) {
     if (request.follows && !conversation->has_room())
         return conversation->send(encode_error(error_of(request, ErrorCode::busy, "too many streams of this client")));
-    Json lines = Json::array();
-    if (view.board && request.lines > 0)
-        for (const auto& record : common::scoreboard::read_log(*view.board, static_cast<std::size_t>(request.lines)))
-            lines.push_back(log_line(record));
-    conversation->send(encode_result(request.id, {{"app", view.name}, {"lines", std::move(lines)}}));
+    conversation->send(encode_result(
+        request.id, {{"lines", merged_log(views, static_cast<std::size_t>(request.lines), request.since_us)}}));
     if (!request.follows) return;
-    conversation->keep(fleet_.follow_log(
-        view.name, [id = request.id, weak = std::weak_ptr(conversation)](const common::link::LogRecord& record) {
-            if (const auto client = weak.lock()) client->send(encode_log_line(id, log_line(record)));
-        }));
+    // By name, not by app: one that comes later is followed too.
+    conversation->keep(fleet_.follow_logs([this, request, peer, weak = std::weak_ptr(conversation)](
+                                              const std::string& name, const common::link::LogRecord& record) {
+        const auto client = weak.lock();
+        if (client && is_meant_by(request, peer, name)) client->send(encode_log_line(request.id, log_line_of(name, record)));
+    }));
+}
+
+bool Dispatcher::is_meant_by(const Request& request, const Peer& peer, const std::string& name) const {
+    const auto means_it = [&](const std::string& given) { return is_meant(given, name); };
+    if (!request.apps.empty() && std::ranges::none_of(request.apps, means_it)) return false;
+    if (is_admin(peer, policy_)) return true;
+    const auto view = fleet_.glance(name);
+    return view && may_touch(peer, policy_, *view);
+}
+
+// Without names, whoever may: the emperor's own log file too.
+Json Dispatcher::reopen_logs(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views) {
+    const bool is_all = request.apps.empty() && is_admin(peer, policy_);
+    if (is_all) common::log::reopen();
+    Json apps = Json::array();
+    for (const fleet::VassalView& view : views) {
+        fleet_.reopen_log(view.name);
+        apps.push_back(view.name);
+    }
+    return {{"apps", std::move(apps)}, {"emperor", is_all}};
 }
 
 void Dispatcher::answer_events(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
                                const std::shared_ptr<Conversation>& conversation) {
     if (request.follows && !conversation->has_room())
         return conversation->send(encode_error(error_of(request, ErrorCode::busy, "too many streams of this client")));
-    conversation->send(encode_result(request.id, {{"events", merged_events(views, static_cast<std::size_t>(request.lines))}}));
+    conversation->send(encode_result(request.id, {{"events", merged_events(views, static_cast<std::size_t>(request.lines), request.since_us)}}));
     if (!request.follows) return;
     // By name, not by app: one that comes later is followed too.
-    conversation->keep(fleet_.follow_events([request, peer, policy = policy_, &fleet = fleet_, weak = std::weak_ptr(conversation)](
+    conversation->keep(fleet_.follow_events([this, request, peer, weak = std::weak_ptr(conversation)](
                                                 const std::string& name, const fleet::HistoryEntry& entry) {
         const auto client = weak.lock();
-        const auto means_it = [&](const std::string& given) { return is_meant(given, name); };
-        if (!client || (!request.apps.empty() && std::ranges::none_of(request.apps, means_it))) return;
-        if (!is_admin(peer, policy)) {
-            const auto view = fleet.view(name);
-            if (!view || !may_touch(peer, policy, *view)) return;
-        }
-        client->send(encode_event(request.id, event_json(name, entry)));
+        if (client && is_meant_by(request, peer, name)) client->send(encode_event(request.id, event_json(name, entry)));
     }));
 }
 

@@ -52,8 +52,10 @@ private:
     [[nodiscard]] RequestError no_such_app(const Request& request, const std::string& given, const Peer& peer) const;
     void operate(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
                  const std::shared_ptr<Conversation>& conversation);
-    void answer_logs(const Request& request, const fleet::VassalView& view,
+    void answer_logs(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
                      const std::shared_ptr<Conversation>& conversation);
+    [[nodiscard]] bool is_meant_by(const Request& request, const Peer& peer, const std::string& name) const;
+    [[nodiscard]] Json reopen_logs(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views);
     void answer_events(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,
                        const std::shared_ptr<Conversation>& conversation);
     [[nodiscard]] std::variant<Json, RequestError> read(const Request& request,

@@ -89,10 +89,11 @@ Json event_json(const std::string& app, const HistoryEntry& entry) {
     return json;
 }
 
-Json merged_events(const std::vector<fleet::VassalView>& views, std::size_t limit) {
+Json merged_events(const std::vector<fleet::VassalView>& views, std::size_t limit, std::int64_t since_us) {
     std::vector<std::pair<const fleet::VassalView*, const HistoryEntry*>> all;
     for (const fleet::VassalView& view : views)
-        for (const HistoryEntry& entry : view.history) all.emplace_back(&view, &entry);
+        for (const HistoryEntry& entry : view.history)
+            if (entry.time_us >= since_us) all.emplace_back(&view, &entry);
     std::ranges::stable_sort(all, {}, [](const auto& item) { return item.second->time_us; });
     Json events = Json::array();
     for (std::size_t at = all.size() > limit ? all.size() - limit : 0; at < all.size(); ++at)

@@ -15,7 +15,8 @@ namespace emperor::control {
 [[nodiscard]] nlohmann::ordered_json event_json(const std::string& app, const fleet::HistoryEntry& entry);
 
 // The newest `limit` entries of all, oldest first.
-[[nodiscard]] nlohmann::ordered_json merged_events(const std::vector<fleet::VassalView>& views, std::size_t limit);
+[[nodiscard]] nlohmann::ordered_json merged_events(const std::vector<fleet::VassalView>& views, std::size_t limit,
+                                                  std::int64_t since_us = 0);
 
 // The causes of the vassal's state, oldest first: how it last came to serve, and everything since then. The same
 // failure again and again is one cause with a count; what only follows from it (the pause, the next attempt) is left

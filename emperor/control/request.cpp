@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t max_apps = 1000;
 constexpr std::size_t max_name_size = 256;
+constexpr std::int64_t latest_us = 253'402'300'799'000'000;  // the end of the year 9999
 
 // What each command takes; the one place to add a command.
 struct Row {
@@ -27,7 +28,7 @@ struct Row {
 
 constexpr std::array<std::string_view, 2> app_arguments = {"app", "apps"};
 constexpr std::array<std::string_view, 3> operation_arguments = {"app", "apps", "wait"};
-constexpr std::array<std::string_view, 4> log_arguments = {"app", "apps", "lines", "follow"};
+constexpr std::array<std::string_view, 5> log_arguments = {"app", "apps", "lines", "follow", "since_us"};
 constexpr std::array<std::string_view, 2> scale_arguments = {"app", "workers"};
 constexpr std::array<std::string_view, 5> diff_arguments = {"app", "apps", "text", "defaults", "file"};
 constexpr Row rows[] = {
@@ -37,7 +38,7 @@ constexpr Row rows[] = {
     {Command::stop, "stop", operation_arguments, 1, max_apps},
     {Command::restart, "restart", operation_arguments, 1, max_apps},
     {Command::reload, "reload", operation_arguments, 1, max_apps},
-    {Command::logs, "logs", log_arguments, 1, 1},
+    {Command::logs, "logs", log_arguments, 0, max_apps},
     {Command::config, "config", app_arguments, 1, 1},
     {Command::exec_context, "exec_context", app_arguments, 1, 1},
     {Command::version, "version", {}, 0, 0},
@@ -48,6 +49,7 @@ constexpr Row rows[] = {
     {Command::rollback, "rollback", operation_arguments, 1, max_apps},
     {Command::scale, "scale", scale_arguments, 1, 1},
     {Command::diff, "diff", diff_arguments, 0, max_apps},
+    {Command::reopen_logs, "reopen_logs", app_arguments, 0, max_apps},
 };
 
 std::string to_line(const Json& answer) {
@@ -100,6 +102,11 @@ std::string take_argument(Request& request, const std::string& key, const Json& 
     if (key == "text" || key == "defaults") {
         if (!value.is_string()) return "'" + key + "' must be the text of a file";
         (key == "text" ? request.text : request.defaults) = value.get<std::string>();
+        return "";
+    }
+    if (key == "since_us") {
+        if (!value.is_number_integer() || value < 0 || value > latest_us) return "'since_us' must be microseconds since 1970";
+        request.since_us = value.get<std::int64_t>();
         return "";
     }
     if (!value.is_number_integer() || value < 0 || value > 1'000'000)

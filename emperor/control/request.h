@@ -21,7 +21,7 @@ inline constexpr std::size_t max_line_size = 64 * 1024;
 
 enum class Command {
     status, show, start, stop, restart, reload, logs, config, exec_context, version, rescan, upgrade, why,
-    events, rollback, scale, diff
+    events, rollback, scale, diff, reopen_logs
 };
 [[nodiscard]] std::string_view name_of(Command command) noexcept;
 
@@ -35,6 +35,7 @@ struct Request {
     bool waits = true;              // "wait": answer when the outcome is known
     bool follows = false;           // "follow": logs or events go on
     std::int64_t lines = 50;        // "lines" of the log; how many events
+    std::int64_t since_us = 0;      // "since_us" of logs and events: no older ones; epoch
     // "workers" of scale: a number or {"min","max"}; null or left out: what the file says.
     std::optional<fleet::WorkersRange> workers;
     // "text" of diff: a vassal file that is not deployed; "defaults" likewise.

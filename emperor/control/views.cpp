@@ -196,7 +196,8 @@ Json emperor_facts(const fleet::FleetApi::Self& self) {
             {"started_us", self.started_us},
             {"directories", self.directories},
             {"runtime_directory", self.runtime_directory},
-            {"is_shutting_down", self.is_shutting_down}};
+            {"is_shutting_down", self.is_shutting_down},
+            {"has_scanned", self.has_scanned}};
 }
 
 Json log_line(const common::link::LogRecord& record) {
@@ -209,6 +210,31 @@ Json log_line(const common::link::LogRecord& record) {
                  {"generation", record.generation},
                  {"text", record.text}};
     if (record.dropped > 0) json["dropped"] = stats::clamp(record.dropped);
+    return json;
+}
+
+Json log_line_of(const std::string& app, const common::link::LogRecord& record) {
+    Json json = {{"app", app}};
+    json.update(log_line(record));
+    return json;
+}
+
+Json merged_log(const std::vector<fleet::VassalView>& views, std::size_t limit, std::int64_t since_us) {
+    struct Line {
+        const fleet::VassalView* view;
+        common::link::LogRecord record;
+    };
+    std::vector<Line> lines;
+    for (const fleet::VassalView& view : views) {
+        if (!view.board || limit == 0) continue;
+        for (auto& record : common::scoreboard::read_log(*view.board, limit))
+            if (record.time_us >= since_us) lines.push_back({&view, std::move(record)});
+    }
+    std::ranges::stable_sort(lines, {}, [](const Line& line) { return line.record.time_us; });
+    Json json = Json::array();
+    const std::size_t most = std::min(limit, max_merged_lines);
+    for (std::size_t at = lines.size() > most ? lines.size() - most : 0; at < lines.size(); ++at)
+        json.push_back(log_line_of(lines[at].view->name, lines[at].record));
     return json;
 }
 

@@ -30,6 +30,11 @@ struct Lookups {
 [[nodiscard]] nlohmann::ordered_json exec_context(const fleet::VassalView& view, const Lookups& lookups);
 [[nodiscard]] nlohmann::ordered_json emperor_facts(const fleet::FleetApi::Self& self);
 [[nodiscard]] nlohmann::ordered_json log_line(const common::link::LogRecord& record);
+[[nodiscard]] nlohmann::ordered_json log_line_of(const std::string& app, const common::link::LogRecord& record);
+// The lines of all these apps in the order of their times, at most `limit` and the newest that one answer may hold.
+inline constexpr std::size_t max_merged_lines = 20'000;
+[[nodiscard]] nlohmann::ordered_json merged_log(const std::vector<fleet::VassalView>& views, std::size_t limit,
+                                                std::int64_t since_us);
 [[nodiscard]] nlohmann::ordered_json difference(const fleet::Difference& difference);
 [[nodiscard]] nlohmann::ordered_json outcome(const std::string& app, const fleet::Outcome& outcome);
 

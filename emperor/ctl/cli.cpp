@@ -10,6 +10,8 @@
 
 #include "common/base/nearest.h"
 #include "emperor/ctl/commands.h"
+#include "emperor/ctl/pattern.h"
+#include "emperor/ctl/since.h"
 #include "emperor/ctl/text.h"
 
 namespace emperor::ctl {
@@ -45,6 +47,17 @@ CLI::App* add(CLI::App& cli, const std::string& name, const std::string& summary
     return command;
 }
 
+// What logs and events have in common.
+void add_stream(CLI::App& command, std::optional<int>& lines, bool& follows, std::string& since, const std::string& what) {
+    command.add_option("-n,--lines", lines, "How many " + what + "; default: 50, with --since all")->check(CLI::Range(0, 1'000'000));
+    command.add_flag("-f,--follow", follows, "Go on with what comes from now on, also over a restart or upgrade of the emperor");
+    command.add_option("--since", since, "Nothing older: a span (10m, 2h, 3d) or a time (13:40, 2026-11-22, '2026-11-22 13:40:05', ending in Z for UTC)")
+        ->type_name("TIME")
+        ->check([](const std::string& text) {
+            return parse_since(text, 0) ? std::string() : "'" + text + "' is neither a span such as 10m nor a time such as '2026-11-22 13:40'";
+        });
+}
+
 void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
     CLI::App* command = add(cli, "status", "One row per app; exit 3 when a named app does not serve",
                             "  emperorctl status\n  emperorctl status shop 'blog*'\n  emperorctl -o json status");
@@ -55,13 +68,14 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     command->add_option("APP", choices.app, "The app")->required();
     actions[command] = [&choices](const Context& context) { return show(context, choices.app); };
 
-    command = add(cli, "logs", "The last lines of an app's output",
-                  "  emperorctl logs shop\n  emperorctl logs shop -n 200 -f");
-    command->add_option("APP", choices.logs.app, "The app")->required();
-    command->add_option("-n,--lines", choices.logs.lines, "How many (the emperor keeps 200)")
-        ->check(CLI::Range(0, 1'000'000))
-        ->capture_default_str();
-    command->add_flag("-f,--follow", choices.logs.follows, "Go on with what the app writes from now on");
+    command = add(cli, "logs", "The last lines of the output of apps, merged in the order of time",
+                  "  emperorctl logs shop\n  emperorctl logs shop 'blog*' -n 200 -f\n  emperorctl logs --since 10m --grep 'Error|Traceback'\n"
+                  "  emperorctl -o json logs shop > shop.jsonl");
+    command->add_option("APP", choices.logs.apps, "Names or globs; default: all");
+    add_stream(*command, choices.logs.lines, choices.logs.follows, choices.logs.since, "lines (the emperor keeps 200 of each app)");
+    command->add_option("--grep", choices.logs.grep, "Only lines that match this extended regular expression, as grep -E has it")
+        ->type_name("RE")
+        ->check([](const std::string& text) { return Pattern::problem_of(text); });
     actions[command] = [&choices](const Context& context) { return logs(context, choices.logs); };
 
     command = add(cli, "why", "How an app came to be as it is: who changed or ordered what, what failed and how, with times",
@@ -72,10 +86,8 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     command = add(cli, "events", "What happened to apps: starts, reloads, crashes, edits, orders; also before the emperor's last restart",
                   "  emperorctl events\n  emperorctl events -f 'blog*' shop\n  emperorctl -o json events -n 1000 > events.jsonl");
     command->add_option("APP", choices.events.apps, "Names or globs; default: all");
-    command->add_option("-n,--lines", choices.events.lines, "How many (the emperor keeps 100 of each app)")
-        ->check(CLI::Range(0, 1'000'000))
-        ->capture_default_str();
-    command->add_flag("-f,--follow", choices.events.follows, "Go on with what happens from now on");
+    add_stream(*command, choices.events.lines, choices.events.follows, choices.events.since,
+               "events (the emperor keeps 100 of each app)");
     actions[command] = [&choices](const Context& context) { return events(context, choices.events); };
 
     command = add(cli, "config", "The effective values of an app, and where each comes from",
@@ -131,6 +143,11 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
     command->add_option("APP", choices.app, "The app")->required();
     command->add_option("COMMAND", choices.command, "The command, after --")->required();
     actions[command] = [&choices](const Context& context) { return exec(context, choices.app, choices.command); };
+
+    command = add(cli, "reopen-logs", "Open log files anew, after something else has moved them (logrotate)",
+                  "  emperorctl reopen-logs        (the emperor's own, and every app's log.file)\n  emperorctl reopen-logs shop");
+    command->add_option("APP", choices.apps, "Names or globs; default: all, and the emperor's own log file");
+    actions[command] = [&choices](const Context& context) { return reopen_logs(context, choices.apps); };
 
     command = add(cli, "upgrade", "Execute the emperor's program anew, in place: the same pid, and no app is disturbed",
                   "  emperorctl upgrade            (after the new version was installed)");

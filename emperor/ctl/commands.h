@@ -2,6 +2,7 @@
 // The commands of emperorctl. Each does its work, writes to the context's streams and returns the exit code.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,15 +11,18 @@
 namespace emperor::ctl {
 
 struct EventsOptions {
-    std::vector<std::string> apps;
-    int lines = 50;
+    std::vector<std::string> apps;  // names and globs; empty: all
+    std::optional<int> lines;       // unset: 50, or all with `since`
     bool follows = false;
+    std::string since;              // as parse_since() takes it; empty: no bound
 };
 
 struct LogsOptions {
-    std::string app;
-    int lines = 50;
+    std::vector<std::string> apps;
+    std::optional<int> lines;
     bool follows = false;
+    std::string since;
+    std::string grep;  // an extended regular expression; empty: all lines
 };
 
 // ---- asking the emperor ----
@@ -28,6 +32,7 @@ int show(const Context& context, const std::string& app);
 int operate(const Context& context, const std::string& verb, const std::vector<std::string>& apps, bool waits);
 int logs(const Context& context, const LogsOptions& options);
 int events(const Context& context, const EventsOptions& options);
+int reopen_logs(const Context& context, const std::vector<std::string>& apps);
 int why(const Context& context, const std::string& app);
 int config(const Context& context, const std::string& app);
 int version(const Context& context);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// status, show, logs, config, version: what only asks.
+// status, show, config, version: what only asks.
 #include <algorithm>
-#include <csignal>
 
 #include "common/config/schema.h"
 #include "emperor/ctl/commands.h"
@@ -58,32 +57,6 @@ int show(const Context& context, const std::string& app) {
     if (context.output == Output::json) context.out << dump(result);
     else if (context.output == Output::name) context.out << result.value("name", "") << "\n";
     else context.out << render_show(result, context.style, context.now_us);
-    return exit_with(ExitCode::done);
-}
-
-int logs(const Context& context, const LogsOptions& options) {
-    const Deadline deadline = context.deadline(query_timeout);
-    Answer<Client> connected = Client::connect(context.control_path(), deadline);
-    if (const auto* error = std::get_if<CallError>(&connected)) return report(context, *error);
-    auto& client = std::get<Client>(connected);
-    const Answer<Json> answer = client.call(
-        "logs", {{"app", options.app}, {"lines", options.lines}, {"follow", options.follows}}, deadline);
-    if (const auto* error = std::get_if<CallError>(&answer)) return report(context, *error);
-    const auto& result = std::get<Json>(answer);
-    const std::string app = result.value("app", options.app);
-    const auto write = [&](const Json& line) {
-        if (context.output == Output::json) context.out << line.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-        else context.out << render_log_line(app, line, context.is_terminal);
-    };
-    for (const Json& line : result.value("lines", Json::array())) write(line);
-    context.out.flush();
-    while (options.follows && context.out) {
-        const Answer<Json> next = client.next(Deadline::max());
-        if (const auto* error = std::get_if<CallError>(&next)) return report(context, *error);
-        const auto& message = std::get<Json>(next);
-        if (const auto line = message.find("line"); line != message.end()) write(*line);
-        context.out.flush();
-    }
     return exit_with(ExitCode::done);
 }
 

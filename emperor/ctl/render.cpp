@@ -128,16 +128,6 @@ std::string render_status(const Json& apps, bool is_wide, const Style& style, st
     return table.text(style);
 }
 
-std::string render_log_line(const std::string& app, const Json& line, bool is_terminal) {
-    const std::int64_t worker = number_at(line, "worker");
-    const std::string text = text_at(line, "text");
-    std::string shown = time_text(number_at(line, "time_us")) + " " + app;
-    if (worker > 0) shown += "[" + std::to_string(worker) + "]";
-    if (const std::int64_t dropped = number_at(line, "dropped"); dropped > 0)
-        shown += " (" + std::to_string(dropped) + " lines lost)";
-    return shown + " | " + (is_terminal ? harmless(text, true) : text) + "\n";
-}
-
 namespace {
 
 void add_fact(std::string& page, const std::string& name, const std::string& value) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control socket's answers as text for people: the status table, the page of `show`, log lines, outcomes of
+// The control socket's answers as text for people: the status table, the page of `show`, outcomes of
 // operations. Pure: JSON in, text out. Everything that an app wrote is made harmless first.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "emperor/ctl/render_log.h"
 #include "emperor/ctl/table.h"
 
 namespace emperor::ctl {
@@ -18,9 +19,6 @@ using Json = nlohmann::ordered_json;
 
 // Why the app is not simply running, in one line; empty when there is nothing to say.
 [[nodiscard]] std::string note_of(const Json& app, std::int64_t now_us);
-
-// "2026-11-22 13:40:00.123 shop[1] | text" (worker 0: "shop").
-[[nodiscard]] std::string render_log_line(const std::string& app, const Json& line, bool is_terminal);
 
 // One failed app: the step, the reason, the traceback, the last log lines.
 [[nodiscard]] std::string render_failure(const std::string& operation, const Json& outcome);

@@ -49,12 +49,8 @@ std::string line_below(const Cell& cell, const Style& style) {
 
 std::string paint(const std::string& text, Color color, bool is_colored) {
     if (!is_colored || color == Color::none || text.empty()) return text;
-    const char* code = color == Color::green    ? "32"
-                       : color == Color::yellow ? "33"
-                       : color == Color::red    ? "31"
-                       : color == Color::dim    ? "2"
-                                                : "1";
-    return std::string("\x1b[") + code + "m" + text + "\x1b[0m";
+    static constexpr const char* codes[] = {"0", "32", "33", "31", "2", "1", "36", "35", "34"};
+    return std::string("\x1b[") + codes[static_cast<std::size_t>(color)] + "m" + text + "\x1b[0m";
 }
 
 std::string Table::text(const Style& style) const {

@@ -9,7 +9,7 @@
 
 namespace emperor::ctl {
 
-enum class Color { none, green, yellow, red, dim, bold };
+enum class Color { none, green, yellow, red, dim, bold, cyan, magenta, blue };
 
 // `text` in that colour where `is_colored`, else as it is.
 [[nodiscard]] std::string paint(const std::string& text, Color color, bool is_colored);

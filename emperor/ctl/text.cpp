@@ -136,6 +136,7 @@ std::optional<std::chrono::milliseconds> parse_span(std::string_view text) {
     if (unit == "s" || unit.empty()) return std::chrono::seconds(value);
     if (unit == "m") return std::chrono::minutes(value);
     if (unit == "h") return std::chrono::hours(value);
+    if (unit == "d") return std::chrono::hours(24 * value);
     return std::nullopt;
 }
 

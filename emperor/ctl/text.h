@@ -28,7 +28,7 @@ namespace emperor::ctl {
 [[nodiscard]] std::string size_text(std::int64_t bytes);              // "61 MB"
 [[nodiscard]] std::string time_text(std::int64_t epoch_us);           // local time, "2026-11-22 13:40:00.123"
 
-// "30s", "500ms", "2m", "1h" or bare seconds.
+// "30s", "500ms", "2m", "1h", "3d" or bare seconds.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_span(std::string_view text);
 
 }  // namespace emperor::ctl

@@ -212,6 +212,10 @@ void Fleet::reopen_logs() {
     for (const auto& [name, host] : hosts_) host->reopen_logs();
 }
 
+void Fleet::reopen_log(std::string_view name) {
+    if (const auto found = hosts_.find(name); found != hosts_.end()) found->second->reopen_logs();
+}
+
 // ---- FleetApi -------------------------------------------------------------------------------------------------------
 
 std::vector<std::string> Fleet::names() const {
@@ -267,7 +271,13 @@ private:
 };
 
 std::unique_ptr<FleetApi::Subscription> Fleet::follow_log(std::string_view name, OnLine on_line) {
-    followers_.push_back({++last_follower_, std::string(name), std::move(on_line)});
+    followers_.push_back({++last_follower_, std::string(name),
+                          [on_line = std::move(on_line)](const std::string&, const common::link::LogRecord& record) { on_line(record); }});
+    return std::make_unique<LogSubscription>(*this, last_follower_);
+}
+
+std::unique_ptr<FleetApi::Subscription> Fleet::follow_logs(OnLineOfAny on_line) {
+    followers_.push_back({++last_follower_, std::nullopt, std::move(on_line)});
     return std::make_unique<LogSubscription>(*this, last_follower_);
 }
 
@@ -289,18 +299,18 @@ void Fleet::log_line(const std::string& name, const common::link::LogRecord& rec
     // A callback may end a subscription, its own or another one.
     std::vector<std::uint64_t> ids;
     for (const Follower& follower : followers_) {
-        if (follower.name == name) ids.push_back(follower.id);
+        if (!follower.name || *follower.name == name) ids.push_back(follower.id);
     }
     for (const std::uint64_t id : ids) {
         const auto found = std::find_if(followers_.begin(), followers_.end(), [id](const Follower& f) { return f.id == id; });
         if (found == followers_.end()) continue;
-        const OnLine on_line = found->on_line;
-        on_line(record);
+        const OnLineOfAny on_line = found->on_line;
+        on_line(name, record);
     }
 }
 
 FleetApi::Self Fleet::self() const {
-    return {EMPEROR_VERSION, ::getpid(), started_us_, options_.directories, options_.runtime_directory, is_shutting_down_};
+    return {EMPEROR_VERSION, ::getpid(), started_us_, options_.directories, options_.runtime_directory, is_shutting_down_, is_ready_};
 }
 
 void Fleet::rescan() {

@@ -68,6 +68,8 @@ public:
                  std::function<void(const Outcome&)> done) override;
     [[nodiscard]] std::unique_ptr<Subscription> follow_log(
         std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) override;
+    [[nodiscard]] std::unique_ptr<Subscription> follow_logs(
+        std::function<void(const std::string& name, const common::link::LogRecord&)> on_line) override;
     [[nodiscard]] std::unique_ptr<Subscription> follow_events(
         std::function<void(const std::string& name, const HistoryEntry&)> on_event) override;
     [[nodiscard]] common::Result<void> scale(std::string_view name, const std::optional<WorkersRange>& range,
@@ -76,6 +78,7 @@ public:
     [[nodiscard]] std::vector<Difference> diff() override;
     [[nodiscard]] Difference diff(const CandidateFile& file) override;
     [[nodiscard]] Self self() const override;
+    void reopen_log(std::string_view name) override;
     void rescan() override;
 
 private:
@@ -117,10 +120,11 @@ private:
     static void access_lines(const std::string& name, const common::link::LogRecord& record);
 
     using OnLine = std::function<void(const common::link::LogRecord&)>;
+    using OnLineOfAny = std::function<void(const std::string& name, const common::link::LogRecord&)>;
     struct Follower {
         std::uint64_t id;
-        std::string name;
-        OnLine on_line;
+        std::optional<std::string> name;  // none: all
+        OnLineOfAny on_line;
     };
 
     boost::asio::io_context& io_;

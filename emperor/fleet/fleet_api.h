@@ -139,6 +139,9 @@ public:
     };
     [[nodiscard]] virtual std::unique_ptr<Subscription> follow_log(
         std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) = 0;
+    // Of every vassal, also of one that comes later.
+    [[nodiscard]] virtual std::unique_ptr<Subscription> follow_logs(
+        std::function<void(const std::string& name, const common::link::LogRecord&)> on_line) = 0;
     // Every new entry of every vassal's history, likewise.
     [[nodiscard]] virtual std::unique_ptr<Subscription> follow_events(
         std::function<void(const std::string& name, const HistoryEntry&)> on_event) = 0;
@@ -160,8 +163,12 @@ public:
         std::vector<std::string> directories;
         std::string runtime_directory;
         bool is_shutting_down = false;
+        bool has_scanned = true;  // false: the apps that there are may not all be known yet
     };
     [[nodiscard]] virtual Self self() const = 0;
+
+    // Opens one vassal's log.file anew.
+    virtual void reopen_log(std::string_view name) = 0;
 
     // Rescan now, as SIGHUP does.
     virtual void rescan() = 0;

@@ -81,6 +81,10 @@ public:
                                              std::function<void(const common::link::LogRecord&)>) override {
         return nullptr;
     }
+    std::unique_ptr<Subscription> follow_logs(
+        std::function<void(const std::string&, const common::link::LogRecord&)>) override {
+        return nullptr;
+    }
     std::unique_ptr<Subscription> follow_events(
         std::function<void(const std::string&, const emperor::fleet::HistoryEntry&)>) override {
         return nullptr;
@@ -94,6 +98,7 @@ public:
     Self self() const override {
         return {"0", 1, 1'700'000'000'000'000, {"/etc/emperor/apps.d"}, "/run/emperor", false};
     }
+    void reopen_log(std::string_view) override {}
     void rescan() override {}
 
 private:

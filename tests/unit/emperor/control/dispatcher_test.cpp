@@ -173,6 +173,50 @@ TEST_F(ControlDispatcher, followed_logs_come_as_lines_with_the_id_until_the_conv
     EXPECT_TRUE(fleet.followers.empty());
 }
 
+TEST_F(ControlDispatcher, logs_of_several_apps_are_merged_by_time_and_bounded) {
+    const auto append = [&](const std::string& app, std::int64_t time_us, const std::string& text) {
+        common::link::LogRecord record;
+        record.time_us = time_us;
+        record.text = text;
+        common::scoreboard::append_log(*fleet.vassals.at(app)->board, record);
+    };
+    append("shop", 10, "a");
+    append("blog", 20, "b");
+    append("shop", 30, "c");
+    const auto texts = [&](const std::string& args, const Peer& peer) {
+        std::string all;
+        const Json answer = ask(R"({"command":"logs","args":)" + args + "}", peer);
+        for (const Json& line : answer["result"]["lines"])
+            all += line["app"].get<std::string>().substr(0, 1) + line["text"].get<std::string>() + " ";
+        return all;
+    };
+    EXPECT_EQ(texts("{}", root), "sa bb sc ");
+    EXPECT_EQ(texts(R"({"lines":2})", root), "bb sc ");
+    EXPECT_EQ(texts(R"({"lines":0})", root), "");
+    EXPECT_EQ(texts(R"({"since_us":20})", root), "bb sc ");
+    EXPECT_EQ(texts(R"({"apps":["s*"]})", root), "sa sc ");
+    EXPECT_EQ(texts("{}", Peer{1001, 1001, 1, {}}), "bb ");
+}
+
+TEST_F(ControlDispatcher, logs_of_all_apps_are_followed_also_of_later_ones_and_only_by_who_may) {
+    (void)ask(R"({"id":4,"command":"logs","args":{"follow":true}})", Peer{1001, 1001, 1, {}});
+    fleet.write_line("shop", "another's");
+    fleet.write_line("blog", "own");
+    fleet.add("new", 1001);
+    fleet.write_line("new", "later");
+    ASSERT_EQ(client->lines.size(), 2u);
+    EXPECT_EQ(client->lines[0]["line"]["app"], "blog");
+    EXPECT_EQ(client->lines[1]["line"]["app"], "new");
+}
+
+TEST_F(ControlDispatcher, log_files_are_reopened_of_all_apps_or_of_ones_own) {
+    EXPECT_EQ(ask(R"({"command":"reopen_logs"})")["result"], Json::parse(R"({"apps":["blog","shop"],"emperor":true})"));
+    const Peer tenant{1001, 1001, 1, {}};
+    EXPECT_EQ(ask(R"({"command":"reopen_logs"})", tenant)["result"], Json::parse(R"({"apps":["blog"],"emperor":false})"));
+    EXPECT_EQ(code(ask(R"({"command":"reopen_logs","args":{"app":"shop"}})", tenant)), "not_permitted");
+    EXPECT_EQ(fleet.reopened, (std::vector<std::string>{"blog", "shop", "blog"}));
+}
+
 TEST_F(ControlDispatcher, events_are_of_all_apps_or_of_those_that_are_named) {
     fleet.vassals.at("shop")->view.history = {{2, "crashed", 2, "exit code 1"}};
     fleet.vassals.at("blog")->view.history = {{1, "running", 1, "new file"}};
@@ -180,6 +224,7 @@ TEST_F(ControlDispatcher, events_are_of_all_apps_or_of_those_that_are_named) {
     const Json one = ask(R"({"command":"events","args":{"app":"s*"}})")["result"]["events"];
     ASSERT_EQ(one.size(), 1u);
     EXPECT_EQ(one[0]["app"], "shop");
+    EXPECT_EQ(ask(R"({"command":"events","args":{"since_us":2}})")["result"]["events"].size(), 1u);
     EXPECT_EQ(code(ask(R"({"command":"events","args":{"app":"nobody"}})")), "no_such_app");
     EXPECT_EQ(code(ask(R"({"command":"events"})", Peer{9, 9, 1, {}})), "not_permitted");
     EXPECT_EQ(ask(R"({"command":"events"})", Peer{1002, 1002, 1, {}})["result"]["events"].size(), 1u);

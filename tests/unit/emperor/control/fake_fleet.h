@@ -31,8 +31,15 @@ public:
         std::function<void(const fleet::Outcome&)> done;
     };
     struct Follower {
-        std::string name;
-        std::function<void(const common::link::LogRecord&)> on_line;
+        std::optional<std::string> name;  // none: all
+        std::function<void(const std::string& name, const common::link::LogRecord&)> on_line;
+    };
+
+    struct HeldLog : Subscription {
+        FakeFleet& fleet;
+        int id;
+        HeldLog(FakeFleet& f, int i) : fleet(f), id(i) {}
+        ~HeldLog() override { fleet.followers.erase(id); }
     };
 
     FakeVassal& add(const std::string& name, uid_t uid = 1000, int workers = 2) {
@@ -109,14 +116,14 @@ public:
     }
     std::unique_ptr<Subscription> follow_log(
         std::string_view name, std::function<void(const common::link::LogRecord&)> on_line) override {
-        struct Held : Subscription {
-            FakeFleet& fleet;
-            int id;
-            Held(FakeFleet& f, int i) : fleet(f), id(i) {}
-            ~Held() override { fleet.followers.erase(id); }
-        };
-        followers[++last_follower] = {std::string(name), std::move(on_line)};
-        return std::make_unique<Held>(*this, last_follower);
+        followers[++last_follower] = {
+            std::string(name), [on_line = std::move(on_line)](const std::string&, const auto& record) { on_line(record); }};
+        return std::make_unique<HeldLog>(*this, last_follower);
+    }
+    std::unique_ptr<Subscription> follow_logs(
+        std::function<void(const std::string& name, const common::link::LogRecord&)> on_line) override {
+        followers[++last_follower] = {std::nullopt, std::move(on_line)};
+        return std::make_unique<HeldLog>(*this, last_follower);
     }
     std::unique_ptr<Subscription> follow_events(
         std::function<void(const std::string& name, const fleet::HistoryEntry&)> on_event) override {
@@ -144,6 +151,7 @@ public:
         return difference;
     }
     Self self() const override { return facts; }
+    void reopen_log(std::string_view name) override { reopened.emplace_back(name); }
     void rescan() override { ++rescans; }
 
     void write_line(const std::string& name, const std::string& text) {
@@ -152,7 +160,7 @@ public:
         record.worker = 1;
         record.time_us = 1'700'000'002'000'000;
         for (const auto& [id, follower] : followers)
-            if (follower.name == name) follower.on_line(record);
+            if (!follower.name || *follower.name == name) follower.on_line(name, record);
     }
 
     std::map<std::string, std::unique_ptr<FakeVassal>> vassals;
@@ -161,6 +169,7 @@ public:
     std::map<int, std::function<void(const std::string& name, const fleet::HistoryEntry&)>> event_followers;
     int last_follower = 0;
     int rescans = 0;
+    std::vector<std::string> reopened;
     std::string scale_problem;
     std::vector<std::string> scaled;
     std::vector<fleet::Difference> differences;

@@ -48,7 +48,8 @@ TEST_F(Emperorctl, every_misuse_exits_2_and_help_and_version_0) {
     for (const std::vector<std::string>& arguments :
          std::vector<std::vector<std::string>>{{}, {"nonsense"}, {"reload"}, {"show"}, {"-o", "xml", "status"},
                                                {"--timeout", "3x", "status"}, {"--color", "pink", "status"},
-                                               {"logs", "shop", "-n", "-4"}, {"status", "--bogus"}, {"exec", "shop"}})
+                                               {"logs", "shop", "-n", "-4"}, {"logs", "--grep", "(a"},
+                                               {"logs", "--since", "yesterdayish"}, {"events", "--since", "10x"}, {"status", "--bogus"}, {"exec", "shop"}})
         EXPECT_EQ(call(arguments), 2) << (arguments.empty() ? "" : arguments.front());
     EXPECT_EQ(call({"--help"}), 0);
     EXPECT_EQ(call({"--version"}), 0);

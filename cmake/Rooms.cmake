@@ -25,7 +25,7 @@ endif()
 
 # Parsing is a third of the build. precompiled(NAME HEADER...): a library whose precompiled headers targets of the same flags
 # may share, by target_precompile_headers(TARGET REUSE_FROM NAME).
-set(common_headers <algorithm> <chrono> <filesystem> <functional> <map> <memory> <optional> <span> <string> <string_view>
+set(common_headers <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view>
                    <variant> <vector>)
 set(asio_headers <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/steady_timer.hpp>)
 file(WRITE ${CMAKE_BINARY_DIR}/empty.cpp "")

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 SLACK = 0.05  # seconds: a deed is recorded a moment before it is done
 STARVED = 4.0  # seconds: a limit is lifted after 2, and what could not start waits for a backoff of 1
+MEMORY = "emperor's memory, KiB"
 ABSENT = ("refused", "no socket", "reset", "empty answer")
 
 
@@ -85,12 +86,12 @@ class Watch:
         return {name: pids for name, pids in self.worst.items() if len(pids) > 2}
 
 
-def grown(before, after):
-    """What is more than 5 % off; memory may besides differ by 6 MiB (20 histories and five minutes of durations fill up), descriptors
-    and files by 2."""
-    allowance = {"emperor's memory, KiB": 6144, "emperor's descriptors": 2, "files": 2, "processes": 0}
+def grown(before, after, seconds):
+    """What is more than 5 % off after a storm of so long; descriptors and files may besides differ by 2, and memory, while the
+    five minutes of durations that each vassal has fill up, by 1 MiB."""
+    allowance = {"emperor's descriptors": 2, "files": 2, MEMORY: 1024 if seconds < 600 else 0}
     return [f"{what}: {before[what]} before, {after[what]} after" for what in before
-            if after[what] > before[what] * 1.05 + allowance[what]]
+            if after[what] > before[what] * 1.05 + allowance.get(what, 0)]
 
 
 def story(deeds, entry, seconds=2.0):

@@ -28,6 +28,7 @@ class Storm:
         self.deeds = []
         self.later = []  # (time, callable): what ends by itself, such as a stop
         self.broken_files, self.broken_code = set(), set()
+        self.spares_emperor = False  # it lives, so that its memory can be compared
         self.limited = set()  # pids with a lowered limit: a second one would be restored to the first
         self.actions = [
             (6, self.edit), (5, self.edit_live), (3, self.break_file), (3, self.break_code), (8, self.repair), (4, self.touch),
@@ -176,7 +177,7 @@ class Storm:
 
     def kill_emperor(self):
         """The next one comes at once, or a moment later."""
-        if self.town.process.poll() is None:
+        if self.town.process.poll() is None and not self.spares_emperor:
             self.record("killed the emperor", pid=self.town.process.pid)
             self.town.kill_emperor()
             time.sleep(self.random.choice([0, 0, 0.3, 1.0]))

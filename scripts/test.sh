@@ -70,7 +70,7 @@ fi
 
 say "end-to-end tests"
 output=build/pytest.log
-EMPEROR_BIN=$root/build/release/bin /usr/bin/python3 -m pytest tests/e2e 2>&1 | tee "$output"
+EMPEROR_BIN=$root/build/release/bin /usr/bin/python3 -m pytest -n "$(nproc)" --dist loadfile tests/e2e 2>&1 | tee "$output"
 [ "${PIPESTATUS[0]}" -eq 0 ] || failed="$failed pytest"
 summaries+=("pytest: $(tail -n 1 "$output")")
 

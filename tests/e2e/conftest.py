@@ -19,21 +19,20 @@ PROGRAMS = ("emperor", "vassal", "emperorctl")
 processes.become_subreaper()
 
 
-def pytest_configure(config):
-    # Figures that a test measured stand in the report, whether or not output is captured.
-    config.measured = []
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if config.measured:
+def pytest_terminal_summary(terminalreporter):
+    """Figures that a test measured stand in the report, whether or not output is captured, and whoever ran it."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind
+               if getattr(report, "when", "") == "teardown"]
+    lines = [line for report in reports for name, line in report.user_properties if name == "measured"]
+    if lines:
         terminalreporter.section("measured")
-        for line in config.measured:
+        for line in lines:
             terminalreporter.line(line)
 
 
 @pytest.fixture
 def measured(request):
-    return lambda line: request.config.measured.append(f"{request.node.name}: {line}")
+    return lambda line: request.node.user_properties.append(("measured", f"{request.node.name}: {line}"))
 
 
 @pytest.fixture(scope="session")

@@ -42,15 +42,8 @@ void Latencies::clear() noexcept {
     sum_us = 0;
 }
 
-std::uint64_t Latencies::quantile_us(double part) const noexcept {
-    const auto rank =
-        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count))));
-    std::uint64_t seen = 0, found = 0;
-    for_each([&](std::size_t bucket, std::uint64_t value) {
-        if (seen < rank) found = latency_middle_of(bucket);
-        seen += value;
-    });
-    return found;
+std::uint64_t Latencies::rank_of(double part) const noexcept {
+    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count))));
 }
 
 }  // namespace common::scoreboard

@@ -70,8 +70,19 @@ struct Latencies {
     void add(std::size_t bucket, std::uint64_t amount) noexcept;
     // Cheaper than a new one: only what was used is cleared.
     void clear() noexcept;
-    // The duration that this part (0…1) of all durations does not exceed, within 1.6 %; 0 when there is none.
-    [[nodiscard]] std::uint64_t quantile_us(double part) const noexcept;
+    // The durations that these parts (0…1, ascending) of all durations do not exceed, within 1.6 %; 0 when there is none.
+    template <std::size_t size>
+    [[nodiscard]] std::array<std::uint64_t, size> quantiles_us(const std::array<double, size>& parts) const noexcept {
+        std::array<std::uint64_t, size> ranks, found{};
+        std::transform(parts.begin(), parts.end(), ranks.begin(), [this](double part) { return rank_of(part); });
+        std::uint64_t seen = 0;
+        std::size_t at = 0;
+        for_each([&](std::size_t bucket, std::uint64_t value) {
+            seen += value;
+            for (; at < size && seen >= ranks[at]; ++at) found[at] = latency_middle_of(bucket);
+        });
+        return found;
+    }
 
     // Calls visit(bucket, count) for each bucket that is not empty, from the shortest duration up.
     template <class Visit>
@@ -84,6 +95,10 @@ struct Latencies {
     }
 
     friend bool operator==(const Latencies&, const Latencies&) = default;
+
+private:
+    // Which of the durations, from 1, a part is.
+    [[nodiscard]] std::uint64_t rank_of(double part) const noexcept;
 };
 
 }  // namespace common::scoreboard

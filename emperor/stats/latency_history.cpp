@@ -77,9 +77,9 @@ LatencyHistory::Parts LatencyHistory::merged(const Ring<count>& ring, unsigned n
     return sum;
 }
 
-void LatencyHistory::add_window(Window window, const Latencies& total, Latencies& into) const {
+void LatencyHistory::add_window(Window window, const Parts& newest, Latencies& into) const {
     if (!has_begun_) return;
-    add(since_last(total), into);
+    add(newest, into);
     const unsigned loose_fives = fives_.pushed % fives_per_ten, loose_tens = tens_.pushed % tens_per_thirty;
     switch (window) {
         case Window::last_10_s:

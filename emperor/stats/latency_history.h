@@ -33,15 +33,17 @@ public:
     void tick_unchanged();
 
     enum class Window { last_10_s, last_minute, last_5_minutes };
-    // Adds what was added within the window, until `total`. The sum of the durations is not known of windows.
-    void add_window(Window window, const Latencies& total, Latencies& into) const;
-
-private:
     struct Part {
         std::uint16_t bucket;
         std::uint32_t amount;
     };
     using Parts = std::vector<Part>;  // by bucket
+    // What came since the last tick.
+    [[nodiscard]] Parts since_last(const Latencies& total) const;
+    // Adds what was added within the window: `newest` is since_last(). The sum of the durations is not known of windows.
+    void add_window(Window window, const Parts& newest, Latencies& into) const;
+
+private:
     struct Before {
         std::uint16_t bucket;
         std::uint64_t amount;
@@ -57,7 +59,6 @@ private:
     };
 
     void push(Parts added);
-    [[nodiscard]] Parts since_last(const Latencies& total) const;
     static void add(const Parts& parts, Latencies& into) noexcept;
     template <std::size_t count>
     [[nodiscard]] static Parts merged(const Ring<count>& ring, unsigned newest);

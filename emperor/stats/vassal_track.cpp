@@ -28,8 +28,9 @@ void fill(const LatencyHistory& history, const Latencies& total, Latencies& scra
     facts.window[DurationFacts::since_start] = quantiles_of(total);
     fill_bounds(total, facts);
     constexpr std::array each = {Window::last_10_s, Window::last_minute, Window::last_5_minutes};
+    const LatencyHistory::Parts newest = history.since_last(total);
     for (std::size_t at = 0; at < each.size(); ++at) {
-        history.add_window(each[at], total, scratch);
+        history.add_window(each[at], newest, scratch);
         facts.window[at] = quantiles_of(scratch);
         scratch.clear();
     }
@@ -62,7 +63,8 @@ void add(std::optional<std::int64_t>& sum, const std::optional<std::int64_t>& va
 
 Quantiles quantiles_of(const Latencies& latencies) noexcept {
     if (latencies.count == 0) return {};
-    return {latencies.count, latencies.quantile_us(0.5), latencies.quantile_us(0.9), latencies.quantile_us(0.99)};
+    const auto [p50, p90, p99] = latencies.quantiles_us(std::array{0.5, 0.9, 0.99});
+    return {latencies.count, p50, p90, p99};
 }
 
 void VassalTrack::meet(const common::scoreboard::Board& board, std::int64_t emperor_started_us) noexcept {
@@ -76,6 +78,7 @@ void VassalTrack::meet(const common::scoreboard::Board& board, std::int64_t empe
 void VassalTrack::tick(const common::scoreboard::Board& board, Scratch& scratch) {
     const int slots = common::scoreboard::used_workers(board);
     const std::uint64_t count = common::scoreboard::count_latencies(board, slots);
+    shown_count_.reset();  // the windows move on
     if (counted_ == count) {
         service_.tick_unchanged();
         queue_.tick_unchanged();
@@ -131,11 +134,17 @@ int VassalTrack::weight_of(const fleet::VassalView& view, const VassalFigures& f
 
 void VassalTrack::look_at_durations(const common::scoreboard::Board& board, int slots, VassalFacts& facts,
                                     Scratch& scratch) {
-    common::scoreboard::read_latencies(board, slots, scratch);
-    fill(service_, scratch.service, scratch.window, facts.service);
-    fill(queue_, scratch.queue, scratch.window, facts.queue);
-    scratch.service.clear();
-    scratch.queue.clear();
+    const std::uint64_t count = common::scoreboard::count_latencies(board, slots);
+    if (shown_count_ != count) {
+        shown_count_ = count;
+        common::scoreboard::read_latencies(board, slots, scratch);
+        fill(service_, scratch.service, scratch.window, shown_service_);
+        fill(queue_, scratch.queue, scratch.window, shown_queue_);
+        scratch.service.clear();
+        scratch.queue.clear();
+    }
+    facts.service = shown_service_;
+    facts.queue = shown_queue_;
 }
 
 ProcessFacts VassalTrack::look_at_processes(const fleet::VassalView& view, const VassalFigures& figures,

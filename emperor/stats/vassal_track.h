@@ -84,6 +84,8 @@ private:
     bool has_met_ = false;
     LatencyHistory service_, queue_;
     std::optional<std::uint64_t> counted_;  // at the last tick
+    std::optional<std::uint64_t> shown_count_;  // of the durations that the two below are about; empty: they are out of date
+    DurationFacts shown_service_, shown_queue_;
     Weight weight_;
     std::map<pid_t, std::int64_t> cpu_us_;  // as last seen
     std::int64_t ended_cpu_us_ = 0;         // of those that are gone

@@ -173,7 +173,7 @@ TEST_F(SpawnTest, one_that_is_to_end_with_its_parent_does) {
     UniqueFd reading(ends[0]), writing(ends[1]);
     const pid_t parent = ::fork();
     if (parent == 0) {
-        SpawnRequest request = shell("echo up >&3; sleep 600");
+        SpawnRequest request = shell("echo up >&3; exec sleep 600");
         request.fds = {writing.get()};
         request.ends_with_parent = true;
         ::_exit(spawn(request) ? 0 : 1);

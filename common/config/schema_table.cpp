@@ -467,7 +467,7 @@ constexpr std::array table = {
                   "new one crashes, has no worker that can serve, or answers more requests with a 5xx than "
                   "rollout.max_error_rate allows, the old one serves again at once and the vassal is shown as rolled back, "
                   "with the reason. Nothing is tried again before the file changes, or reload or restart is asked for. A "
-                  "newer change ends the observation.",
+                  "newer change that takes a new generation ends the observation.",
         .example = "rollout: {observe: 30s, max_error_rate: 5%}",
         .minimum = 1 * second,
         .maximum = day,

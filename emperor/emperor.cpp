@@ -52,7 +52,10 @@ Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_fil
     signals_.add(SIGUSR1);
     fleet_.observe({.on_ready = [this] { on_ready(); },
                     .on_scan = [this] { look_at_runtime_dir(); },
-                    .on_scanned = [this] { service_.ready(); },
+                    .on_scanned = [this] {
+                        is_ready_ = true;
+                        service_.ready();
+                    },
                     .on_change = [this] { service_.fleet_changed(); }});
 }
 
@@ -69,16 +72,40 @@ stats::Options Emperor::stats_options() const {
     stats::Options out;
     out.runtime_dir = runtime_dir_.path();
     out.inherited = [this](const common::net::Address& address) { return inherited_.take(address); };
+    out.keeps_series = !options_.http.empty();
     if (!options_.stats.empty()) out.addresses.push_back(common::net::parse_address(options_.stats).value());
     if (!options_.agent.empty()) out.agents.push_back(common::net::parse_address(options_.agent).value());
     return out;
 }
 
+// The token is read anew with each start only: whoever has it now, has it until then.
+Result<void> Emperor::open_dashboard() {
+    if (options_.http.empty()) return {};
+    web::Options out;
+    out.address = common::net::parse_address(options_.http).value();
+    out.policy.hosts = options_.http_hosts;
+    out.is_ready = [this] { return is_ready_; };
+    out.inherited = [this](const common::net::Address& address) { return inherited_.take(address); };
+    if (!options_.http_token_file.empty()) {
+        Result<std::string> token = web::read_token_file(options_.http_token_file);
+        if (!token) return token.error();
+        out.policy.token = std::move(*token);
+    } else if (const char* token = ::getenv("EMPEROR_HTTP_TOKEN"); token && *token) {
+        if (const std::string problem = web::problem_of_token(token); !problem.empty())
+            return common::failure("EMPEROR_HTTP_TOKEN: " + problem);
+        out.policy.token = token;
+    }
+    web_.emplace(io_, fleet_, *control_, *stats_, std::move(out));
+    return web_->start();
+}
+
 Result<void> Emperor::open_sockets() {
+    web_.reset();
     control_.emplace(io_, fleet_, control_options(), [this](auto done) { upgrade(std::move(done)); });
     stats_.emplace(io_, fleet_, stats_options());
     if (const auto started = control_->start(); !started) return started;
-    return stats_->start();
+    if (const auto started = stats_->start(); !started) return started;
+    return open_dashboard();
 }
 
 int Emperor::run() {
@@ -95,6 +122,7 @@ int Emperor::run() {
     service_.start();
     fleet_.start();
     io_.run();
+    web_.reset();
     control_.reset();
     stats_.reset();
     if (is_upgrading_) {
@@ -155,7 +183,7 @@ void Emperor::on_ready() {
     service_.ready();
     for (const std::string& socket : inherited_.unused())
         log::warn("socket of systemd not used",
-                  {{"socket", socket}, {"reason", "no app listens on this address, nor --stats, --agent or --control"}});
+                  {{"socket", socket}, {"reason", "no app listens on this address, nor --stats, --agent, --control or --http"}});
 }
 
 // Whoever removed it took the way to the sockets, the records for the next emperor and the lock: nothing that serves needs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emperor: the event loop, the fleet, the control and stats sockets, the signals and the service manager, wired
+// The emperor: the event loop, the fleet, the control and stats sockets, the dashboard, the signals and the service manager, wired
 // together. Decides nothing about vassals. Owned by main.
 #pragma once
 
@@ -18,6 +18,7 @@
 #include "emperor/service.h"
 #include "emperor/stats/server.h"
 #include "emperor/upgrade.h"
+#include "emperor/web/server.h"
 
 namespace emperor {
 
@@ -36,6 +37,7 @@ private:
     [[nodiscard]] control::Options control_options() const;
     [[nodiscard]] stats::Options stats_options() const;
     [[nodiscard]] common::Result<void> open_sockets();
+    [[nodiscard]] common::Result<void> open_dashboard();
     void on_ready();
     void look_at_runtime_dir();
     void upgrade(std::function<void(const common::Result<void>&)> done);
@@ -47,12 +49,14 @@ private:
     fleet::Fleet fleet_;
     std::optional<control::Server> control_;  // before the fleet in its end: it talks to it
     std::optional<stats::Server> stats_;
+    std::optional<web::Server> web_;  // before these three in its end, likewise
     boost::asio::signal_set signals_;
     Upgrade upgrade_;
     Service service_;
     process::Timer upgrade_timer_;
     int stop_requests_ = 0;
     bool is_upgrading_ = false;
+    bool is_ready_ = false;  // the first scan is over
     std::string runtime_dir_problem_;  // said already
 };
 

@@ -26,6 +26,15 @@ struct Reader {
         into = node.text;
     }
 
+    void texts(const config::Node& node, const std::string& key, std::vector<std::string>& into) const {
+        if (node.kind != config::Node::Kind::sequence) return error(node, key + ": expected a list of names");
+        for (const config::Node& item : node.items) {
+            std::optional<std::string> one;
+            text(item, key, one);
+            if (one) into.push_back(std::move(*one));
+        }
+    }
+
     void word(const config::Node& node, const std::string& key, const std::vector<std::string>& words,
               std::optional<std::string>& into) const {
         text(node, key, into);
@@ -76,8 +85,11 @@ void read_root(const Reader& reader, const config::Node& root, EmperorConfig& ou
         else if (key == "stats") reader.text(value, key, out.stats);
         else if (key == "agent") reader.text(value, key, out.agent);
         else if (key == "control") reader.text(value, key, out.control);
+        else if (key == "http") reader.text(value, key, out.http);
+        else if (key == "http_token_file") reader.text(value, key, out.http_token_file);
+        else if (key == "http_hosts") reader.texts(value, key, out.http_hosts);
         else if (key == "log") read_log(reader, value, out);
-        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "log"});
+        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "http", "http_token_file", "http_hosts", "log"});
     }
 }
 

@@ -25,6 +25,7 @@ Examples:
   emperor --vassals /etc/apps.d --vassals /srv/tenants --log-format json
   emperor --vassals /etc/apps.d --check          look at every file, start nothing
   emperor --vassals apps.d --runtime-dir /tmp/my-emperor
+  emperor --vassals apps.d --http 127.0.0.1:9180 --http-token-file /etc/emperor/token
 
 Signals: SIGTERM and SIGINT stop every app gracefully (a second one: fast), SIGQUIT leaves the apps
 running for the next emperor, SIGHUP looks at the directories again, SIGUSR1 reopens log files.
@@ -32,7 +33,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid configuration.)";
 
 struct CommandLine {
     Options options;
-    std::string log_format, log_level, http;
+    std::string log_format, log_level;
 };
 
 void declare(CLI::App& app, CommandLine& line) {
@@ -51,8 +52,13 @@ void declare(CLI::App& app, CommandLine& line) {
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     app.add_flag("--check", line.options.is_check, "print what is wrong with the files, start nothing; exit 0 or 2");
     app.add_flag("--can-start", line.options.is_trial)->group("");
-    // Words of the design whose time has not come: an answer of their own rather than "unknown option".
-    app.add_option("--http", line.http)->group("");
+    app.add_option("--http", line.options.http, "serve the dashboard there, e.g. 127.0.0.1:9180 or a unix socket")
+        ->type_name("ADDRESS");
+    app.add_option("--http-token-file", line.options.http_token_file,
+                   "the dashboard's actions take the token in this file; without it, or $EMPEROR_HTTP_TOKEN, it is read-only")
+        ->type_name("FILE");
+    app.add_option("--http-host", line.options.http_hosts, "a name under which the dashboard is reached (may be given several times)")
+        ->type_name("NAME");
 }
 
 int complain(const std::string& message) {
@@ -78,6 +84,9 @@ void merge(CommandLine& line, const EmperorConfig& config) {
     if (options.stats.empty()) options.stats = config.stats.value_or("");
     if (options.agent.empty()) options.agent = config.agent.value_or("");
     if (options.control.empty()) options.control = config.control.value_or("");
+    if (options.http.empty()) options.http = config.http.value_or("");
+    if (options.http_token_file.empty()) options.http_token_file = config.http_token_file.value_or("");
+    if (options.http_hosts.empty()) options.http_hosts = config.http_hosts;
     options.admin_group = config.admin_group.value_or("");
     const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
     options.start_parallelism = config.start_parallelism ? static_cast<std::size_t>(*config.start_parallelism)
@@ -110,7 +119,6 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : usage_error;
     }
-    if (!line.http.empty()) return complain("--http is not available in this version");
     EmperorConfig config;
     if (!line.options.config_file.empty()) {
         const auto text = read_file(line.options.config_file);
@@ -125,6 +133,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
     merge(line, config);
     if (const auto problem = bad_address("--stats", line.options.stats)) return complain(*problem);
     if (const auto problem = bad_address("--agent", line.options.agent)) return complain(*problem);
+    if (const auto problem = bad_address("--http", line.options.http)) return complain(*problem);
     if (const auto problem = bad_address("--control", line.options.control)) return complain(*problem);
     return line.options;
 }

@@ -16,6 +16,8 @@ namespace emperor {
 struct EmperorConfig {
     std::optional<int> start_parallelism;
     std::optional<std::string> admin_group, stats, control, agent;
+    std::optional<std::string> http, http_token_file;
+    std::vector<std::string> http_hosts;
     std::optional<std::string> log_format, log_level, log_file;
 };
 
@@ -26,6 +28,9 @@ struct Options {
     std::string stats;        // one more address of the fleet's stats; empty: none
     std::string agent;        // where HAProxy's agent-check is answered; empty: nowhere
     std::string control;      // one more control socket; empty: none
+    std::string http;         // where the dashboard is served; empty: nowhere
+    std::string http_token_file;          // what acting there takes; empty: see http_token
+    std::vector<std::string> http_hosts;  // names under which it is reached
     std::string admin_group;
     std::size_t start_parallelism = 4;
     common::log::Options log;

@@ -18,6 +18,7 @@ struct Peer {
     gid_t gid = 0;
     pid_t pid = 0;
     std::vector<gid_t> groups;  // supplementary
+    std::string name = {};      // how causes name it; empty: the user's name
 };
 
 struct Policy {

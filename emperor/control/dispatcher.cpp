@@ -70,6 +70,8 @@ std::string answer_of(const Gathered& gathered) {
 
 }  // namespace
 
+std::string Dispatcher::who_is(const Peer& peer) const { return peer.name.empty() ? user_name_(peer.uid) : peer.name; }
+
 void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::shared_ptr<Conversation>& conversation) {
     const std::variant<Request, RequestError> decoded = decode_request(line);
     if (const auto* error = std::get_if<RequestError>(&decoded)) return conversation->send(encode_error(*error));
@@ -158,7 +160,7 @@ void Dispatcher::operate(const Request& request, const Peer& peer, const std::ve
     gathered->missing = views.size();
     gathered->outcomes.resize(views.size());
     if (request.waits) conversation->begin_operation();
-    const fleet::Actor actor{peer.uid, peer.pid, user_name_(peer.uid)};
+    const fleet::Actor actor{peer.uid, peer.pid, who_is(peer)};
     for (std::size_t at = 0; at < views.size(); ++at) {
         const std::string& name = views[at].name;
         fleet_.request(name, operation_of(request.command), actor,
@@ -258,7 +260,7 @@ std::variant<Json, RequestError> Dispatcher::read_emperor(const Request& request
 
 std::variant<Json, RequestError> Dispatcher::scale(const Request& request, const Peer& peer,
                                                   const fleet::VassalView& view) const {
-    const auto done = fleet_.scale(view.name, request.workers, {peer.uid, peer.pid, user_name_(peer.uid)});
+    const auto done = fleet_.scale(view.name, request.workers, {peer.uid, peer.pid, who_is(peer)});
     if (!done) return error_of(request, ErrorCode::failed, view.name + ": not scaled: " + done.error().message());
     return Json{{"app", view.name}};
 }

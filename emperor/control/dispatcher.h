@@ -48,6 +48,7 @@ public:
 private:
     using Selection = std::variant<std::vector<fleet::VassalView>, RequestError>;
 
+    [[nodiscard]] std::string who_is(const Peer& peer) const;
     [[nodiscard]] Selection select(const Request& request, const Peer& peer) const;
     [[nodiscard]] RequestError no_such_app(const Request& request, const std::string& given, const Peer& peer) const;
     void operate(const Request& request, const Peer& peer, const std::vector<fleet::VassalView>& views,

@@ -86,6 +86,10 @@ public:
     }
 
     common::Result<void> start();
+    void ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation) {
+        dispatcher_->on_line(line, {.uid = policy_.emperor_uid, .gid = ::getegid(), .pid = ::getpid(), .groups = {}, .name = name},
+                             conversation);
+    }
     std::size_t sessions() const noexcept { return sessions_.size(); }
 
 private:
@@ -181,6 +185,9 @@ Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options, Up
 Server::~Server() = default;
 
 common::Result<void> Server::start() { return impl_->start(); }
+void Server::ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation) {
+    impl_->ask(line, name, conversation);
+}
 std::size_t Server::sessions() const noexcept { return impl_->sessions(); }
 
 }  // namespace emperor::control

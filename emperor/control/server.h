@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -25,6 +26,8 @@ class io_context;
 }
 
 namespace emperor::control {
+
+class Conversation;
 
 struct Limits {
     std::size_t sessions = 64;
@@ -55,6 +58,10 @@ public:
     [[nodiscard]] common::Result<void> start();
 
     [[nodiscard]] std::size_t sessions() const noexcept;
+
+    // A request of somebody that the emperor knows otherwise (the dashboard): as the emperor's own user, under `name`.
+    // Not before start(). The answers go to the conversation.
+    void ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation);
 
 private:
     class Impl;

@@ -22,6 +22,7 @@
 #include "emperor/stats/documents.h"
 #include "emperor/stats/http.h"
 #include "emperor/stats/process_samples.h"
+#include "emperor/stats/series.h"
 #include "emperor/stats/sock_diag.h"
 #include "emperor/stats/vassal_track.h"
 
@@ -44,6 +45,13 @@ public:
 
     // The line of agent_line.h for the app of this name; "": for the only one.
     [[nodiscard]] std::string agent_answer(std::string_view name);
+    // The dashboard's table (rows.h): the rows that changed since revision `since`; all where that is unknown or 0.
+    [[nodiscard]] Answer rows(std::uint64_t since);
+    // The charts of one vassal (series.h), and the request rates of all; empty but for record().
+    [[nodiscard]] Answer series(const std::string& name);
+    [[nodiscard]] Answer rates();
+    // Every LatencyHistory::interval, after tick(), where a dashboard is served: one more point of each vassal.
+    void record();
 
     // Every LatencyHistory::interval: windows move on.
     void tick();
@@ -62,6 +70,15 @@ private:
         std::int64_t first_worker_id = 0;
         Member member;
         std::uint64_t changed_at = 0;  // revision
+        Series series;
+        std::string row;
+        std::uint64_t row_changed_at = 0;  // revision of the rows
+    };
+    // Of the dashboard's table as it was built last.
+    struct Rows {
+        common::TimePoint built_at{};
+        std::uint64_t revision = 0, names_changed_at = 0;
+        std::vector<std::string> names;
     };
     // One vassal as it is in this turn of the event loop.
     struct Look {
@@ -77,6 +94,7 @@ private:
     [[nodiscard]] Answer build(const std::string& vassal, bool is_metrics, Detail detail);
     [[nodiscard]] Answer build_fleet(const Samples& samples, Detail detail);
     void refresh(const std::vector<Look>& looks, const Samples& samples);
+    void refresh_rows(const Samples& samples);
     [[nodiscard]] Document fleet_text(const Samples& samples, std::uint64_t since) const;
     [[nodiscard]] Samples samples();
 
@@ -93,6 +111,8 @@ private:
     std::vector<std::string> members_;  // of the fleet document, at `revision_`
     std::int64_t waiting_ = 0;          // in all listen queues, then
     common::TimePoint asked_at_{};
+    Rows rows_;
+    unsigned intervals_ = 0;  // of record()
 };
 
 }  // namespace emperor::stats

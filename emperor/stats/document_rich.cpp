@@ -110,6 +110,7 @@ void write_duration(JsonText& json, std::string_view name, const DurationFacts& 
         json.field("count", found.count);
         json.field("p50_us", shown(found.p50_us));
         json.field("p90_us", shown(found.p90_us));
+        json.field("p95_us", shown(found.p95_us));
         json.field("p99_us", shown(found.p99_us));
         json.end_object();
     }

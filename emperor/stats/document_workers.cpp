@@ -79,6 +79,7 @@ void write_own_durations(JsonText& json, const common::scoreboard::Board& board,
         json.field("count", found.count);
         json.field("p50_us", found.p50_us);
         json.field("p90_us", found.p90_us);
+        json.field("p95_us", found.p95_us);
         json.field("p99_us", found.p99_us);
         json.end_object();
     }

@@ -2,6 +2,8 @@
 #include "emperor/stats/json_text.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace emperor::stats {
@@ -19,6 +21,12 @@ void JsonText::append_text(std::string_view text) {
         return;
     }
     text_ += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void JsonText::value(double number) {
+    std::array<char, 400> text;  // the largest double has 309 digits before the point
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed, 3).ptr;
+    word(std::string_view(text.data(), static_cast<std::size_t>(end - text.data())));
 }
 
 }  // namespace emperor::stats

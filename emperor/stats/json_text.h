@@ -29,6 +29,8 @@ public:
         separate();
         text_ += std::to_string(number);
     }
+    // Finite; three digits after the point: figures for people, never in uWSGI's fields.
+    void value(double number);
     void value(bool is_true) { word(is_true ? "true" : "false"); }
     void value(std::string_view text) {
         separate();

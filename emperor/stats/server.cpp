@@ -49,6 +49,7 @@ public:
     void sync();
     void close();
     std::size_t clients() const noexcept { return clients_.size(); }
+    Catalogue& catalogue() noexcept { return catalogue_; }
 
 private:
     common::Result<LocalSocket> listen(const Address& address, const SocketAccess& access) const;
@@ -119,6 +120,7 @@ void Server::Impl::tick() {
         // After a pause (a suspended machine) one interval is long; none is made up.
         next_interval_ = std::max(next_interval_, now - LatencyHistory::interval / 2) + LatencyHistory::interval;
         catalogue_.tick();
+        if (options_.keeps_series) catalogue_.record();
     }
     timer_.expires_after(options_.sync_interval);
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
@@ -187,6 +189,10 @@ Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options)
 Server::~Server() { impl_->close(); }
 
 common::Result<void> Server::start() { return impl_->start(); }
+Answer Server::answer(const Target& target) { return impl_->catalogue().answer("", target); }
+Answer Server::rows(std::uint64_t since) { return impl_->catalogue().rows(since); }
+Answer Server::series(const std::string& name) { return impl_->catalogue().series(name); }
+Answer Server::rates() { return impl_->catalogue().rates(); }
 void Server::sync() { impl_->sync(); }
 std::size_t Server::clients() const noexcept { return impl_->clients(); }
 

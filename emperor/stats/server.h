@@ -20,6 +20,8 @@
 #include "common/base/unique_fd.h"
 #include "common/net/address.h"
 #include "emperor/fleet/fleet_api.h"
+#include "emperor/stats/catalogue.h"
+#include "emperor/stats/http.h"
 
 namespace boost::asio {
 class io_context;
@@ -37,6 +39,7 @@ struct Options {
     std::chrono::milliseconds client_deadline{5000};
     std::chrono::milliseconds freshness{100};       // a document is built at most this often
     std::chrono::milliseconds sync_interval{500};   // how often vassals are looked for; sync() does it at once
+    bool keeps_series = false;                      // for charts: a dashboard is served
     std::function<common::UniqueFd(const common::net::Address&)> inherited{};  // a socket that is open already; may be empty
 };
 
@@ -54,6 +57,12 @@ public:
     void sync();
 
     [[nodiscard]] std::size_t clients() const noexcept;
+
+    // The same documents and the dashboard's own, for whoever serves them elsewhere; see Catalogue.
+    [[nodiscard]] Answer answer(const Target& target);
+    [[nodiscard]] Answer rows(std::uint64_t since);
+    [[nodiscard]] Answer series(const std::string& name);
+    [[nodiscard]] Answer rates();
 
 private:
     class Impl;

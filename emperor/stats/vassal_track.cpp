@@ -63,8 +63,8 @@ void add(std::optional<std::int64_t>& sum, const std::optional<std::int64_t>& va
 
 Quantiles quantiles_of(const Latencies& latencies) noexcept {
     if (latencies.count == 0) return {};
-    const auto [p50, p90, p99] = latencies.quantiles_us(std::array{0.5, 0.9, 0.99});
-    return {latencies.count, p50, p90, p99};
+    const auto [p50, p90, p95, p99] = latencies.quantiles_us(std::array{0.5, 0.9, 0.95, 0.99});
+    return {latencies.count, p50, p90, p95, p99};
 }
 
 void VassalTrack::meet(const common::scoreboard::Board& board, std::int64_t emperor_started_us) noexcept {

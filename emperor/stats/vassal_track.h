@@ -20,7 +20,7 @@
 namespace emperor::stats {
 
 struct Quantiles {
-    std::uint64_t count = 0, p50_us = 0, p90_us = 0, p99_us = 0;
+    std::uint64_t count = 0, p50_us = 0, p90_us = 0, p95_us = 0, p99_us = 0;
 };
 [[nodiscard]] Quantiles quantiles_of(const Latencies& latencies) noexcept;
 

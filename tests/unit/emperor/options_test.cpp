@@ -110,11 +110,17 @@ TEST_F(OptionsTest, bad_usage_is_exit_2_and_names_what_is_bad) {
     EXPECT_THAT(complaint, HasSubstr("--agent nowhere"));
 }
 
-TEST_F(OptionsTest, options_of_later_versions_are_answered_as_such) {
-    for (const char* option : {"--http"}) {
-        EXPECT_EQ(code({"--vassals", "a", option, "127.0.0.1:1"}), 2);
-        EXPECT_THAT(complaint, HasSubstr(std::string(option) + " is not available in this version"));
-    }
+TEST_F(OptionsTest, the_dashboard_is_where_the_command_line_says_else_where_the_file_does) {
+    const std::string file = write("http: 127.0.0.1:9180\nhttp_token_file: /etc/emperor/token\nhttp_hosts: [ops.example.com]\n");
+    const Options of_file = good({"--vassals", "a", "--config", file.c_str()});
+    EXPECT_EQ(of_file.http, "127.0.0.1:9180");
+    EXPECT_EQ(of_file.http_token_file, "/etc/emperor/token");
+    EXPECT_EQ(of_file.http_hosts, std::vector<std::string>{"ops.example.com"});
+    const Options of_line = good({"--vassals", "a", "--config", file.c_str(), "--http", "/run/e.sock", "--http-host", "x"});
+    EXPECT_EQ(of_line.http, "/run/e.sock");
+    EXPECT_EQ(of_line.http_hosts, std::vector<std::string>{"x"});
+    EXPECT_EQ(code({"--vassals", "a", "--http", "nowhere"}), 2);
+    EXPECT_THAT(complaint, HasSubstr("--http nowhere"));
 }
 
 TEST_F(OptionsTest, a_file_that_cannot_be_used_is_exit_2) {

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emperor/web/connection.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/span_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <utility>
+
+#include "emperor/web/headers.h"
+#include "emperor/web/waiting_line.h"
+
+namespace emperor::web {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+
+namespace {
+
+asio::generic::stream_protocol protocol_of(int fd) {
+    int domain = AF_UNIX;
+    socklen_t size = sizeof domain;
+    ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return {domain, 0};
+}
+
+std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
+
+// Two of one header that decides who passes: some of us would read the first, others the last.
+bool is_ambiguous(const http::fields& fields) {
+    for (const http::field name : {http::field::host, http::field::origin, http::field::authorization})
+        if (fields.count(name) > 1) return true;
+    return false;
+}
+
+Refusal refusal_of(const error_code& error) {
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) return {431, "the head of the request is too large"};
+    if (error == http::error::body_limit) return {413, "the body of the request is too large"};
+    return {400, "not an HTTP request that can be understood"};
+}
+
+}  // namespace
+
+Connection::Connection(asio::io_context& io, common::UniqueFd fd, Desk& desk)
+    : stream_(asio::generic::stream_protocol::socket(io, protocol_of(fd.get()), fd.get())),
+      buffer_(desk.limits.head_size + desk.limits.body_size),
+      desk_(&desk) {
+    (void)fd.release();
+}
+
+void Connection::close() noexcept {
+    desk_ = nullptr;
+    feeds_.clear();
+    if (events_) events_->close();
+    stream_.close();
+}
+
+asio::awaitable<void> Connection::run() {
+    for (bool is_first = true;; is_first = false) {
+        // Its own frame would not outlive a parser by much, but a parser is large: one at a time.
+        const auto parser = std::make_unique<Parser>();
+        parser->header_limit(static_cast<std::uint32_t>(desk_->limits.head_size));
+        parser->body_limit(desk_->limits.body_size);
+        const bool is_read = co_await read(*parser, is_first);
+        if (!is_read || !desk_) co_return;
+        const Request request = parser->release();
+        const bool goes_on = co_await serve(request);
+        if (!goes_on || !desk_) co_return;
+    }
+}
+
+asio::awaitable<bool> Connection::read(Parser& parser, bool is_first) {
+    error_code error;
+    stream_.expires_after(is_first ? desk_->limits.request : desk_->limits.idle);
+    co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+    if (!error || !desk_) co_return !error;
+    const bool is_quiet = error == http::error::end_of_stream || error == beast::error::timeout || !buffer_.size();
+    if (!is_quiet || error == http::error::header_limit || error == http::error::body_limit) {
+        const Reply reply = reply_of(refusal_of(error));
+        const bool ignored = co_await write(reply, 11, false, false);
+        (void)ignored;
+    }
+    co_return false;
+}
+
+asio::awaitable<bool> Connection::serve(const Request& request) {
+    const bool keeps = request.keep_alive();
+    const bool is_head = request.method() == http::verb::head;
+    const Credentials credentials{.host = view_of(request[http::field::host]),
+                                  .origin = view_of(request[http::field::origin]),
+                                  .fetch_site = view_of(request["Sec-Fetch-Site"]),
+                                  .authorization = view_of(request[http::field::authorization])};
+    Routing routing = route_of(view_of(request.method_string()), view_of(request.target()));
+    std::optional<Refusal> refusal;
+    if (is_ambiguous(request)) refusal = Refusal{400, "a header that may stand once stands twice"};
+    // Before whether there is such a path: a stranger learns nothing.
+    const Need need = routing.route ? need_of(routing.route->page) : Need::page;
+    if (!refusal) refusal = refuse(credentials, need, desk_->policy);
+    if (!refusal && !routing.route) refusal = routing.refusal;
+    if (!refusal && !is_head && (routing.route->page == Page::stream || routing.route->page == Page::vassal_stream)) {
+        if (desk_->streams >= desk_->limits.streams) refusal = Refusal{503, "too many streams"};
+        else if (!routing.route->name.empty() && !desk_->api.knows(routing.route->name)) refusal = Refusal{404, "no such app"};
+    }
+    if (refusal) {
+        const Reply reply = reply_of(*refusal);
+        const bool is_written = co_await write(reply, request.version(), keeps, is_head);
+        co_return is_written && keeps;
+    }
+    if (!is_head && (routing.route->page == Page::stream || routing.route->page == Page::vassal_stream)) {
+        co_await stream(*routing.route);
+        co_return false;
+    }
+    const bool is_holder = standing_of(credentials, desk_->policy) == Standing::holder;
+    const Reply reply = co_await reply_to(request, *routing.route, is_holder);
+    if (!desk_) co_return false;
+    const bool is_written = co_await write(reply, request.version(), keeps, is_head);
+    co_return is_written && keeps;
+}
+
+asio::awaitable<Reply> Connection::reply_to(const Request& request, const Route& route, bool is_holder) {
+    if (!Api::asks_control(route))
+        co_return desk_->api.answer(route, view_of(request[http::field::if_none_match]),
+                                    takes_gzip(view_of(request[http::field::accept_encoding])));
+    std::string problem;
+    std::string line = Api::control_line(route, request.body(), problem);
+    if (!problem.empty()) co_return reply_of(Refusal{400, problem});
+    Reply reply = co_await ask(std::move(line), !is_holder);
+    if (route.page == Page::operation && !route.waits && reply.status == 200) reply.status = 202;
+    co_return reply;
+}
+
+asio::awaitable<Reply> Connection::ask(std::string line, bool hides_secrets) {
+    const auto waiting = std::make_shared<WaitingLine>(stream_.get_executor());
+    desk_->api.ask(line, waiting);
+    const auto patience = desk_->limits.operation;
+    co_await waiting->wait(patience);
+    if (!waiting->line()) co_return reply_of(Refusal{503, "no outcome yet; see the app's events"});
+    co_return reply_of_control(*waiting->line(), hides_secrets);
+}
+
+asio::awaitable<bool> Connection::write(const Reply& reply, unsigned version, bool keeps, bool is_head) {
+    const std::string_view body = reply.text();
+    http::response<http::span_body<const char>> response(http::int_to_status(static_cast<unsigned>(reply.status)), version);
+    set_common_headers(response);
+    response.set(http::field::content_type, reply.type);
+    if (reply.type != "text/html; charset=utf-8" && reply.headers.empty()) response.set(http::field::cache_control, "no-store");
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
+    response.keep_alive(keeps);
+    response.content_length(reply.status == 304 ? boost::optional<std::uint64_t>() : body.size());
+    if (!is_head && reply.status != 304) response.body() = {body.data(), body.size()};
+    http::response_serializer<http::span_body<const char>> serializer(response);
+    error_code error;
+    stream_.expires_after(desk_->limits.write);
+    if (is_head || reply.status == 304)
+        co_await http::async_write_header(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
+    else
+        co_await http::async_write(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
+    if (!error && !keeps) stream_.socket().shutdown(asio::socket_base::shutdown_send, error);
+    co_return !error;
+}
+
+}  // namespace emperor::web

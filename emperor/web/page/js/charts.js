@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The charts of one app: a quarter of an hour each, drawn by uPlot.
+import { h } from "./dom.js";
+import { bytes, count, duration, hours, percent, rate } from "./format.js";
+
+const height = 150, spanSeconds = 900;
+
+const charts = [
+  { title: "Requests per second", format: rate, series: [["all", "requests_per_s", "--c1"], ["5xx", "failures_per_s", "--bad"]] },
+  { title: "Time in the app", format: duration, series: [["p50", "p50_us", "--c2"], ["p95", "p95_us", "--c1"], ["p99", "p99_us", "--c3"]] },
+  { title: "Workers and queue", format: count, isWhole: true, series: [["serving", "serving", "--c2"], ["busy", "busy", "--c1"], ["waiting", "queue", "--bad"]] },
+  { title: "Processor", format: percent, series: [["CPU", "cpu_percent", "--c1"]] },
+  { title: "Memory (PSS)", format: bytes, series: [["PSS", "pss", "--c1"]] },
+];
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function options(chart, width) {
+  const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  return {
+    width, height, pxAlign: 1, padding: [10, 8, 0, 0],
+    cursor: { y: false, points: { size: 6 }, sync: { key: "app" } },
+    legend: { show: false },
+    scales: { x: { range: () => { const now = Date.now() / 1000; return [now - spanSeconds, now]; } }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] } },
+    axes: [{ ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map(hours) }, { ...axis, size: 58, gap: 4, space: 34, incrs: chart.isWhole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] : undefined, values: (_, ticks) => ticks.map((tick) => chart.format(tick)) }],
+    series: [{}, ...chart.series.map(([label, , name], at) => ({
+      label, stroke: colour(name), width: 1.6, points: { show: false }, spanGaps: false, fill: chart.series.length === 1 && at === 0 ? `${colour(name)}22` : undefined,
+    }))],
+  };
+}
+
+function makeChart(chart) {
+  const figures = chart.series.map(([label, , name]) => {
+    const value = h("b"), key = h("i");
+    key.style.background = `var(${name})`;
+    return { value, element: h("span", {}, key, `${label} `, value) };
+  });
+  const plot = h("div.plot");
+  const none = h("p.dim.none", {}, "No figures yet.");
+  const element = h("figure.chart", { "aria-label": chart.title }, h("figcaption", {}, h("span", {}, chart.title), h("span.legend", {}, ...figures.map((one) => one.element))), plot, none);
+  let drawn = null, data = null;
+
+  const legend = (index) => figures.forEach((figure, at) => {
+    const values = data[at + 1];
+    figure.value.textContent = values.length ? chart.format(values[index ?? values.length - 1]) : "";
+  });
+  return {
+    element,
+    update(document_) {
+      data = [document_.time_ms.map((ms) => ms / 1000), ...chart.series.map(([, key]) => document_[key])];
+      none.hidden = data[0].length > 1;
+      legend();
+      if (drawn) return drawn.setData(data);
+      if (!plot.clientWidth) return;
+      const wanted = options(chart, plot.clientWidth);
+      wanted.hooks = { setCursor: [(u) => legend(u.cursor.idx)] };
+      drawn = new window.uPlot(wanted, data, plot);
+    },
+    // Another width, or other colours.
+    redraw() {
+      drawn?.destroy();
+      drawn = null;
+      if (data) this.update(Object.fromEntries([["time_ms", data[0].map((s) => s * 1000)], ...chart.series.map(([, key], at) => [key, data[at + 1]])]));
+    },
+    close: () => drawn?.destroy(),
+  };
+}
+
+export function chartGrid() {
+  const all = charts.map(makeChart);
+  const element = h("section.charts", {}, ...all.map((one) => one.element));
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const again = () => all.forEach((one) => one.redraw());
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (Math.abs(element.clientWidth - width) < 2) return;
+    width = element.clientWidth;
+    again();
+  });
+  observer.observe(element);
+  dark.addEventListener("change", again);
+  return {
+    element,
+    update: (series) => all.forEach((one) => one.update(series)),
+    close() {
+      observer.disconnect();
+      dark.removeEventListener("change", again);
+      all.forEach((one) => one.close());
+    },
+  };
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: which view is open, the state of the link, keys.
+import { h, setText, toast } from "./dom.js";
+import { age } from "./format.js";
+import { token } from "./api.js";
+import { askForToken, onToken } from "./token.js";
+import { connect, listen, store } from "./store.js";
+import { fleetPage } from "./fleet.js";
+import { detailPage } from "./detail.js";
+
+const main = document.getElementById("main");
+let page = null;
+
+function open() {
+  page?.close();
+  const name = location.hash.match(/^#\/app\/(.+)$/)?.[1];
+  let app = null;
+  try { app = name && decodeURIComponent(name); } catch { app = null; }
+  page = app ? detailPage(main, app) : fleetPage(main);
+  page.update();
+  window.scrollTo(0, 0);
+}
+
+const words = { loading: "connecting", live: "live", stale: "stale", gone: "emperor gone", refused: "refused" };
+
+function showLink() {
+  const link = document.getElementById("link");
+  link.dataset.link = store.link;
+  setText(link.lastChild, words[store.link]);
+  document.body.dataset.link = store.link;
+  const quiet = age((Date.now() - store.heardAt) / 1000);
+  const text = {
+    gone: store.heardAt ? `The emperor does not answer since ${quiet}. Apps go on serving without it. What you see is from then; trying again…` : "No emperor answers here. Trying again…",
+    stale: `Nothing new for ${quiet}. The figures below may be out of date.`,
+    refused: store.problem,
+  }[store.link];
+  const banner = document.getElementById("banner");
+  banner.hidden = !text && !store.head?.isShuttingDown;
+  setText(banner, text || "The emperor is shutting down.");
+  setText(document.getElementById("version"), store.head ? store.head.version : "");
+  document.getElementById("token").textContent = token.get() ? "Lock actions" : "Unlock actions";
+}
+
+let isMarked = false;
+
+function update() {
+  showLink();
+  page.update();
+  // For whoever measures: the frame after the first rows.
+  if (!isMarked && store.rows.size) requestAnimationFrame(() => performance.mark("rows-shown"));
+  isMarked ||= store.rows.size > 0;
+}
+
+const help = [["/", "filter"], ["j k ↓ ↑", "walk over apps"], ["Enter", "open"], ["Esc", "back, clear"], ["g", "fleet"], ["r", "reload the open app"], ["?", "this help"]];
+
+function showHelp() {
+  const dialog = h("dialog", { "aria-label": "Keys" }, h("h2", {}, "Keys"),
+    h("dl.keys", {}, ...help.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
+    h("form", { method: "dialog" }, h("button", {}, "Close")));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const isTyping = event.target.matches("input, select, textarea");
+  if (event.key === "Escape") {
+    event.target.blur();
+    return page.clear ? page.clear() : (location.hash = "#/");
+  }
+  if (isTyping) return;
+  const action = {
+    "/": () => page.focusFilter?.(), j: () => page.move?.(1), k: () => page.move?.(-1), ArrowDown: page.move && (() => page.move(1)),
+    ArrowUp: page.move && (() => page.move(-1)), g: () => (location.hash = "#/"), r: () => page.reload?.(), "?": showHelp,
+  }[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+document.getElementById("token").addEventListener("click", async () => {
+  if (!token.get()) return askForToken();
+  token.set("");
+  toast("Actions are locked.");
+  onToken();
+});
+addEventListener("hashchange", open);
+addEventListener("keydown", onKey);
+addEventListener("token", () => { connect(); open(); update(); });
+listen(update);
+setInterval(update, 1000);
+open();
+connect();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Emperor needs from Debian 12's packages. Idempotent; quick when nothing is missing.
 #   scripts/setup.sh            what building, the demo and scripts/test.sh need
-#   scripts/setup.sh --all      also what scripts/test.sh --all needs (clang, fuzzers, linters)
+#   scripts/setup.sh --all      also what scripts/test.sh --all needs (clang, fuzzers, linters, a browser)
 set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config git
@@ -9,11 +9,14 @@ build=(g++ cmake ninja-build ccache pkg-config git
     libgtest-dev libgmock-dev libcap-dev libsystemd-dev python3-dev libpython3.11-dev)
 run=(python3 python3-venv python3-pytest python3-pytest-xdist python3-django python3-flask python3-jsonschema python3-yaml nginx-light curl
     uwsgi-core uwsgi-plugin-python3 gunicorn libfcgi-bin procps valgrind wrk haproxy openssl systemd prometheus)
-extra=(clang libclang-rt-14-dev clang-format clang-tidy strace)
+extra=(clang libclang-rt-14-dev clang-format clang-tidy strace chromium)
 
 wanted=("${build[@]}" "${run[@]}")
 case "${1:-}" in
-    --all) wanted+=("${extra[@]}") ;;
+    --all)
+        wanted+=("${extra[@]}")
+        # Whoever has Node.js from elsewhere has npm with it, and Debian's would not go beside it.
+        command -v npm >/dev/null || wanted+=(nodejs npm) ;;
     --help | -h) sed -n '2,4p' "$0" | cut -c3-; exit 0 ;;
     "") ;;
     *) echo "setup.sh: unknown argument '$1' (try --help)" >&2; exit 2 ;;

@@ -89,7 +89,8 @@ void read_root(const Reader& reader, const config::Node& root, EmperorConfig& ou
         else if (key == "http_token_file") reader.text(value, key, out.http_token_file);
         else if (key == "http_hosts") reader.texts(value, key, out.http_hosts);
         else if (key == "log") read_log(reader, value, out);
-        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "http", "http_token_file", "http_hosts", "log"});
+        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "http", "http_token_file",
+                                          "http_hosts", "log"});
     }
 }
 

@@ -14,9 +14,20 @@ const actions = [
 
 function confirmed(text) {
   return new Promise((done) => {
-    const dialog = h("dialog", {}, h("form", { method: "dialog" }, h("h2", {}, text),
-      h("div.buttons", {}, h("button.quiet", { value: "" }, "Cancel"), h("button.primary", { value: "ok" }, "Yes"))));
-    dialog.addEventListener("close", () => { dialog.remove(); done(dialog.returnValue === "ok"); });
+    const dialog = h(
+      "dialog",
+      {},
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", {}, text),
+        h("div.buttons", {}, h("button.quiet", { value: "" }, "Cancel"), h("button.primary", { value: "ok" }, "Yes")),
+      ),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue === "ok");
+    });
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -24,11 +35,33 @@ function confirmed(text) {
 
 function askForWorkers(now) {
   return new Promise((done) => {
-    const input = h("input", { type: "number", id: "workers-input", min: 1, max: 1024, value: now, required: true, "aria-label": "Workers" });
-    const dialog = h("dialog", {}, h("form", { method: "dialog" }, h("h2", {}, "Number of workers"),
-      h("p.dim", {}, "Changed in place, until the app's file is edited. “As in the file” takes it back."), input,
-      h("div.buttons", {}, h("button.quiet", { value: "", formnovalidate: true }, "Cancel"), h("button", { value: "file", formnovalidate: true }, "As in the file"),
-        h("button.primary", { value: "ok" }, "Scale"))));
+    const input = h("input", {
+      type: "number",
+      id: "workers-input",
+      min: 1,
+      max: 1024,
+      value: now,
+      required: true,
+      "aria-label": "Workers",
+    });
+    const dialog = h(
+      "dialog",
+      {},
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", {}, "Number of workers"),
+        h("p.dim", {}, "Changed in place, until the app's file is edited. “As in the file” takes it back."),
+        input,
+        h(
+          "div.buttons",
+          {},
+          h("button.quiet", { value: "", formnovalidate: true }, "Cancel"),
+          h("button", { value: "file", formnovalidate: true }, "As in the file"),
+          h("button.primary", { value: "ok" }, "Scale"),
+        ),
+      ),
+    );
     dialog.addEventListener("close", () => {
       const answer = { ok: Number(input.value), file: null }[dialog.returnValue];
       dialog.remove();
@@ -80,7 +113,7 @@ export function actionBar(name, row) {
     });
     buttons.set(operation, button);
   }
-  const scale = h("button", { type: "button", title: "change the number of workers in place", "data-action": "scale" }, "Scale…");
+  const scale = h("button", { type: "button", title: "change the number in place", "data-action": "scale" }, "Scale…");
   scale.addEventListener("click", async () => {
     const workers = await askForWorkers(row()?.workers || 1);
     if (workers !== undefined) run("scale", { workers });
@@ -88,7 +121,13 @@ export function actionBar(name, row) {
   buttons.set("scale", scale);
   function update() {
     const state = row()?.state;
-    for (const [operation, button] of buttons) button.disabled = isUnderWay || !row() || (operation === "start" ? state === "running" : operation === "stop" && state === "stopped");
+    for (const [operation, button] of buttons)
+      button.disabled =
+        isUnderWay || !row() || (operation === "start" ? state === "running" : operation === "stop" && state === "stopped");
   }
-  return { element: h("div.actions", { role: "group", "aria-label": "Actions" }, ...buttons.values()), update, reload: () => run("reload") };
+  return {
+    element: h("div.actions", { role: "group", "aria-label": "Actions" }, ...buttons.values()),
+    update,
+    reload: () => run("reload"),
+  };
 }

@@ -29,7 +29,8 @@ async function json(response) {
   return body;
 }
 
-export const get = async (path, signal) => json(await fetch(`/api/v1/${path}`, { headers: headers(), signal, cache: "no-store" }));
+export const get = async (path, signal) =>
+  json(await fetch(`/api/v1/${path}`, { headers: headers(), signal, cache: "no-store" }));
 
 export const post = async (path, body) =>
   json(await fetch(`/api/v1/${path}`, { method: "POST", headers: headers(), body: body ? JSON.stringify(body) : undefined }));

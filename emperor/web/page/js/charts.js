@@ -3,47 +3,113 @@
 import { h } from "./dom.js";
 import { bytes, count, duration, hours, percent, rate } from "./format.js";
 
-const height = 150, spanSeconds = 900;
+const height = 150,
+  spanSeconds = 900;
 
+const mega = 1048576;
+const powers = Array.from({ length: 20 }, (_, at) => mega * 2 ** at);
+
+// `least`: the top of the scale where all is 0; `steps`: between ticks, where the usual ones read badly.
 const charts = [
-  { title: "Requests per second", format: rate, series: [["all", "requests_per_s", "--c1"], ["5xx", "failures_per_s", "--bad"]] },
-  { title: "Time in the app", format: duration, series: [["p50", "p50_us", "--c2"], ["p95", "p95_us", "--c1"], ["p99", "p99_us", "--c3"]] },
-  { title: "Workers and queue", format: count, isWhole: true, series: [["serving", "serving", "--c2"], ["busy", "busy", "--c1"], ["waiting", "queue", "--bad"]] },
+  {
+    title: "Requests per second",
+    format: rate,
+    series: [
+      ["all", "requests_per_s", "--c1"],
+      ["5xx", "failures_per_s", "--bad"],
+    ],
+  },
+  {
+    title: "Time in the app",
+    format: duration,
+    least: 1000,
+    series: [
+      ["p50", "p50_us", "--c2"],
+      ["p95", "p95_us", "--c1"],
+      ["p99", "p99_us", "--c3"],
+    ],
+  },
+  {
+    title: "Workers and queue",
+    format: count,
+    steps: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000],
+    series: [
+      ["serving", "serving", "--c2"],
+      ["busy", "busy", "--c1"],
+      ["waiting", "queue", "--bad"],
+    ],
+  },
   { title: "Processor", format: percent, series: [["CPU", "cpu_percent", "--c1"]] },
-  { title: "Memory (PSS)", format: bytes, series: [["PSS", "pss", "--c1"]] },
+  { title: "Memory (PSS)", format: bytes, least: 4 * mega, steps: powers, series: [["PSS", "pss", "--c1"]] },
 ];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function options(chart, width) {
-  const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  const axis = {
+    stroke: colour("--dim"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    font: "11px system-ui, sans-serif",
+  };
   return {
-    width, height, pxAlign: 1, padding: [10, 8, 0, 0],
+    width,
+    height,
+    pxAlign: 1,
+    padding: [10, 8, 0, 0],
     cursor: { y: false, points: { size: 6 }, sync: { key: "app" } },
     legend: { show: false },
-    scales: { x: { range: () => { const now = Date.now() / 1000; return [now - spanSeconds, now]; } }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] } },
-    axes: [{ ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map(hours) }, { ...axis, size: 58, gap: 4, space: 34, incrs: chart.isWhole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] : undefined, values: (_, ticks) => ticks.map((tick) => chart.format(tick)) }],
-    series: [{}, ...chart.series.map(([label, , name], at) => ({
-      label, stroke: colour(name), width: 1.6, points: { show: false }, spanGaps: false, fill: chart.series.length === 1 && at === 0 ? `${colour(name)}22` : undefined,
-    }))],
+    scales: {
+      x: {
+        range: () => {
+          const now = Date.now() / 1000;
+          return [now - spanSeconds, now];
+        },
+      },
+      y: { range: (_, __, most) => [0, Math.max(most * 1.15, chart.least || 1)] },
+    },
+    axes: [
+      { ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map(hours) },
+      { ...axis, size: 58, gap: 4, space: 34, incrs: chart.steps, values: (_, ticks) => ticks.map((tick) => chart.format(tick)) },
+    ],
+    series: [
+      {},
+      ...chart.series.map(([label, , name], at) => ({
+        label,
+        stroke: colour(name),
+        width: 1.6,
+        points: { show: false },
+        spanGaps: false,
+        fill: chart.series.length === 1 && at === 0 ? `${colour(name)}22` : undefined,
+      })),
+    ],
   };
 }
 
 function makeChart(chart) {
   const figures = chart.series.map(([label, , name]) => {
-    const value = h("b"), key = h("i");
+    const value = h("b"),
+      key = h("i");
     key.style.background = `var(${name})`;
     return { value, element: h("span", {}, key, `${label} `, value) };
   });
   const plot = h("div.plot");
   const none = h("p.dim.none", {}, "No figures yet.");
-  const element = h("figure.chart", { "aria-label": chart.title }, h("figcaption", {}, h("span", {}, chart.title), h("span.legend", {}, ...figures.map((one) => one.element))), plot, none);
-  let drawn = null, data = null;
+  const element = h(
+    "figure.chart",
+    { "aria-label": chart.title },
+    h("figcaption", {}, h("span", {}, chart.title), h("span.legend", {}, ...figures.map((one) => one.element))),
+    plot,
+    none,
+  );
+  let drawn = null,
+    data = null;
 
-  const legend = (index) => figures.forEach((figure, at) => {
-    const values = data[at + 1];
-    figure.value.textContent = values.length ? chart.format(values[index ?? values.length - 1]) : "";
-  });
+  const legend = (index) =>
+    figures.forEach((figure, at) => {
+      const values = data[at + 1];
+      figure.value.textContent = values.length ? chart.format(values[index ?? values.length - 1]) : "";
+    });
   return {
     element,
     update(document_) {
@@ -60,7 +126,13 @@ function makeChart(chart) {
     redraw() {
       drawn?.destroy();
       drawn = null;
-      if (data) this.update(Object.fromEntries([["time_ms", data[0].map((s) => s * 1000)], ...chart.series.map(([, key], at) => [key, data[at + 1]])]));
+      if (data)
+        this.update(
+          Object.fromEntries([
+            ["time_ms", data[0].map((s) => s * 1000)],
+            ...chart.series.map(([, key], at) => [key, data[at + 1]]),
+          ]),
+        );
     },
     close: () => drawn?.destroy(),
   };

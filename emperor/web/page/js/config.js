@@ -18,8 +18,15 @@ function originOf(path, origins) {
 }
 
 export function configCard() {
-  const body = h("tbody"), problem = h("p.dim"), all = h("input", { type: "checkbox", id: "all-keys" });
-  const table = h("table.config", {}, h("thead", {}, h("tr", {}, ...["Key", "Value", "From"].map((text) => h("th", { scope: "col" }, text)))), body);
+  const body = h("tbody"),
+    problem = h("p.dim"),
+    all = h("input", { type: "checkbox", id: "all-keys" });
+  const table = h(
+    "table.config",
+    {},
+    h("thead", {}, h("tr", {}, ...["Key", "Value", "From"].map((text) => h("th", { scope: "col" }, text)))),
+    body,
+  );
   let last = null;
   function draw() {
     if (!last) return;
@@ -28,14 +35,34 @@ export function configCard() {
       const isOwn = Boolean(origin?.file);
       if (!isOwn && !all.checked) return null;
       const from = origin ? (isOwn ? `${origin.file.split("/").pop()}:${origin.line}` : origin.text) : "built in";
-      return h("tr", {}, h("th", { scope: "row" }, path), h("td", {}, h("code", {}, shown(value))), h("td.dim", { title: origin?.text || null }, from));
+      return h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, path),
+        h("td", {}, h("code", {}, shown(value))),
+        h("td.dim", { title: origin?.text || null }, from),
+      );
     });
     body.replaceChildren(...rows.filter(Boolean));
   }
   all.addEventListener("change", draw);
   return {
-    element: h("section.card", { id: "config" }, h("div.head", {}, h("h2", {}, "Configuration"), h("label", { for: "all-keys" }, all, " defaults too")), h("div.scroll", {}, table), problem),
-    update(document_) { last = document_; problem.textContent = ""; table.hidden = false; draw(); },
-    fail(message) { problem.textContent = message; table.hidden = true; },
+    element: h(
+      "section.card",
+      { id: "config" },
+      h("div.head", {}, h("h2", {}, "Configuration"), h("label", { for: "all-keys" }, all, " defaults too")),
+      h("div.scroll", {}, table),
+      problem,
+    ),
+    update(document_) {
+      last = document_;
+      problem.textContent = "";
+      table.hidden = false;
+      draw();
+    },
+    fail(message) {
+      problem.textContent = message;
+      table.hidden = true;
+    },
   };
 }

@@ -7,44 +7,77 @@ import { chartGrid } from "./charts.js";
 import { configCard } from "./config.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { eventList } from "./events.js";
-import { age, bytes, count, duration, mood, percent, rate } from "./format.js";
+import { age, bytes, count, dash, duration, mood, percent, rate } from "./format.js";
 import { logTail } from "./log.js";
 import { since, store } from "./store.js";
 import { workerTable } from "./workers.js";
 
 const figures = [
-  ["Req/s", (row) => rate(row.requests_per_s)], ["p50", (row) => duration(row.p50_us)], ["p95", (row) => duration(row.p95_us)], ["p99", (row) => duration(row.p99_us)],
-  ["Queue", (row) => count(row.queue)], ["Busy", (row) => `${row.busy}/${row.serving}`], ["CPU", (row) => percent(row.cpu_percent)],
-  ["Memory", (row) => (row.pss === null ? `~${bytes(row.rss)}` : bytes(row.pss))], ["Requests", (row) => count(row.requests)], ["Restarts", (row) => count(row.restarts)],
+  ["Req/s", (row) => rate(row.requests_per_s)],
+  ["p50", (row) => duration(row.p50_us)],
+  ["p95", (row) => duration(row.p95_us)],
+  ["p99", (row) => duration(row.p99_us)],
+  ["Queue", (row) => count(row.queue)],
+  ["Busy", (row) => (row.serving ? `${row.busy}/${row.serving}` : dash)],
+  ["CPU", (row) => percent(row.cpu_percent)],
+  ["Memory", (row) => (row.pss !== null ? bytes(row.pss) : row.rss ? `~${bytes(row.rss)}` : dash)],
+  ["Requests", (row) => count(row.requests)],
+  ["Restarts", (row) => count(row.restarts)],
 ];
 
 function headPart(name) {
-  const state = h("span.state"), facts = h("span.dim"), reason = h("p.why");
-  const values = figures.map(([label, value]) => ({ value, box: h("b") , label }));
+  const state = h("span.state"),
+    facts = h("span.dim"),
+    reason = h("p.why");
+  const values = figures.map(([label, value]) => ({ value, box: h("b"), label }));
   const strip = h("dl.figures", {}, ...values.map(({ label, box }) => h("div", {}, h("dt", {}, label), h("dd", {}, box))));
-  const element = h("section.head-part", {}, h("p.crumb", {}, h("a", { href: "#/" }, "← All apps")), h("div.title", {}, h("h1", {}, name), state, facts), reason, strip);
-  return { element, patch(row) {
-    setAttribute(element, "data-mood", row ? mood(row.state, row.is_serving) : "off");
-    setText(state, row ? row.state : store.head ? "no such app" : "loading");
-    strip.hidden = !row;
-    if (!row) return;
-    setText(facts, `since ${age(since(row.since))}${row.generation ? ` · generation ${row.generation}` : ""}${row.successor ? ` → ${row.successor}` : ""}`);
-    const retry = row.next_retry ? ` Next attempt in ${age(-since(row.next_retry))}.` : "";
-    const text = row.reason || (row.last_reload.startsWith("failed") ? `Last reload ${row.last_reload}` : "");
-    setText(reason, text && `${text}${retry}`);
-    reason.hidden = !text;
-    for (const { value, box } of values) setText(box, value(row));
-  } };
+  const element = h(
+    "section.head-part",
+    {},
+    h("p.crumb", {}, h("a", { href: "#/" }, "← All apps")),
+    h("div.title", {}, h("h1", {}, name), state, facts),
+    reason,
+    strip,
+  );
+  return {
+    element,
+    patch(row) {
+      setAttribute(element, "data-mood", row ? mood(row.state, row.is_serving) : "off");
+      setText(state, row ? row.state : store.head ? "no such app" : "loading");
+      strip.hidden = !row;
+      if (!row) return;
+      const generation = row.generation ? ` · generation ${row.generation}` : "";
+      setText(facts, `since ${age(since(row.since))}${generation}${row.successor ? ` → ${row.successor}` : ""}`);
+      const retry = row.next_retry ? ` Next attempt in ${age(-since(row.next_retry))}.` : "";
+      const text = row.reason || (row.last_reload.startsWith("failed") ? `Last reload ${row.last_reload}` : "");
+      setText(reason, text && `${text}${retry}`);
+      reason.hidden = !text;
+      for (const { value, box } of values) setText(box, value(row));
+    },
+  };
 }
 
 export function detailPage(main, name) {
   const row = () => store.rows.get(name);
   const abort = new AbortController();
-  const head = headPart(name), actions = actionBar(name, row), charts = chartGrid(), workers = workerTable(), log = logTail(), config = configCard();
+  const head = headPart(name),
+    actions = actionBar(name, row),
+    charts = chartGrid(),
+    workers = workerTable(),
+    log = logTail(),
+    config = configCard();
   const history = eventList(false);
-  let events = [], generation = null, configOf = null;
-  main.replaceChildren(head.element, actions.element, charts.element, workers.element,
-    h("div.pair", {}, log.element, h("section.card", { id: "events" }, h("h2", {}, "Events"), history.element)), config.element);
+  let events = [],
+    generation = null,
+    configOf = null;
+  main.replaceChildren(
+    head.element,
+    actions.element,
+    charts.element,
+    workers.element,
+    h("div.pair", {}, log.element, h("section.card", { id: "events" }, h("h2", {}, "Events"), history.element)),
+    config.element,
+  );
   document.title = `${name} · Emperor`;
 
   function take(kind, data) {
@@ -90,7 +123,9 @@ export function detailPage(main, name) {
       const now = row();
       head.patch(now);
       actions.update();
-      generation = now ? `${now.generation} ${now.workers} ${now.state === "invalid" ? now.reason : ""} ${now.last_reload}` : null;
+      generation = now
+        ? `${now.generation} ${now.workers} ${now.state === "invalid" ? now.reason : ""} ${now.last_reload}`
+        : null;
       if (generation && generation !== configOf) askConfig(generation);
     },
     reload: () => actions.reload(),

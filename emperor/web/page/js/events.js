@@ -4,7 +4,17 @@ import { h } from "./dom.js";
 import { clock, dateTime } from "./format.js";
 
 const most = 60;
-const bad = new Set(["crashed", "start failed", "reload failed", "recycle failed", "rolled back", "invalid", "worker_exited", "worker_not_started", "backoff"]);
+const bad = new Set([
+  "crashed",
+  "start failed",
+  "reload failed",
+  "recycle failed",
+  "rolled back",
+  "invalid",
+  "worker_exited",
+  "worker_not_started",
+  "backoff",
+]);
 const good = new Set(["running", "reloaded", "recovered", "adopted"]);
 
 function item(event, namesApps) {
@@ -12,12 +22,19 @@ function item(event, namesApps) {
   const what = h("span.what", {}, h("b", {}, event.event.replaceAll("_", " ")), event.text && ` ${event.text}`);
   if (event.generation) what.append(h("span.dim", {}, ` · generation ${event.generation}`));
   const app = namesApps ? h("a", { href: `#/app/${encodeURIComponent(event.app)}` }, event.app) : null;
-  return h(`li.${kind}`, {}, h("time", { title: dateTime(event.time_us) }, clock(event.time_us)), app, what,
-    event.detail ? h("details", {}, h("summary", {}, "last lines"), h("pre", {}, event.detail)) : null);
+  return h(
+    `li.${kind}`,
+    {},
+    h("time", { title: dateTime(event.time_us) }, clock(event.time_us)),
+    app,
+    what,
+    event.detail ? h("details", {}, h("summary", {}, "last lines"), h("pre", {}, event.detail)) : null,
+  );
 }
 
 export function eventList(namesApps) {
-  const list = h("ol.events"), none = h("p.dim", {}, "Nothing yet.");
+  const list = h("ol.events"),
+    none = h("p.dim", {}, "Nothing yet.");
   const element = h("div", {}, list, none);
   let shown = [];
   return {

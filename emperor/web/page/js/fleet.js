@@ -5,11 +5,17 @@ import { bytes, count, duration, mood, percent, rate, withoutFolder } from "./fo
 import { drawSparkline, sparkline } from "./spark.js";
 import { store } from "./store.js";
 import { eventList } from "./events.js";
+import { summary } from "./summary.js";
 
 // key, heading, title, value to sort by; numbers sort largest first.
 const columns = [
   ["name", "App", "", (row) => row.name],
-  ["state", "State", "what it does, and since when", (row) => `${{ bad: 0, warn: 1, busy: 2, good: 3, off: 4 }[mood(row.state, row.is_serving)]}${row.state}`],
+  [
+    "state",
+    "State",
+    "what it does, and since when",
+    (row) => `${{ bad: 0, warn: 1, busy: 2, good: 3, off: 4 }[mood(row.state, row.is_serving)]}${row.state}`,
+  ],
   ["generation", "Gen", "generation that serves", (row) => row.generation],
   ["rate", "Req/s", "requests per second, and the last minutes of it", (row) => row.requests_per_s ?? -1],
   ["p50", "p50", "half of the requests of the last minute were quicker", (row) => row.p50_us ?? -1],
@@ -23,17 +29,33 @@ const columns = [
 ];
 
 const collator = new Intl.Collator("en", { numeric: true });
-const view = { sort: "name", isDown: false, filter: "", mood: null };  // outlives a visit to an app
+const view = { sort: "name", isDown: false, filter: "", mood: null }; // outlives a visit to an app
 
 function makeRow(name) {
   const link = h("a.name", { href: `#/app/${encodeURIComponent(name)}` }, name);
   const cells = Object.fromEntries(columns.map(([key, label]) => [key, h(`td.c-${key}`, { "data-label": label })]));
-  const state = h("span.state"), reason = h("span.reason"), svg = sparkline(), figure = h("span"), busy = h("span"), bar = h("i");
+  const state = h("span.state"),
+    reason = h("span.reason"),
+    svg = sparkline(),
+    figure = h("span"),
+    busy = h("span"),
+    bar = h("i");
   cells.name.append(link);
   cells.state.append(state, reason);
-  cells.rate.append(figure, svg);
+  cells.rate.append(svg, figure);
   cells.workers.append(busy, h("span.bar", { "aria-hidden": "true" }, bar));
-  return { element: h("tr", { "data-app": name }, ...Object.values(cells)), cells, link, state, reason, svg, figure, busy, bar, shown: null };
+  return {
+    element: h("tr", { "data-app": name }, ...Object.values(cells)),
+    cells,
+    link,
+    state,
+    reason,
+    svg,
+    figure,
+    busy,
+    bar,
+    shown: null,
+  };
 }
 
 function note(row) {
@@ -85,31 +107,6 @@ function sorted(rows) {
   });
 }
 
-const moods = [["good", "running"], ["busy", "changing"], ["warn", "serving, but"], ["bad", "down"], ["off", "stopped"]];
-
-function summary(again) {
-  const chips = moods.map(([key, label]) => {
-    const number = h("b"), chip = h("button.chip", { type: "button", "data-mood": key, "aria-pressed": "false" }, number, ` ${label}`);
-    chip.addEventListener("click", () => { view.mood = view.mood === key ? null : key; again(); });
-    return { key, number, chip };
-  });
-  const total = h("b", { id: "total" }), load = h("b"), memory = h("b");
-  const element = h("div.summary", {}, h("p.total", {}, total, h("span", {}, "apps")), ...chips.map(({ chip }) => chip),
-    h("p.sum", {}, load, h("span", {}, "req/s")), h("p.sum", {}, memory, h("span", {}, "memory")));
-  return { element, patch(rows) {
-    const tally = {};
-    for (const row of rows) tally[mood(row.state, row.is_serving)] = (tally[mood(row.state, row.is_serving)] || 0) + 1;
-    setText(total, String(rows.length));
-    setText(load, rate(rows.reduce((sum, row) => sum + (row.requests_per_s || 0), 0)));
-    setText(memory, bytes(rows.reduce((sum, row) => sum + (row.pss ?? row.rss), 0)));
-    for (const { key, number, chip } of chips) {
-      setText(number, String(tally[key] || 0));
-      chip.hidden = !tally[key] && view.mood !== key;
-      chip.setAttribute("aria-pressed", String(view.mood === key));
-    }
-  } };
-}
-
 function heading([key, label, title], again) {
   const button = h("button", { type: "button", title }, label);
   button.addEventListener("click", () => {
@@ -122,25 +119,50 @@ function heading([key, label, title], again) {
 
 function emptyText() {
   if (store.link === "loading") return "Loading…";
-  if (!store.rows.size) return store.head ? "No apps yet. Put a YAML file into the emperor's directory; it appears here at once." : "";
+  if (!store.rows.size)
+    return store.head ? "No apps yet. Put a YAML file into the emperor's directory; it appears here at once." : "";
   return "No app matches.";
 }
 
 export function fleetPage(main) {
   const items = new Map();
-  const body = h("tbody"), empty = h("p.empty");
+  const body = h("tbody"),
+    empty = h("p.empty");
   const again = () => page.update();
-  const top = summary(again);
-  const filter = h("input", { id: "filter", type: "search", placeholder: "Filter apps  ( / )", "aria-label": "Filter apps", value: view.filter, autocomplete: "off", spellcheck: "false" });
-  filter.addEventListener("input", () => { view.filter = filter.value; again(); });
-  const sorter = h("select", { id: "sorter", "aria-label": "Sort by" }, ...columns.map(([key, label]) => h("option", { value: key }, label)));
-  sorter.addEventListener("change", () => { [view.sort, view.isDown] = [sorter.value, !["name", "state"].includes(sorter.value)]; again(); });
+  const top = summary(view, again);
+  const filter = h("input", {
+    id: "filter",
+    type: "search",
+    placeholder: "Filter apps  ( / )",
+    "aria-label": "Filter apps",
+    value: view.filter,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  filter.addEventListener("input", () => {
+    view.filter = filter.value;
+    again();
+  });
+  const sorter = h(
+    "select",
+    { id: "sorter", "aria-label": "Sort by" },
+    ...columns.map(([key, label]) => h("option", { value: key }, label)),
+  );
+  sorter.addEventListener("change", () => {
+    [view.sort, view.isDown] = [sorter.value, !["name", "state"].includes(sorter.value)];
+    again();
+  });
   const headings = columns.map((column) => heading(column, again));
   const history = eventList(true);
   const ghosts = h("div.ghosts", { "aria-hidden": "true" }, ...Array.from({ length: 6 }, () => h("i")));
   const table = h("table.fleet", {}, h("caption.hidden", {}, "Apps"), h("thead", {}, h("tr", {}, ...headings)), body);
-  main.replaceChildren(h("section.bar-line", {}, top.element, h("div.tools", {}, filter, sorter)), h("div.scroll", {}, table), ghosts, empty,
-    h("section.card", { id: "happened" }, h("h2", {}, "What happened"), history.element));
+  main.replaceChildren(
+    h("section.bar-line", {}, top.element, h("div.tools", {}, filter, sorter)),
+    h("div.scroll", {}, table),
+    ghosts,
+    empty,
+    h("section.card", { id: "happened" }, h("h2", {}, "What happened"), history.element),
+  );
   document.title = "Emperor";
 
   const page = {
@@ -148,7 +170,11 @@ export function fleetPage(main) {
       const all = [...store.rows.values()];
       const rows = sorted(all.filter(isShown));
       const wanted = new Set(rows.map((row) => row.name));
-      for (const [name, item] of items) if (!wanted.has(name)) { item.element.remove(); items.delete(name); }
+      for (const [name, item] of items)
+        if (!wanted.has(name)) {
+          item.element.remove();
+          items.delete(name);
+        }
       let at = body.firstChild;
       for (const row of rows) {
         let item = items.get(row.name);
@@ -163,7 +189,8 @@ export function fleetPage(main) {
       setText(empty, rows.length ? "" : emptyText());
       empty.hidden = rows.length > 0;
       sorter.value = view.sort;
-      for (const head of headings) head.setAttribute("aria-sort", head.dataset.key !== view.sort ? "none" : view.isDown ? "descending" : "ascending");
+      for (const head of headings)
+        head.setAttribute("aria-sort", head.dataset.key !== view.sort ? "none" : view.isDown ? "descending" : "ascending");
       history.update(store.events);
     },
     // Arrow keys and j, k walk over the rows.
@@ -173,7 +200,11 @@ export function fleetPage(main) {
       links[Math.min(links.length - 1, Math.max(0, now < 0 ? 0 : now + step))]?.focus();
     },
     focusFilter: () => filter.focus(),
-    clear() { filter.value = view.filter = ""; view.mood = null; again(); },
+    clear() {
+      filter.value = view.filter = "";
+      view.mood = null;
+      again();
+    },
     close() {},
   };
   return page;

@@ -7,8 +7,18 @@ const most = 500;
 
 function line(record) {
   const who = record.stream === "master" ? "master" : record.worker ? `${record.worker}` : "";
-  const kind = /\b(error|critical|exception|traceback)\b/i.test(record.text) ? "div.bad" : record.stream === "master" ? "div.master" : "div";
-  return h(kind, {}, h("time", { title: dateTime(record.time_us) }, clock(record.time_us)), h("span.who", {}, who), h("span.text", {}, record.text));
+  const kind = /\b(error|critical|exception|traceback)\b/i.test(record.text)
+    ? "div.bad"
+    : record.stream === "master"
+      ? "div.master"
+      : "div";
+  return h(
+    kind,
+    {},
+    h("time", { title: dateTime(record.time_us) }, clock(record.time_us)),
+    h("span.who", {}, who),
+    h("span.text", {}, record.text),
+  );
 }
 
 export function logTail() {
@@ -28,10 +38,16 @@ export function logTail() {
   return {
     element: h("section.card", { id: "log" }, h("div.head", {}, h("h2", {}, "Log"), filter), box, none),
     take(data) {
-      if (data.result) { records = data.result.lines; return draw(); }
+      if (data.result) {
+        records = data.result.lines;
+        return draw();
+      }
       if (!data.line) return undefined;
       records.push(data.line);
-      if (records.length > most) { records.splice(0, records.length - most); box.firstChild?.remove(); }
+      if (records.length > most) {
+        records.splice(0, records.length - most);
+        box.firstChild?.remove();
+      }
       if (records.length === 1) return draw();
       const follows = isAtEnd();
       if (isWanted(data.line)) box.append(line(data.line));

@@ -15,7 +15,11 @@ function open() {
   page?.close();
   const name = location.hash.match(/^#\/app\/(.+)$/)?.[1];
   let app = null;
-  try { app = name && decodeURIComponent(name); } catch { app = null; }
+  try {
+    app = name && decodeURIComponent(name);
+  } catch {
+    app = null;
+  }
   page = app ? detailPage(main, app) : fleetPage(main);
   page.update();
   window.scrollTo(0, 0);
@@ -30,7 +34,9 @@ function showLink() {
   document.body.dataset.link = store.link;
   const quiet = age((Date.now() - store.heardAt) / 1000);
   const text = {
-    gone: store.heardAt ? `The emperor does not answer since ${quiet}. Apps go on serving without it. What you see is from then; trying again…` : "No emperor answers here. Trying again…",
+    gone: store.heardAt
+      ? `No answer from the emperor for ${quiet}. Apps go on serving without it. What you see is from then; trying again…`
+      : "No emperor answers here. Trying again…",
     stale: `Nothing new for ${quiet}. The figures below may be out of date.`,
     refused: store.problem,
   }[store.link];
@@ -51,12 +57,24 @@ function update() {
   isMarked ||= store.rows.size > 0;
 }
 
-const help = [["/", "filter"], ["j k ↓ ↑", "walk over apps"], ["Enter", "open"], ["Esc", "back, clear"], ["g", "fleet"], ["r", "reload the open app"], ["?", "this help"]];
+const help = [
+  ["/", "filter"],
+  ["j k ↓ ↑", "walk over apps"],
+  ["Enter", "open"],
+  ["Esc", "back, clear"],
+  ["g", "fleet"],
+  ["r", "reload the open app"],
+  ["?", "this help"],
+];
 
 function showHelp() {
-  const dialog = h("dialog", { "aria-label": "Keys" }, h("h2", {}, "Keys"),
+  const dialog = h(
+    "dialog",
+    { "aria-label": "Keys" },
+    h("h2", {}, "Keys"),
     h("dl.keys", {}, ...help.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
-    h("form", { method: "dialog" }, h("button", {}, "Close")));
+    h("form", { method: "dialog" }, h("button", {}, "Close")),
+  );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
@@ -71,8 +89,14 @@ function onKey(event) {
   }
   if (isTyping) return;
   const action = {
-    "/": () => page.focusFilter?.(), j: () => page.move?.(1), k: () => page.move?.(-1), ArrowDown: page.move && (() => page.move(1)),
-    ArrowUp: page.move && (() => page.move(-1)), g: () => (location.hash = "#/"), r: () => page.reload?.(), "?": showHelp,
+    "/": () => page.focusFilter?.(),
+    j: () => page.move?.(1),
+    k: () => page.move?.(-1),
+    ArrowDown: page.move && (() => page.move(1)),
+    ArrowUp: page.move && (() => page.move(-1)),
+    g: () => (location.hash = "#/"),
+    r: () => page.reload?.(),
+    "?": showHelp,
   }[event.key];
   if (!action) return;
   event.preventDefault();
@@ -87,7 +111,11 @@ document.getElementById("token").addEventListener("click", async () => {
 });
 addEventListener("hashchange", open);
 addEventListener("keydown", onKey);
-addEventListener("token", () => { connect(); open(); update(); });
+addEventListener("token", () => {
+  connect();
+  open();
+  update();
+});
 listen(update);
 setInterval(update, 1000);
 open();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sparkline: one path in an SVG, rewritten only when its points changed.
 
-const width = 84, height = 22, points = 60;
+const width = 84,
+  height = 22,
+  points = 60;
 
 export function sparkline() {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -3,7 +3,7 @@
 // told once a frame at most.
 import { follow, get } from "./api.js";
 
-const staleAfter = 6000;  // ms without a word; one comes every second
+const staleAfter = 6000; // ms without a word; one comes every second
 const keptRates = 60;
 
 export const store = {
@@ -11,8 +11,8 @@ export const store = {
   names: [],
   rates: new Map(),
   events: [],
-  head: null,        // version, pid, started of the emperor
-  link: "loading",   // loading, live, stale, gone, refused
+  head: null, // version, pid, started of the emperor
+  link: "loading", // loading, live, stale, gone, refused
   problem: "",
   heardAt: 0,
 };
@@ -52,7 +52,13 @@ async function fetchRates() {
 function takeRows(data) {
   const isOther = store.head && store.head.pid !== data.pid;
   if (isOther || !store.head) fetchRates();
-  store.head = { version: data.version, pid: data.pid, started: data.started, isShuttingDown: data.is_shutting_down, skew: Date.now() - data.now_ms };
+  store.head = {
+    version: data.version,
+    pid: data.pid,
+    started: data.started,
+    isShuttingDown: data.is_shutting_down,
+    skew: Date.now() - data.now_ms,
+  };
   if (data.since_revision === 0) store.rows.clear();
   for (const row of data.rows) {
     addRate(row, store.rows.get(row.name));

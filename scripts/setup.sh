@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Emperor needs from Debian 12's packages. Idempotent; quick when nothing is missing.
-#   scripts/setup.sh            what building, the demo and scripts/test.sh need
-#   scripts/setup.sh --all      also what scripts/test.sh --all needs (clang, fuzzers, linters, a browser)
+#   scripts/setup.sh            what building, the demo and most tests need
+#   scripts/setup.sh --test     also what scripts/test.sh needs (a browser, for the dashboard)
+#   scripts/setup.sh --all      also what scripts/test.sh --all needs (clang, fuzzers, linters)
 set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config git
@@ -9,15 +10,16 @@ build=(g++ cmake ninja-build ccache pkg-config git
     libgtest-dev libgmock-dev libcap-dev libsystemd-dev python3-dev libpython3.11-dev)
 run=(python3 python3-venv python3-pytest python3-pytest-xdist python3-django python3-flask python3-jsonschema python3-yaml nginx-light curl
     uwsgi-core uwsgi-plugin-python3 gunicorn libfcgi-bin procps valgrind wrk haproxy openssl systemd prometheus)
-extra=(clang libclang-rt-14-dev clang-format clang-tidy strace chromium)
+extra=(clang libclang-rt-14-dev clang-format clang-tidy strace)
+browser=(chromium)
+# Whoever has Node.js from elsewhere has npm with it, and Debian's would not go beside it.
+command -v npm >/dev/null || browser+=(nodejs npm)
 
 wanted=("${build[@]}" "${run[@]}")
 case "${1:-}" in
-    --all)
-        wanted+=("${extra[@]}")
-        # Whoever has Node.js from elsewhere has npm with it, and Debian's would not go beside it.
-        command -v npm >/dev/null || wanted+=(nodejs npm) ;;
-    --help | -h) sed -n '2,4p' "$0" | cut -c3-; exit 0 ;;
+    --test) wanted+=("${browser[@]}") ;;
+    --all) wanted+=("${browser[@]}" "${extra[@]}") ;;
+    --help | -h) sed -n '2,5p' "$0" | cut -c3-; exit 0 ;;
     "") ;;
     *) echo "setup.sh: unknown argument '$1' (try --help)" >&2; exit 2 ;;
 esac

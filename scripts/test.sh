@@ -39,7 +39,7 @@ run_ctest() {
 }
 
 say "packages"
-if [ -n "$all" ]; then scripts/setup.sh --all || exit 1; else scripts/setup.sh || exit 1; fi
+if [ -n "$all" ]; then scripts/setup.sh --all || exit 1; else scripts/setup.sh --test || exit 1; fi
 
 build release
 run_ctest release

@@ -182,6 +182,17 @@ def test_the_page_goes_on_with_the_next_emperor(dashboard, browser):
     browser.wait(f"{cell('shop', 'generation')} === '2'")
 
 
+def test_an_emperor_that_says_nothing_makes_the_page_stale(dashboard, browser):
+    browser.open(dashboard.url)
+    browser.wait("document.body.dataset.link === 'live'")
+    dashboard.emperor.send(signal.SIGSTOP)
+    try:
+        browser.wait("document.body.dataset.link === 'stale' && document.querySelector('#banner').innerText.includes('out of date')", 20)
+    finally:
+        dashboard.emperor.send(signal.SIGCONT)
+    browser.wait("document.body.dataset.link === 'live' && document.querySelector('#banner').hidden")
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(dashboard, browser, width):
     emperor = dashboard.emperor

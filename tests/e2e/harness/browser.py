@@ -17,7 +17,7 @@ def install(directory):
     """playwright-core below `directory`; it holds no browser, Debian's is used."""
     for program in ("node", "npm", "chromium"):
         if not shutil.which(program):
-            raise Unavailable(f"no {program}: scripts/setup.sh --all installs it")
+            raise Unavailable(f"no {program}: scripts/setup.sh --test installs it")
     directory.mkdir(parents=True, exist_ok=True)
     if (directory / "node_modules" / "playwright-core").exists():
         return directory

@@ -27,7 +27,7 @@ namespace {
 constexpr auto patience = std::chrono::seconds(1);
 constexpr auto pause = std::chrono::milliseconds(10);
 
-constexpr const char* inner_directories[] = {"sockets", "stats", "vassals"};
+constexpr const char* inner_directories[] = {"sockets", "stats", "by-host", "vassals"};
 
 Result<void> make_directory(const std::string& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0) {

@@ -179,6 +179,7 @@ void read_application(Reader& reader, VassalConfig& config) {
 
 void read_network(Reader& reader, VassalConfig& config) {
     reader.read("listen", config.listen);
+    reader.read("hosts", config.hosts);
     reader.read("trusted_proxies", config.trusted_proxies);
     reader.read("socket.mode", config.socket.mode);
     reader.read("socket.owner", config.socket.owner);

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "common/config/host_name.h"
 #include "common/config/rules.h"
 #include "common/config/scalars.h"
 #include "common/config/schema_internal.h"
@@ -13,6 +14,7 @@ namespace common::config {
 namespace {
 
 constexpr std::size_t max_listeners = 64;
+constexpr std::size_t max_hosts = 1000;
 
 std::string_view kind_text(const Node& node) noexcept {
     switch (node.kind) {
@@ -150,6 +152,8 @@ void LayerDecoder::decode_list(const Key& key, const Node& value) {
         return error(value, std::string(key.path) + ": expected " + expectation(key) + ", got a map");
     if (key.kind == ValueKind::listen_list && value.items.size() > max_listeners)
         return error(value, std::string(key.path) + ": more than " + std::to_string(max_listeners) + " addresses");
+    if (key.path == "hosts" && value.items.size() > max_hosts)
+        return error(value, "hosts: more than " + std::to_string(max_hosts) + " names");
     Setting setting{&key, nlohmann::json::array(), {}};
     setting.origins.emplace(key.path, origin_of(value));
     if (value.kind == Node::Kind::sequence)
@@ -175,11 +179,14 @@ void LayerDecoder::decode_element(const Key& key, const Node& node, Setting& set
         auto address = canonical_listen(text->text);
         if (!address) return error(node, label + address.error().message());
         canonical = std::move(*address);
-        for (const auto& other : setting.value)
-            if (other == canonical) return error(node, label + in_quotes(canonical) + " is listed twice");
     } else if (auto problem = check_text(key, text->text)) {
         return error(node, label + *problem);
     }
+    const bool is_host = key.path == "hosts";
+    if (is_host) canonical = canonical_host_name(canonical);
+    if (is_host || key.kind == ValueKind::listen_list)
+        for (const auto& other : setting.value)
+            if (other == canonical) return error(node, label + in_quotes(canonical) + " is listed twice");
     setting.origins.emplace(std::string(key.path) + "." + std::to_string(setting.value.size()), origin_of(node));
     setting.value.push_back(std::move(canonical));
 }

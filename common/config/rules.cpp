@@ -8,6 +8,7 @@
 #include <charconv>
 #include <climits>
 
+#include "common/config/host_name.h"
 #include "common/config/source_text.h"
 #include "common/config/status_range.h"
 #include "common/net/address.h"
@@ -173,6 +174,7 @@ std::optional<std::string> check_text(const Key& key, std::string_view text) {
     if (key.path == "mount") return check_mount(text);
     if (key.path == "user" || key.path == "group" || key.path == "socket.owner" || key.path == "socket.group")
         return check_account(text);
+    if (key.path == "hosts") return check_host_name(text);
     if (key.path == "trusted_proxies") return check_network(text);
     if (key.path == "health.path") return check_request_path(text);
     if (key.path == "health.host") return check_authority(std::string(text));

@@ -300,7 +300,7 @@ constexpr std::array advice = std::to_array<Advice>({
 });
 
 constexpr std::array planned = std::to_array<std::string_view>({
-    "rollout.max_latency", "hosts", "sandbox", "cron", "daemons", "preload_modules",
+    "rollout.max_latency", "sandbox", "cron", "daemons", "preload_modules",
     "log.rotate", "log.format", "limits.cgroup", "limits.memory", "limits.cpu", "limits.processes",
 });
 

@@ -125,6 +125,17 @@ constexpr std::array table = {
                   ":port (every interface). Unset: uwsgi:SOCKETS/NAME.sock, where SOCKETS is the directory 'sockets' "
                   "of the runtime directory (/run/emperor/sockets for root).",
         .example = "listen: [uwsgi:/run/emperor/sockets/mysite.sock, \"http:127.0.0.1:8000\"]"},
+    Key{.path = "hosts",
+        .kind = ValueKind::text_list,
+        .reload = live,
+        .default_text = "[]",
+        .summary = "Host names under which web servers in front reach the application.",
+        .detail = "Each becomes a link by-host/HOST.sock in the runtime directory, to the first unix socket in 'listen' that "
+                  "speaks uwsgi, for as long as that socket is open: configs/nginx/emperor.conf routes by it, and a new "
+                  "name is served from the next request on. 'emperorctl nginx print' makes server blocks of them. Names "
+                  "only, without port or wildcard; one name belongs to one vassal. The first one is also the Host of "
+                  "health.path, unless health.host is set.",
+        .example = "hosts: [www.example.com, example.com]"},
     Key{.path = "socket.mode",
         .kind = ValueKind::mode,
         .reload = listeners,
@@ -387,7 +398,7 @@ constexpr std::array table = {
         .reload = rollout,
         .default_text = "",
         .summary = "The Host header of that request.",
-        .detail = "Unset: localhost, which Django refuses unless it is in ALLOWED_HOSTS.",
+        .detail = "Unset: the first of hosts, else localhost, which Django refuses unless it is in ALLOWED_HOSTS.",
         .example = "health: {path: /healthz, host: www.example.com}"},
     Key{.path = "health.status",
         .kind = ValueKind::text,

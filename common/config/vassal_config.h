@@ -98,7 +98,7 @@ struct StatusRange {
 // A request that every new worker has to answer before it may serve.
 struct HealthConfig {
     std::string path;  // empty: none
-    std::string host;  // empty: localhost
+    std::string host;  // empty: the first of `hosts`, else localhost
     StatusRange status;
     Milliseconds timeout{5'000};
     int attempts = 3;
@@ -116,6 +116,7 @@ struct VassalConfig {
     std::vector<std::string> python_path;
     std::vector<std::string> watch;  // paths; when what is there changes, the vassal is reloaded
     std::vector<net::ListenAddress> listen;  // never empty after decoding
+    std::vector<std::string> hosts;  // names by which web servers route, lower-case
     int workers = 1;      // the most processes; "auto" is resolved to the number of usable processors
     int workers_min = 1;  // the fewest; as many as `workers` unless a range was written
     int threads = 1;

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,5 +50,16 @@ struct Claim {
     Diagnostics* diagnostics;
 };
 void verify_claims(const std::vector<Claim>& claims);
+
+// Which vassal clients reach by a host name now.
+using HostHolders = std::map<std::string, std::string>;
+// Two vassals that claim one host: it belongs to its holder, else to the first of the claims; the others get an error that names
+// him. `undecided`: vassals whose file is invalid at present; what they hold they keep.
+void verify_host_claims(const std::vector<Claim>& claims, const HostHolders& holders, const std::set<std::string>& undecided);
+
+// A warning where `hosts` cannot become by-host sockets.
+void verify_hosts(const Effective& effective, Diagnostics& diagnostics);
+// A listener that a by-host socket may lead to: web servers that route by it know the protocol beforehand.
+[[nodiscard]] bool is_routable(const net::ListenAddress& listener) noexcept;
 
 }  // namespace common::config

@@ -92,6 +92,7 @@ void examine(Candidate& candidate, const watch::ScannedDirectory& directory, con
     if (identity) {
         const RightsOf rights(*identity);
         common::config::verify_environment(*candidate.effective, *identity, candidate.findings);
+        common::config::verify_hosts(*candidate.effective, candidate.findings);
     }
     check_addresses(candidate, options);
 }
@@ -109,6 +110,7 @@ void check_claims(std::vector<Candidate>& candidates) {
     for (Candidate& candidate : candidates)
         if (candidate.effective) claims.push_back({candidate.file.name, &*candidate.effective, &candidate.findings});
     common::config::verify_claims(claims);
+    common::config::verify_host_claims(claims, {}, {});
 }
 
 // "shop.yaml" was asked for, not "./shop.yaml".

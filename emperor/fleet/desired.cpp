@@ -58,6 +58,7 @@ DesiredBuilder::Decoded DesiredBuilder::decode(const watch::ScannedFile& file,
     {
         const process::ActAs rights(*identity);
         config::verify_environment(*decoded.effective, *identity, out.diagnostics);
+        config::verify_hosts(*decoded.effective, out.diagnostics);
     }
     out.identity = *identity;
     out.effective = std::make_shared<const config::Effective>(std::move(*decoded.effective));
@@ -73,7 +74,7 @@ plan::DesiredFile DesiredBuilder::examine(const watch::ScannedFile& file,
             watched_by(decoded.effective.get(), decoded.identity)};
 }
 
-plan::Desired DesiredBuilder::build(const watch::Scan& scan) {
+plan::Desired DesiredBuilder::build(const watch::Scan& scan, const config::HostHolders& holders) {
     plan::Desired desired;
     std::map<std::string, Decoded> next;
     for (const watch::ScannedDirectory& directory : scan.directories) {
@@ -105,11 +106,14 @@ plan::Desired DesiredBuilder::build(const watch::Scan& scan) {
     // Two files of one name are one vassal that is invalid anyway: the first one stands for it.
     std::vector<config::Claim> claims;
     std::set<std::string_view> names;
+    std::set<std::string> undecided;
     for (plan::DesiredFile& file : desired.files) {
         if (file.effective && file.effective->config.enabled && names.insert(file.name).second)
             claims.push_back({file.name, file.effective.get(), &file.diagnostics});
+        if (!file.effective || config::has_errors(file.diagnostics)) undecided.insert(file.name);
     }
     config::verify_claims(claims);
+    config::verify_host_claims(claims, holders, undecided);
     for (plan::DesiredFile& file : desired.files) {
         if (config::has_errors(file.diagnostics)) file.effective = nullptr;
     }

@@ -21,7 +21,8 @@ public:
     explicit DesiredBuilder(std::string sockets_directory, bool knows_variables = true)
         : sockets_directory_(std::move(sockets_directory)), knows_variables_(knows_variables) {}
 
-    [[nodiscard]] plan::Desired build(const watch::Scan& scan);
+    // `holders`: who has which host name now.
+    [[nodiscard]] plan::Desired build(const watch::Scan& scan, const common::config::HostHolders& holders = {});
 
     // One file by itself: other vassals' claims are not looked at.
     [[nodiscard]] plan::DesiredFile examine(const watch::ScannedFile& file,

@@ -17,7 +17,8 @@ using common::Clock;
 
 Fleet::Fleet(boost::asio::io_context& io, FleetOptions options, const process::InheritedSockets* inherited)
     : io_(io), options_(std::move(options)), started_us_(epoch_us()), alive_(std::make_shared<bool>(true)),
-      keepsakes_(io, options_, inherited), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
+      keepsakes_(io, options_, inherited),
+      host_links_(options_.by_host_directory(), options_.sockets_directory()), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
       builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
       orphans_(io, [this] {
           record_orphans();

@@ -16,6 +16,7 @@
 #include "emperor/fleet/adoption.h"
 #include "emperor/fleet/desired.h"
 #include "emperor/fleet/fleet_api.h"
+#include "emperor/fleet/host_links.h"
 #include "emperor/fleet/keepsakes.h"
 #include "emperor/fleet/options.h"
 #include "emperor/fleet/vassal_host.h"
@@ -93,6 +94,9 @@ private:
     void forget(const std::string& name) override;
     void became_idle(const std::string& name) override;
     void state_changed() override;
+    void route(const std::string& name, const std::vector<std::string>& hosts, const std::string& socket) override {
+        host_links_.route(name, hosts, socket);
+    }
     void look_again() override { watcher_.mark_dirty(); }
 
     void scan_now();
@@ -133,6 +137,7 @@ private:
     std::shared_ptr<bool> alive_;  // second owner: posted handlers and log subscriptions, which may outlive us
 
     Keepsakes keepsakes_;
+    HostLinks host_links_;
     watch::Scanner scanner_;
     watch::Watcher watcher_;
     DesiredBuilder builder_;

@@ -46,13 +46,14 @@ void Fleet::scan_now() {
     if (observer_.on_scan) observer_.on_scan();
     const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now());
     note_directories(scan);
-    plan::Desired desired = builder_.build(scan);
+    plan::Desired desired = builder_.build(scan, host_links_.holders());
     refuse_foreign(desired);
     has_listen_failures_ = false;
     for (const Action& action : plan::plan(desired, known())) apply(action);
     complete_adopted(desired);
     // What the keeper has of a vassal that is left alone stays there.
     if (foreign_.empty()) keepsakes_.forget_rest();
+    host_links_.mend();
     for (const auto& [name, host] : hosts_) {
         host->replace_unlinked();
         host->restore_sockets();
@@ -99,6 +100,7 @@ void Fleet::refuse_foreign(plan::Desired& desired) {
 void Fleet::remove_remains() {
     // Of a directory that cannot be read right now nothing is known.
     if (std::ranges::any_of(directory_problems_, [](const auto& item) { return !item.second.empty(); })) return;
+    host_links_.remove_stale();
     for (const std::string& name : recorded_names(options_)) {
         if (hosts_.contains(name) || foreign_.contains(name)) continue;
         const std::string directory = options_.directory_of(name);

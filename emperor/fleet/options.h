@@ -22,6 +22,7 @@ struct FleetOptions {
     rlimit open_files{};             // the limit that the emperor was started with; children get it back
 
     [[nodiscard]] std::string sockets_directory() const { return runtime_directory + "/sockets"; }
+    [[nodiscard]] std::string by_host_directory() const { return runtime_directory + "/by-host"; }
     [[nodiscard]] std::string vassals_directory() const { return runtime_directory + "/vassals"; }
     [[nodiscard]] std::string orphans_file() const { return vassals_directory() + "/.orphans"; }
     [[nodiscard]] std::string history_directory() const { return runtime_directory + "/history"; }

@@ -39,6 +39,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
 VassalHost::~VassalHost() {
     answer_now();
     if (is_left_) return;
+    if (!routed_hosts_.empty()) context_.route(name_, {}, "");
     if (owns_directory_) {
         if (is_removed_) static_cast<void>(write_rollback(options_.directory_of(name_), {}));
         remove_vassal_directory(options_.directory_of(name_));
@@ -61,6 +62,7 @@ void VassalHost::push(supervise::VassalEvent event) {
     }
     is_working_ = false;
     settle();
+    look_after_routes();
 }
 
 // What the machine just learnt is true of the instances too, before commands refer to them.

@@ -49,6 +49,8 @@ public:
     virtual void became_idle(const std::string& name) = 0; // no process is left
     virtual void state_changed() = 0;                      // of what is displayed
     virtual void look_again() = 0;                         // a rescan, soon
+    // These host names lead to this socket from now on, and no others of this vassal's do.
+    virtual void route(const std::string& name, const std::vector<std::string>& hosts, const std::string& socket) = 0;
 
 protected:
     ~HostContext() = default;
@@ -140,6 +142,9 @@ private:
     void look_after_sleep(const supervise::VassalStatus& status);
     void look_whether_idle();
     [[nodiscard]] supervise::Activity activity() const;
+
+    // host_routes.cpp
+    void look_after_routes();
 
     // host_hold.cpp
     void look_after_clients(const supervise::VassalStatus& status);
@@ -267,6 +272,8 @@ private:
     std::unique_ptr<HoldProcess> hold_;
     std::optional<common::TimePoint> hold_retry_at_;  // as the hold process knows it
     process::Timer hold_timer_;
+    std::vector<std::string> routed_hosts_;
+    std::string routed_to_;                // the socket that they lead to
     History history_;
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;

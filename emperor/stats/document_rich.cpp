@@ -54,6 +54,10 @@ void write_endpoints(JsonText& json, const Subject& subject) {
         json.end_object();
     }
     json.end_array();
+    json.key("hosts").begin_array();
+    if (subject.view.effective)
+        for (const std::string& host : subject.view.effective->config.hosts) json.value(host);
+    json.end_array();
 }
 
 void write_totals(JsonText& json, const VassalFigures& figures) {

@@ -120,8 +120,8 @@ def emperor(idle_emperor):
 def nginx(scratch):
     servers = []
 
-    def start(locations, upstreams=None):
-        servers.append(nginx_harness.Nginx(scratch, locations, upstreams))
+    def start(locations=None, upstreams=None, **keywords):
+        servers.append(nginx_harness.Nginx(scratch, locations, upstreams, **keywords))
         return servers[-1]
 
     yield start

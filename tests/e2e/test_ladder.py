@@ -29,7 +29,7 @@ def samples(scratch):
         "app": "probe:app", "chdir": str(scratch / "other"), "venv": str(scratch / "venv"), "python_path": [str(scratch)],
         "env": {"PYTHONDONTWRITEBYTECODE": "1", "VERSION": "2"}, "env_file": str(scratch / "more.env"), "mount": "/m",
         "before_start": "true", "watch": [str(scratch / "more.env")], "enabled": False,
-        "listen": f"uwsgi:{scratch}/NAME.sock", "socket.mode": "0600", "socket.owner": user(), "socket.group": group(),
+        "listen": f"uwsgi:{scratch}/NAME.sock", "hosts": ["name.example.com"], "socket.mode": "0600", "socket.owner": user(), "socket.group": group(),
         "socket.backlog": 64, "trusted_proxies": ["127.0.0.1"], "workers": 3, "threads": 2, "preload": True,
         "stream_body": True, "static": {"/static": str(scratch / "other")}, "user": user(), "group": group(), "umask": "027",
         "timeouts.start": "50s", "timeouts.request": "50s", "timeouts.drain": "20s", "timeouts.kill": "4s",

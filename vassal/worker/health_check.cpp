@@ -123,7 +123,8 @@ class HealthCheck {
 public:
     explicit HealthCheck(Shared& shared)
         : shared_(shared), options_(shared.config.health), request_("GET " + options_.path) {
-        const std::string host = options_.host.empty() ? "localhost" : options_.host;
+        const std::vector<std::string>& hosts = shared.config.hosts;
+        const std::string host = !options_.host.empty() ? options_.host : hosts.empty() ? "localhost" : hosts.front();
         head_text_ = request_ + " HTTP/1.1\r\nHost: " + host +
                      "\r\nUser-Agent: emperor-health\r\nAccept: */*\r\nConnection: close\r\n\r\n";
     }

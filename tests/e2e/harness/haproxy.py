@@ -69,13 +69,14 @@ backend apps
 
 
 class Balancer:
-    """One frontend (.port) over a backend `apps`: `servers` are name -> what follows the name in its server line."""
+    """One frontend (.port) over a backend `apps`: `servers` are name -> what follows the name in its server line. Or `text`, a whole
+    configuration with such a backend and the stats socket balancer.sock."""
 
-    def __init__(self, directory, port, servers, backend=(), sections=""):
+    def __init__(self, directory, port, servers, backend=(), sections="", text=None):
         self.directory, self.port = pathlib.Path(directory), port
         lines = "\n".join([f"    {line}" for line in backend] + [f"    server {name} {rest}" for name, rest in servers.items()])
         configuration = self.directory / "balancer.cfg"
-        configuration.write_text(BALANCER.format(directory=self.directory, port=port, lines=lines, sections=sections))
+        configuration.write_text(text or BALANCER.format(directory=self.directory, port=port, lines=lines, sections=sections))
         self.log = self.directory / "balancer.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -185,7 +185,7 @@ TEST(Schema, answers_the_options_of_uwsgi_that_people_use) {
 
 TEST(Schema, knows_the_words_of_later_versions) {
     for (const std::string_view key :
-         {"rollout.max_latency", "hosts",
+         {"rollout.max_latency",
           "log.rotate", "log.format", "sandbox", "cron", "daemons",
           "preload_modules"})
         EXPECT_TRUE(is_planned_key(key)) << key;

@@ -32,6 +32,7 @@ struct Choices {
     LogsOptions logs;
     EventsOptions events;
     DiffOptions diff;
+    NginxOptions nginx;
     bool is_import = false;
     bool is_reset = false;
     bool is_no_wait = false;
@@ -106,6 +107,22 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
 
     command = add(cli, "version", "The version of this program and of the emperor", "  emperorctl version");
     actions[command] = version;
+}
+
+void add_nginx(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
+    CLI::App* group = add(cli, "nginx", "Configuration for nginx in front of the apps", "  emperorctl nginx print");
+    group->require_subcommand(1);
+    CLI::App* command = add(*group, "print", "An upstream for each app and a server block for its hosts, also over several machines",
+                            "  emperorctl nginx print > /etc/nginx/conf.d/emperor-apps.conf && nginx -t\n"
+                            "  emperorctl nginx print shop 'blog*' --listen 127.0.0.1:8080\n"
+                            "  emperorctl nginx print shop --box 10.0.0.1:9117 --box 10.0.0.2:9117");
+    command->add_option("APP", choices.nginx.apps, "Names or globs; default: all");
+    command->add_option("--box", choices.nginx.boxes,
+                        "Stats address of an emperor, a path or HOST:PORT; several: weights over all of them. Default: this emperor's")
+        ->type_name("ADDRESS")->allow_extra_args(false);
+    command->add_option("--listen", choices.nginx.listen, "What server blocks listen on (default: 80 and [::]:80)")
+        ->type_name("ADDRESS")->allow_extra_args(false);
+    actions[command] = [&choices](const Context& context) { return nginx_print(context, choices.nginx); };
 }
 
 void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
@@ -250,6 +267,7 @@ int run(const std::vector<std::string>& arguments, const Surroundings& surroundi
     CLI::App cli("See and steer the apps of an emperor", "emperorctl");
     add_globals(cli, choices);
     add_queries(cli, choices, actions);
+    add_nginx(cli, choices, actions);
     add_operations(cli, choices, actions);
     add_offline(cli, choices, actions);
     try {
@@ -264,7 +282,9 @@ int run(const std::vector<std::string>& arguments, const Surroundings& surroundi
         return code;
     }
     const Context context = context_of(choices, surroundings);
-    return actions.at(cli.get_subcommands().front())(context);
+    const CLI::App* chosen = cli.get_subcommands().front();
+    while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
+    return actions.at(chosen)(context);
 }
 
 }  // namespace emperor::ctl

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/ctl/client.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
+
+#include "emperor/ctl/wait.h"
 
 namespace emperor::ctl {
 
@@ -28,42 +26,6 @@ CallError unreachable(const std::string& path, int number) {
     return error_of(ExitCode::not_reachable,
                     "no emperor answers on " + path + ": " + reason +
                         "\nstart one with `emperor --vassals DIR`, or name its directory with --runtime-dir");
-}
-
-// Milliseconds for poll(2), rounded up so that it does not return just before the deadline; -1 once it has passed.
-int remaining(Deadline deadline) {
-    if (deadline == Deadline::max()) return 1'000'000;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    return left.count() <= 0 ? -1 : static_cast<int>(std::min<std::int64_t>(left.count(), 1'000'000));
-}
-
-// True when `events` are there; false when the deadline passed.
-bool wait_for(int fd, short events, Deadline deadline) {
-    for (;;) {
-        const int timeout = remaining(deadline);
-        if (timeout < 0) return false;
-        pollfd ready{fd, events, 0};
-        const int count = ::poll(&ready, 1, timeout);
-        if (count > 0) return true;
-        if (count < 0 && errno != EINTR) return false;
-    }
-}
-
-// A connect() to a unix path of any length: through the directory's fd.
-int connect_unix(int fd, const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    common::UniqueFd directory;
-    std::string reachable = path;
-    if (path.size() >= sizeof address.sun_path) {
-        const auto slash = path.rfind('/');
-        directory.reset(::open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        if (!directory) return errno;
-        reachable = "/proc/self/fd/" + std::to_string(directory.get()) + path.substr(slash);
-        if (reachable.size() >= sizeof address.sun_path) return ENAMETOOLONG;
-    }
-    std::memcpy(address.sun_path, reachable.data(), reachable.size());
-    return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
 
 ExitCode exit_code_of(const std::string& code) {

@@ -47,6 +47,13 @@ struct DiffOptions {
 };
 int diff(const Context& context, const DiffOptions& options);
 
+struct NginxOptions {
+    std::vector<std::string> apps;
+    std::vector<std::string> boxes;   // addresses of stats; none: this emperor's
+    std::vector<std::string> listen;  // of the server blocks
+};
+int nginx_print(const Context& context, const NginxOptions& options);
+
 // In the app's place: user, groups, umask, directory, environment. Returns only when it fails.
 int exec(const Context& context, const std::string& app, const std::vector<std::string>& command);
 

@@ -78,6 +78,7 @@ private:
     struct Rows {
         common::TimePoint built_at{};
         std::uint64_t revision = 0, names_changed_at = 0;
+        std::int64_t recorded_us = 0, point_us = 0;  // of record(): at all, and as the rows have it
         std::vector<std::string> names;
     };
     // One vassal as it is in this turn of the event loop.

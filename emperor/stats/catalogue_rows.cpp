@@ -28,7 +28,7 @@ void Catalogue::record() {
     const bool is_watched = common::Clock::now() - asked_at_ < interest;
     if (++intervals_ % (is_watched ? 1 : idle_stride) != 0) return;
     processes_.begin_document();
-    const std::int64_t now_us = epoch_us();
+    const std::int64_t now_us = rows_.recorded_us = epoch_us();
     for (const Look& look : look_at_all(samples())) state_of(look.view.name).series.add(look.facts, now_us);
 }
 
@@ -36,6 +36,7 @@ void Catalogue::refresh_rows(const Samples& samples) {
     const std::uint64_t next = rows_.revision + 1;
     bool has_changed = false;
     std::vector<std::string> names;
+    rows_.point_us = rows_.recorded_us;
     for (const Look& look : look_at_all(samples)) {
         State& state = state_of(look.view.name);
         std::string row = row_of(look.subject(), &state.series);
@@ -70,7 +71,7 @@ Answer Catalogue::rows(std::uint64_t since) {
         const auto found = states_.find(name);
         if (found != states_.end() && found->second.row_changed_at > from) shown.push_back(&found->second.row);
     }
-    const RowsHead head{rows_.revision, from, rows_.names_changed_at > from ? &rows_.names : nullptr, epoch_us()};
+    const RowsHead head{rows_.revision, from, rows_.names_changed_at > from ? &rows_.names : nullptr, epoch_us(), rows_.point_us};
     return {.body = document(rows_document(head, shown, fleet_.self())), .revision = rows_.revision};
 }
 

@@ -23,7 +23,6 @@ void write_load(JsonText& json, const Subject& subject, const Point* newest) {
     json.field("requests", figures.requests);
     json.field("requests_per_s", newest ? std::optional(newest->requests_per_s) : std::nullopt);
     json.field("failures_per_s", newest ? std::optional(newest->failures_per_s) : std::nullopt);
-    json.field("point_ms", newest ? newest->time_us / 1000 : 0);
     json.field("p50_us", shown(minute.p50_us));
     json.field("p95_us", shown(minute.p95_us));
     json.field("p99_us", shown(minute.p99_us));
@@ -66,6 +65,7 @@ std::string rows_document(const RowsHead& head, std::span<const std::string* con
     json.field("started", self.started_us / second_us);
     json.field("is_shutting_down", self.is_shutting_down);
     json.field("now_ms", head.now_us / 1000);
+    json.field("point_ms", head.point_us / 1000);
     json.field("revision", head.revision);
     json.field("since_revision", head.since);
     if (head.names) {

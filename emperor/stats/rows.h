@@ -22,6 +22,7 @@ struct RowsHead {
     std::uint64_t since = 0;               // 0: every row is there
     const std::vector<std::string>* names = nullptr;  // of all vassals; null: as at `since`
     std::int64_t now_us = 0;               // epoch
+    std::int64_t point_us = 0;             // when the newest points of all series were made; 0: there are none
 };
 [[nodiscard]] std::string rows_document(const RowsHead& head, std::span<const std::string* const> rows,
                                         const fleet::FleetApi::Self& self);

@@ -35,12 +35,15 @@ export function changed() {
   });
 }
 
-function addRate(row, before) {
-  if (row.requests_per_s === null || row.point_ms === before?.point_ms) return;
-  const rates = store.rates.get(row.name) || [];
-  rates.push(row.requests_per_s);
-  if (rates.length > keptRates) rates.shift();
-  store.rates.set(row.name, rates);
+// The rows of idle apps are not sent again when nothing changed, but every app got one more point.
+function addRates() {
+  for (const row of store.rows.values()) {
+    if (row.requests_per_s === null) continue;
+    const rates = store.rates.get(row.name) || [];
+    rates.push(row.requests_per_s);
+    if (rates.length > keptRates) rates.shift();
+    store.rates.set(row.name, rates);
+  }
 }
 
 async function fetchRates() {
@@ -50,20 +53,20 @@ async function fetchRates() {
 }
 
 function takeRows(data) {
-  const isOther = store.head && store.head.pid !== data.pid;
-  if (isOther || !store.head) fetchRates();
+  const isOther = store.head?.pid !== data.pid;
+  const hasPoint = !isOther && store.head.pointMs !== data.point_ms;
+  if (isOther) fetchRates();
   store.head = {
     version: data.version,
     pid: data.pid,
     started: data.started,
     isShuttingDown: data.is_shutting_down,
+    pointMs: data.point_ms,
     skew: Date.now() - data.now_ms,
   };
   if (data.since_revision === 0) store.rows.clear();
-  for (const row of data.rows) {
-    addRate(row, store.rows.get(row.name));
-    store.rows.set(row.name, row);
-  }
+  for (const row of data.rows) store.rows.set(row.name, row);
+  if (hasPoint) addRates();
   if (!data.names) return;
   store.names = data.names;
   const known = new Set(data.names);

@@ -68,6 +68,22 @@ Json worker(const stats::WorkerFigures& figures, const Lookups& lookups) {
             {"in_flight", std::move(in_flight)}};
 }
 
+// The requests that run longest, with their ages.
+Json oldest_requests(const stats::VassalFigures& figures, std::int64_t monotonic_us) {
+    constexpr std::size_t most = 5;
+    std::vector<std::pair<std::int64_t, const std::string*>> running;
+    for (const auto& each : figures.workers)
+        for (const auto& thread : each.threads)
+            if (thread.request_started_us != 0)
+                running.emplace_back(std::max<std::int64_t>(0, monotonic_us - stats::clamp(thread.request_started_us)),
+                                     &thread.request_line);
+    std::ranges::sort(running, std::greater{}, [](const auto& one) { return one.first; });
+    Json list = Json::array();
+    for (std::size_t at = 0; at < std::min(most, running.size()); ++at)
+        list.push_back({{"request", *running[at].second}, {"age_us", running[at].first}});
+    return list;
+}
+
 std::string user_of(const fleet::VassalView& view) {
     if (!view.identity) return "";
     return view.identity->user.empty() ? std::to_string(view.identity->uid) : view.identity->user;
@@ -105,6 +121,7 @@ Json summary(const fleet::VassalView& view, const Lookups& lookups) {
               {"wanted", figures.wanted},
               {"serving", figures.serving},
               {"busy", figures.busy}}},
+            {"in_flight", oldest_requests(figures, lookups.monotonic_us)},
             {"requests", figures.requests},
             {"exceptions", figures.exceptions},
             {"resident_memory", memory},

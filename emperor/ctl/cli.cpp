@@ -13,6 +13,7 @@
 #include "emperor/ctl/pattern.h"
 #include "emperor/ctl/since.h"
 #include "emperor/ctl/text.h"
+#include "emperor/ctl/watch_page.h"
 
 namespace emperor::ctl {
 
@@ -33,6 +34,9 @@ struct Choices {
     EventsOptions events;
     DiffOptions diff;
     NginxOptions nginx;
+    WatchOptions watch;
+    std::string interval;
+    bool is_watch = false;
     bool is_import = false;
     bool is_reset = false;
     bool is_no_wait = false;
@@ -61,9 +65,22 @@ void add_stream(CLI::App& command, std::optional<int>& lines, bool& follows, std
 
 void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
     CLI::App* command = add(cli, "status", "One row per app; exit 3 when a named app does not serve",
-                            "  emperorctl status\n  emperorctl status shop 'blog*'\n  emperorctl -o json status");
+                            "  emperorctl status\n  emperorctl status shop 'blog*'\n  emperorctl -o json status\n"
+                            "  emperorctl status --watch --sort queue     (q quits, < and > choose the column, R reverses)");
     command->add_option("APP", choices.apps, "Names or globs; default: all");
-    actions[command] = [&choices](const Context& context) { return status(context, choices.apps); };
+    CLI::Option* watches = command->add_flag("--watch", choices.is_watch,
+                                             "Look again and again: busy workers, queue, requests in flight; on a terminal in place");
+    command->add_option("--sort", choices.watch.sort, "By which column")->needs(watches)->check(CLI::IsMember(column_names()))->capture_default_str();
+    command->add_option("--interval", choices.interval, "How often, e.g. 500ms, 2s (default: 2s)")->needs(watches)->check([](const std::string& text) {
+        const auto span = parse_span(text);
+        return span && *span >= std::chrono::milliseconds(100) ? std::string() : "'" + text + "' is not a span of time of at least 100ms";
+    });
+    actions[command] = [&choices](const Context& context) {
+        if (!choices.is_watch) return status(context, choices.apps);
+        choices.watch.apps = choices.apps;
+        if (!choices.interval.empty()) choices.watch.interval = parse_span(choices.interval).value();
+        return watch(context, choices.watch);
+    };
 
     command = add(cli, "show", "Everything about one app, on one page", "  emperorctl show shop");
     command->add_option("APP", choices.app, "The app")->required();

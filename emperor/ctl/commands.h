@@ -27,6 +27,12 @@ struct LogsOptions {
 
 // ---- asking the emperor ----
 int status(const Context& context, const std::vector<std::string>& apps);
+struct WatchOptions {
+    std::vector<std::string> apps;
+    std::string sort = "name";  // as column_of() takes it
+    std::chrono::milliseconds interval{2000};
+};
+int watch(const Context& context, const WatchOptions& options);
 int show(const Context& context, const std::string& app);
 // `verb` is start, stop, restart, reload or rollback.
 int operate(const Context& context, const std::string& verb, const std::vector<std::string>& apps, bool waits);

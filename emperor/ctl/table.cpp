@@ -33,7 +33,7 @@ std::string line_of(const std::vector<Cell>& cells, const std::vector<std::size_
 
 // Whether the last column stands below the rows: beside them its longest cell would lose its end, the way out.
 bool is_last_below(const std::vector<std::size_t>& widths, const Style& style) {
-    if (style.width == 0 || widths.size() < 2) return false;
+    if (style.width == 0 || style.keeps_rows || widths.size() < 2) return false;
     std::size_t room = style.width;
     for (std::size_t at = 0; at + 1 < widths.size(); ++at) room -= std::min(room, widths[at] + gap);
     return room < widths.back();

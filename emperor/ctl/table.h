@@ -22,6 +22,7 @@ struct Cell {
 struct Style {
     bool is_colored = false;
     std::size_t width = 0;  // of the terminal; 0: not a terminal, nothing is cut
+    bool keeps_rows = false;  // a row is a line: what does not fit is cut, also of the columns before the last
 };
 
 class Table {

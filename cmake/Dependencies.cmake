@@ -1,7 +1,6 @@
 # Third-party libraries, each as an interface target with SYSTEM headers: third_party::NAME.
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -27,7 +26,7 @@ function(third_party name)
   endforeach()
 endfunction()
 
-third_party(spdlog spdlog::spdlog fmt::fmt)
+third_party(fmt fmt::fmt)
 third_party(json nlohmann_json::nlohmann_json)
 third_party(yaml yaml-cpp)
 third_party(cli CLI11::CLI11)

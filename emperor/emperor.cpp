@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "common/log/log.h"
 #include "common/net/address.h"
@@ -31,6 +32,13 @@ fleet::FleetOptions fleet_options(const Options& options, const RuntimeDir& runt
 // The answer to whoever asked for the upgrade is on its way meanwhile.
 constexpr auto time_to_answer = std::chrono::milliseconds(100);
 
+constexpr auto log_pause = std::chrono::milliseconds(50);
+
+// The last lines, to a reader who is only slow.
+void finish_log() {
+    for (int attempt = 0; attempt < 10 && log::drain(); ++attempt) std::this_thread::sleep_for(log_pause);
+}
+
 }  // namespace
 
 std::string own_program() {
@@ -47,7 +55,8 @@ Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_fil
     : options_(options), runtime_dir_(std::move(runtime_dir)),
       inherited_(process::InheritedSockets::from_environment()),
       fleet_(io_, fleet_options(options_, runtime_dir_, open_files), &inherited_), signals_(io_, SIGTERM, SIGINT, SIGQUIT),
-      upgrade_(io_, std::move(arguments), open_files), service_(io_, [this] { return fleet_.tally(); }), upgrade_timer_(io_) {
+      upgrade_(io_, std::move(arguments), open_files), service_(io_, [this] { return fleet_.tally(); }), upgrade_timer_(io_), log_timer_(io_) {
+    log::when_waiting([this] { drain_log_soon(); });
     signals_.add(SIGHUP);
     signals_.add(SIGUSR1);
     fleet_.observe({.on_ready = [this] { on_ready(); },
@@ -125,7 +134,9 @@ int Emperor::run() {
     web_.reset();
     control_.reset();
     stats_.reset();
+    log::when_waiting({});
     if (is_upgrading_) {
+        finish_log();
         upgrade_.execute(inherited_);
         return 1;
     }
@@ -134,7 +145,15 @@ int Emperor::run() {
         runtime_dir_.clean_up();
     }
     log::info("emperor ended", {{"pid", ::getpid()}});
+    finish_log();
     return 0;
+}
+
+// Whoever reads the log is slow: nothing here waits for that.
+void Emperor::drain_log_soon() {
+    log_timer_.arm_after(log_pause, [this] {
+        if (log::drain()) drain_log_soon();
+    });
 }
 
 void Emperor::wait_for_signal() {

@@ -40,6 +40,7 @@ private:
     [[nodiscard]] common::Result<void> open_dashboard();
     void on_ready();
     void look_at_runtime_dir();
+    void drain_log_soon();
     void upgrade(std::function<void(const common::Result<void>&)> done);
 
     Options options_;
@@ -54,6 +55,7 @@ private:
     Upgrade upgrade_;
     Service service_;
     process::Timer upgrade_timer_;
+    process::Timer log_timer_;
     int stop_requests_ = 0;
     bool is_upgrading_ = false;
     bool is_ready_ = false;  // the first scan is over

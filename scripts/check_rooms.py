@@ -12,7 +12,7 @@ ONLY_IN = {
     r"Python\.h|pybind11/.*": ["vassal/python/"],
     r"yaml-cpp/.*": ["common/config/"],
     r"sys/epoll\.h": ["vassal/worker/"],
-    r"spdlog/.*": ["common/log/"],
+    r"fmt/.*": ["common/log/"],
     r"systemd/.*": ["emperor/process/"],
     r"prometheus/.*": ["emperor/stats/"],
     r"boost/(asio|beast).*": ["emperor/", "vassal/master/", "vassal/protocol/"],

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config git
-    libboost1.81-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
+    libboost1.81-dev libyaml-cpp-dev nlohmann-json3-dev libfmt-dev libcli11-dev prometheus-cpp-dev
     libgtest-dev libgmock-dev libcap-dev libsystemd-dev python3-dev libpython3.11-dev)
 run=(python3 python3-venv python3-pytest python3-pytest-xdist python3-django python3-flask python3-jsonschema python3-yaml nginx-light curl
     uwsgi-core uwsgi-plugin-python3 gunicorn libfcgi-bin procps valgrind wrk haproxy openssl systemd prometheus)

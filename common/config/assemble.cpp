@@ -57,9 +57,9 @@ void set_default_listen(Layer& layer, const Assembly& assembly, const DecodeOpti
 void check_access_format(Layer& layer, const Assembly& assembly, Decoded& decoded) {
     const nlohmann::json& text = value_of(layer, "log.access_format");
     if (!text.is_string()) return;
-    const LogConfig log{.file = "",
-                        .access = value_of(layer, "log.access") == "json" ? AccessLog::json : AccessLog::text,
-                        .access_format = text.get<std::string>()};
+    LogConfig log;
+    log.access = value_of(layer, "log.access") == "json" ? AccessLog::json : AccessLog::text;
+    log.access_format = text.get<std::string>();
     if (const auto format = access_format(log); !format)
         decoded.diagnostics.push_back(
             blame(layer, "log.access_format", assembly, "log.access_format: " + format.error().message()));

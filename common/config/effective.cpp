@@ -83,6 +83,18 @@ public:
         if (out.empty()) fail(path, "is empty");
     }
 
+    void read(std::string_view path, LogFormat& out) {
+        std::string word;
+        read(path, word);
+        if (word != "text" && word != "json") return fail(path, "is not one of its words");
+        out = word == "json" ? LogFormat::json : LogFormat::text;
+    }
+    void read(std::string_view path, LogJournal& out) {
+        std::string word;
+        read(path, word);
+        if (word != "auto" && word != "on" && word != "off") return fail(path, "is not one of its words");
+        out = word == "auto" ? LogJournal::automatic : word == "on" ? LogJournal::on : LogJournal::off;
+    }
     void read(std::string_view path, AccessLog& out) {
         std::string word;
         read(path, word);
@@ -172,6 +184,10 @@ void read_application(Reader& reader, VassalConfig& config) {
     reader.read("stream_body", config.stream_body);
     reader.read("static", config.static_files);
     reader.read("log.file", config.log.file);
+    reader.read("log.format", config.log.format);
+    reader.read("log.rotate.size", config.log.rotate.size);
+    reader.read("log.rotate.keep", config.log.rotate.keep);
+    reader.read("log.journal", config.log.journal);
     reader.read("log.access", config.log.access);
     reader.read("log.access_format", config.log.access_format);
     reader.read("log.slow", config.log.slow);

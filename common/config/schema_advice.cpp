@@ -18,10 +18,10 @@ constexpr std::string_view recycle_requests = "use recycle.max_requests";
 constexpr std::string_view recycle_age = "use recycle.max_age";
 constexpr std::string_view recycle_rss = "use recycle.max_rss";
 constexpr std::string_view static_files = "use static: {/prefix: directory}, or serve the files with nginx";
-constexpr std::string_view log_later = "the format of the application's log is not available as a key in this version";
+constexpr std::string_view log_format = "use log.format: json";
 constexpr std::string_view access_format = "use log.access and log.access_format (docs/access-log.md names the fields)";
 constexpr std::string_view access_filter = "no filter: use log.access and choose by {status} and {bytes} when reading";
-constexpr std::string_view rotation = "use log.file with logrotate and 'emperorctl reopen-logs'";
+constexpr std::string_view rotation = "use log.rotate, or log.file with logrotate and 'emperorctl reopen-logs'";
 constexpr std::string_view scaling = "use a range, workers: {min: 1, max: 8}";
 constexpr std::string_view cgroups = "use limits of systemd; limits by cgroup are not available in this version";
 constexpr std::string_view daemons = "run it as a service of systemd; 'daemons' is not available in this version";
@@ -129,16 +129,16 @@ constexpr std::array advice = std::to_array<Advice>({
     {"python-path", "python_path", "use python_path"},
     {"pp", "python_path", "use python_path"},
     {"log-date", "", "not needed, every line has its time"},
-    {"log-maxsize", "", rotation},
+    {"log-maxsize", "log.rotate.size", "use log.rotate.size"},
     {"log-backupname", "", rotation},
     {"log-reopen", "", rotation},
     {"log-truncate", "", rotation},
     {"log-master", "", always_on},
     {"logger", "", "use log.file, or the emperor's log"},
     {"req-logger", "log.access", "use log.access, and log.file"},
-    {"log-encoder", "", log_later},
+    {"log-encoder", "log.format", log_format},
     {"log-req-encoder", "log.access", "use log.access: json"},
-    {"log-route", "", log_later},
+    {"log-route", "", "not needed, each app has its own log.file"},
     {"log-buffering", "", not_needed},
     {"cheaper", "workers", scaling},
     {"cheaper-initial", "workers", scaling},
@@ -301,7 +301,7 @@ constexpr std::array advice = std::to_array<Advice>({
 
 constexpr std::array planned = std::to_array<std::string_view>({
     "rollout.max_latency", "sandbox", "cron", "daemons", "preload_modules",
-    "log.rotate", "log.format", "limits.cgroup", "limits.memory", "limits.cpu", "limits.processes",
+    "limits.cgroup", "limits.memory", "limits.cpu", "limits.processes",
 });
 
 }  // namespace

@@ -124,18 +124,23 @@ json property(const Key& key) {
     return schema;
 }
 
+// Where the keys of a group stand, which may lie in another one.
+json& properties_of(json& top, std::string_view group) {
+    if (group.empty()) return top;
+    json& schema = properties_of(top, group_of(group))[std::string(leaf_of(group))];
+    if (schema.is_null())
+        schema = {{"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
+    return schema["properties"];
+}
+
 }  // namespace
 
 json json_schema() {
     json properties = json::object();
     json required = json::array();
-    for (const std::string_view group : groups())
-        properties[std::string(group)] = {
-            {"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
     for (const Key& key : keys()) {
-        const std::string group(group_of(key.path)), leaf(leaf_of(key.path));
-        (group.empty() ? properties : properties[group]["properties"])[leaf] = property(key);
-        if (key.required) required.push_back(leaf);
+        properties_of(properties, group_of(key.path))[std::string(leaf_of(key.path))] = property(key);
+        if (key.required) required.push_back(leaf_of(key.path));
     }
     return {{"$schema", "http://json-schema.org/draft-07/schema#"},
             {"title", "Configuration of a vassal"},

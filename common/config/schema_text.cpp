@@ -56,10 +56,11 @@ std::string wrapped(std::string_view text) {
 std::string explain_group(std::string_view group) {
     std::string text = std::string(group) + ": a group of keys\n\n";
     std::size_t width = 0;
+    const std::string prefix = std::string(group) + ".";
     for (const Key& key : keys())
-        if (group_of(key.path) == group) width = std::max(width, key.path.size());
+        if (key.path.starts_with(prefix)) width = std::max(width, key.path.size());
     for (const Key& key : keys()) {
-        if (group_of(key.path) != group) continue;
+        if (!key.path.starts_with(prefix)) continue;
         text += std::string("  ") + std::string(key.path) + std::string(width + 2 - key.path.size(), ' ') +
                 std::string(key.summary) + " Default: " + default_of(key) + "\n";
     }

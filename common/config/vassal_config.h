@@ -60,9 +60,22 @@ struct LimitsConfig {
 };
 
 enum class AccessLog { off, text, json };
+enum class LogFormat { text, json };
+enum class LogJournal { automatic, on, off };
+
+// Of log.file, by its size.
+struct LogRotation {
+    std::uint64_t size = 0;  // bytes; zero: off
+    int keep = 5;            // files besides the current one
+
+    friend bool operator==(const LogRotation&, const LogRotation&) = default;
+};
 
 struct LogConfig {
     std::string file;  // also write the app's lines here; empty: only to the emperor
+    LogFormat format = LogFormat::text;  // of the app's lines there
+    LogRotation rotate;
+    LogJournal journal = LogJournal::automatic;
     AccessLog access = AccessLog::off;
     std::string access_format;  // empty: the default of `access`
     Milliseconds slow{0};       // requests that run longer are logged with their stack; zero: off

@@ -23,6 +23,7 @@ struct LogRecord {
     std::uint32_t generation = 0;
     std::int64_t time_us = 0;        // microseconds since the epoch
     std::uint64_t dropped = 0;       // records lost before this one because nobody read the channel
+    bool is_journaled = false;       // the journal has it already
     // One line without its newline, at most max_line_size bytes, bytes as the app wrote them; of the access log: lines
     // with newlines, at most max_batch_size bytes.
     std::string text;

@@ -241,6 +241,11 @@ Result<MasterMessage> decode_worker_event(const std::string& type, Reader& reade
         m.cause = head(m.cause, max_text);
         return reader.done<MasterMessage>(std::move(m));
     }
+    if (type == "log_file") {
+        LogFile m;
+        reader.text("problem", m.problem);
+        return reader.done<MasterMessage>(std::move(m));
+    }
     if (type == "failed_sources") {
         FailedSources m;
         reader.texts("files", m.files);

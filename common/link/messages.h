@@ -9,7 +9,7 @@
 //   suspend                                  suspended (no worker accepts any more, all live on)
 //   resume                                   resumed
 //   stop (graceful | fast)                   worker_*, reload_requested, sources_changed, stopping, draining, then EOF by exiting
-//   reopen_logs                              -
+//   reopen_logs                              log_file* (whenever what is wrong with log.file changes)
 //   reconfigure (minor 1)                    reconfigured*
 //   attach (a new emperor, on rendezvous)    snapshot (fds), then as above
 //   hold (fds) instead of start, hold*       -, then EOF by exiting
@@ -148,6 +148,10 @@ struct SourcesChanged {
 struct FailedSources {
     std::vector<std::string> files;  // absolute, at most 64
 };
+// log.file cannot be written (or rotated), or can again. Also after a Snapshot, where something is wrong. Likewise.
+struct LogFile {
+    std::string problem;  // "log.file: open /x: Permission denied"; empty: nothing any more
+};
 // Answer to Attach; fds as in Start without the rendezvous socket: listeners, scoreboard, log channel (to read from).
 struct Snapshot {
     int version = protocol_version;
@@ -170,7 +174,8 @@ struct Reconfigured {
 };
 
 using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
-                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured, SourcesChanged, FailedSources>;
+                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured, SourcesChanged, FailedSources,
+                                   LogFile>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);
 [[nodiscard]] std::string encode(const MasterMessage& message);

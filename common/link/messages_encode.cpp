@@ -153,6 +153,9 @@ std::string encode(const MasterMessage& message) {
                                [](const SourcesChanged& m) {
                                    return json{{"type", "sources_changed"}, {"cause", head(m.cause, max_text)}};
                                },
+                               [](const LogFile& m) {
+                                   return json{{"type", "log_file"}, {"problem", head(m.problem, max_text)}};
+                               },
                                [](const FailedSources& m) {
                                    return json{{"type", "failed_sources"}, {"files", m.files}};
                                },

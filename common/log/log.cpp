@@ -2,15 +2,15 @@
 #include "common/log/log.h"
 
 #include <fcntl.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <memory>
+#include <cstdlib>
 #include <optional>
+#include <system_error>
 
+#include "common/log/output.h"
 #include "common/log/text.h"
 
 namespace common::log {
@@ -19,7 +19,9 @@ namespace {
 // The one mutable global of the program: a log that every room would have to be handed is a log that nobody writes.
 struct State {
     Options options;
-    std::unique_ptr<spdlog::logger> logger;
+    std::optional<Output> output;
+    std::function<void()> when_waiting;
+    std::uint64_t lost = 0, told = 0;
 };
 
 State& state() {
@@ -32,53 +34,78 @@ std::int64_t now_us() {
         .count();
 }
 
-// Opens the sink; a file that cannot be opened is reported on standard error, which then takes its place.
-void open_sink(State& current) {
-    std::optional<std::string> problem;
-    spdlog::sink_ptr sink;
-    if (!current.options.file.empty()) {
-        try {
-            spdlog::file_event_handlers handlers;  // spdlog opens without CLOEXEC
-            handlers.after_open = [](const spdlog::filename_t&, std::FILE* file) {
-                (void)::fcntl(::fileno(file), F_SETFD, FD_CLOEXEC);
-            };
-            sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(current.options.file, false, handlers);
-        } catch (const std::exception& error) {
-            problem = error.what();
-        }
-    }
-    if (!sink) sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
-    current.logger = std::make_unique<spdlog::logger>("emperor", std::move(sink));
-    current.logger->set_pattern("%v");
-    current.logger->set_level(spdlog::level::trace);
-    current.logger->flush_on(spdlog::level::trace);
-    // A full disk or a closed pipe must neither end the program nor be reported for ever.
-    current.logger->set_error_handler([](const std::string&) {});
-    if (problem) error("log file cannot be opened", {{"file", current.options.file}, {"reason", *problem}});
+// Opens the output; a file that cannot be opened is reported on standard error, which then takes its place.
+void open_output(State& current) {
+    current.output.reset();
+    if (current.options.file.empty()) return void(current.output.emplace(STDERR_FILENO));
+    UniqueFd file(::open(current.options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
+    if (file) return void(current.output.emplace(std::move(file)));
+    const std::string problem = std::error_code(errno, std::generic_category()).message();
+    current.output.emplace(STDERR_FILENO);
+    error("log file cannot be opened", {{"file", current.options.file}, {"reason", problem}});
 }
 
-void emit(const std::string& line) {
+std::string line_of(Level level, std::string_view event, Fields fields) {
+    const Options& options = state().options;
+    return options.format == Format::json ? json_line(now_us(), level, event, fields)
+                                          : text_line(now_us(), level, event, fields, options.color);
+}
+
+bool is_taken(State& current, std::string line) {
+    line += '\n';
+    return current.output->write(line);
+}
+
+void tell_losses(State& current) {
+    const std::uint64_t news = current.lost - current.told;
+    if (news > 0 && is_taken(current, line_of(Level::warn, "log lines lost", {{"lines", news}}))) current.told = current.lost;
+}
+
+void emit(std::string line) {
     State& current = state();
-    if (!current.logger) open_sink(current);
-    current.logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    if (!current.output) open_output(current);
+    const bool waited = current.output->has_backlog();
+    // What was lost is told when all that was kept is out, before what comes next.
+    current.output->drain();
+    if (current.lost > current.told && !current.output->has_backlog()) tell_losses(current);
+    if (!is_taken(current, std::move(line))) ++current.lost;
+    if (!waited && current.output->has_backlog() && current.when_waiting) current.when_waiting();
 }
 
 }  // namespace
 
 void configure(const Options& options) {
     state().options = options;
-    open_sink(state());
+    open_output(state());
 }
 
 void reopen() {
-    if (!state().options.file.empty()) open_sink(state());
+    if (!state().options.file.empty()) open_output(state());
+}
+
+void when_waiting(std::function<void()> callback) { state().when_waiting = std::move(callback); }
+
+bool drain() {
+    State& current = state();
+    if (!current.output) return false;
+    current.output->drain();
+    if (!current.output->has_backlog() && current.lost > current.told) tell_losses(current);
+    return current.output->has_backlog();
+}
+
+std::uint64_t lost_lines() noexcept { return state().lost; }
+
+bool is_journal() {
+    const char* stream = ::getenv("JOURNAL_STREAM");
+    State& current = state();
+    if (!current.output) open_output(current);
+    return stream != nullptr && current.output->is_journal_stream(stream);
 }
 
 void write(Level level, std::string_view event, Fields fields) {
     const Options& options = state().options;
     if (level < options.level) return;
-    emit(options.format == Format::json ? json_line(now_us(), level, event, fields)
-                                        : text_line(now_us(), level, event, fields, options.color));
+    emit(line_of(level, event, fields));
 }
 
 void app_line(std::string_view vassal, int worker, std::string_view stream, std::int64_t time_us, std::string_view text) {

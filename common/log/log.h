@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -41,8 +42,18 @@ struct Options {
     bool color = false; // text format on a terminal
 };
 
+// The log never waits for whoever reads it (output.h). Lines that found no taker are counted, and named in one line
+// ("log lines lost") when lines are taken again.
 void configure(const Options& options);
 void reopen();  // after rotation of Options::file
+
+// Lines wait for their reader: call drain() again soon. Called from within a write.
+void when_waiting(std::function<void()> callback);
+// True: some wait still.
+bool drain();
+[[nodiscard]] std::uint64_t lost_lines() noexcept;  // since the start
+// Whether what is written here goes to the systemd journal by itself.
+[[nodiscard]] bool is_journal();
 
 void write(Level level, std::string_view event, Fields fields);
 inline void debug(std::string_view event, Fields fields = {}) { write(Level::debug, event, fields); }
@@ -53,7 +64,7 @@ inline void error(std::string_view event, Fields fields = {}) { write(Level::err
 // One line of an app: text "… info  shop[2] | Starting", JSON event "app" with vassal, worker, stream, text.
 void app_line(std::string_view vassal, int worker, std::string_view stream, std::int64_t time_us, std::string_view text);
 
-// `text` with control characters (and invalid UTF-8) as \n, \t, \x1b… for one-line output.
-[[nodiscard]] std::string escape(std::string_view text);
+// `text` with control characters (and invalid UTF-8) as \n, \t, \x1b… for one-line output; tabs stay when `keeps_tabs`.
+[[nodiscard]] std::string escape(std::string_view text, bool keeps_tabs = false);
 
 }  // namespace common::log

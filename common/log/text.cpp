@@ -70,13 +70,14 @@ std::string_view color_of(Level level) noexcept {
 
 }  // namespace
 
-std::string escape(std::string_view text) {
+std::string escape(std::string_view text, bool keeps_tabs) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
         const std::size_t length = utf8_length(text);
         const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
-        if (length == 0 || is_control(sequence)) append_escaped(out, sequence);
+        if (keeps_tabs && sequence == "\t") out += '\t';
+        else if (length == 0 || is_control(sequence)) append_escaped(out, sequence);
         else out += sequence;
         text.remove_prefix(sequence.size());
     }

@@ -102,6 +102,8 @@ struct Board {
     std::atomic<std::uint64_t> access_dropped;           // records or lines of the access log that found no room
     // By row_of(): slots beyond were never touched. Stored by the master before anything else of a slot.
     std::array<std::atomic<std::uint32_t>, banks * lanes> used_workers;
+    std::atomic<std::uint64_t> log_file_dropped;         // lines that log.file did not take
+    std::atomic<std::uint64_t> log_journal_dropped;      // lines that the journal did not take
     std::array<LogSlot, log_lines> log;
     std::array<std::array<WorkerSlot, max_workers>, banks * lanes> worker;  // by row_of()
 };

@@ -295,7 +295,8 @@ void Fleet::log_line(const std::string& name, const common::link::LogRecord& rec
     static constexpr std::string_view streams[] = {"out", "err", "master"};
     if (record.stream == common::link::LogStream::access) return access_lines(name, record);
     if (record.dropped > 0) log::warn("log lines dropped", {{"vassal", name}, {"lines", record.dropped}});
-    log::app_line(name, record.worker, streams[static_cast<std::size_t>(record.stream) % 3], record.time_us, record.text);
+    if (!record.is_journaled || !log::is_journal())
+        log::app_line(name, record.worker, streams[static_cast<std::size_t>(record.stream) % 3], record.time_us, record.text);
     if (followers_.empty()) return;
     // A callback may end a subscription, its own or another one.
     std::vector<std::uint64_t> ids;

@@ -82,6 +82,10 @@ public:
     [[nodiscard]] int minor() const noexcept { return minor_; }
     void set_minor(int minor) noexcept { minor_ = minor; }
 
+    // What is wrong with its log.file; empty: nothing.
+    [[nodiscard]] const std::string& log_problem() const noexcept { return log_problem_; }
+    void set_log_problem(std::string problem) { log_problem_ = std::move(problem); }
+
     [[nodiscard]] State state() const noexcept { return state_; }
     void set_state(State state) noexcept { state_ = state; }
     [[nodiscard]] const std::string& step() const noexcept { return step_; }
@@ -110,6 +114,7 @@ private:
     std::int64_t started_us_;
     State state_ = State::spawning;
     std::string step_;
+    std::string log_problem_;
     bool is_accepting_ = true;  // as far as we know: from promotion until the master says otherwise
     int bad_messages_ = 0;
     int minor_;

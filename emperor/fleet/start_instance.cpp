@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/log/log.h"
 #include "emperor/fleet/instance.h"
 #include "emperor/process/unix_listener.h"
 
@@ -24,12 +25,14 @@ namespace {
 // sanitizers are for debugging builds.
 std::vector<std::string> master_environment() {
     static constexpr std::string_view names[] = {"PATH=", "LANG=", "LC_", "TZ=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-                                                 "LSAN_OPTIONS=", "TSAN_OPTIONS="};
+                                                 "LSAN_OPTIONS=", "TSAN_OPTIONS=", "EMPEROR_JOURNAL_SOCKET="};
     std::vector<std::string> out;
     for (char** item = environ; item && *item; ++item) {
         for (const std::string_view name : names) {
             if (std::string_view(*item).starts_with(name)) out.emplace_back(*item);
         }
+        // log.journal: auto. To those that cannot look at the emperor's log themselves.
+        if (std::string_view(*item).starts_with("JOURNAL_STREAM=") && common::log::is_journal()) out.emplace_back(*item);
     }
     return out;
 }

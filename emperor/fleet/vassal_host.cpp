@@ -250,6 +250,8 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         on_sources_changed(instance, *sources);
     } else if (const auto* failed_of = std::get_if<link::FailedSources>(&message)) {
         on_failed_sources(instance, *failed_of);
+    } else if (const auto* log_file = std::get_if<link::LogFile>(&message)) {
+        on_log_file(instance, *log_file);
     } else if (const auto* started = std::get_if<link::WorkerStarted>(&message)) {
         common::log::info("worker started", {{"vassal", name_}, {"generation", generation}, {"worker", started->worker},
                                              {"pid", started->pid}});
@@ -273,6 +275,14 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
 }
 
 void VassalHost::on_log(const link::LogRecord& record) { context_.log_line(name_, record); }
+
+void VassalHost::on_log_file(Instance& instance, const link::LogFile& message) {
+    if (message.problem == instance.log_problem()) return;
+    const bool is_mended = message.problem.empty();
+    remember(is_mended ? "log_recovered" : "log_failed", instance.generation(), is_mended ? "log.file is written again" : message.problem);
+    instance.set_log_problem(message.problem);
+    context_.state_changed();
+}
 
 void VassalHost::on_deadline(Instance& instance) { push(supervise::TimerFired{instance.generation()}); }
 
@@ -339,6 +349,10 @@ VassalView VassalHost::glance() const {
     if (shown) {
         view.effective = shown->effective.get();
         view.identity = &shown->identity;
+    }
+    if (active && !active->log_problem().empty()) {
+        if (!view.status.reason.empty()) view.status.reason += "; ";
+        view.status.reason += active->log_problem();
     }
     if (board_) view.board = &board_.board();
     const LaunchPtr& open = active ? active->launch() : newest_;

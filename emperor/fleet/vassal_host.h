@@ -96,6 +96,7 @@ public:
     void grant_slot();
     void shut_down(supervise::StopMode mode);
     void reopen_logs();
+    void note_event(const std::string& event, const std::string& text);
     // The emperor leaves, the vassal stays: nothing is stopped or removed when this host ends.
     void leave();
 
@@ -135,6 +136,7 @@ private:
     void reload_for_app();
     // host_sources.cpp
     void on_sources_changed(const Instance& instance, const common::link::SourcesChanged& message);
+    void on_log_file(Instance& instance, const common::link::LogFile& message);
     void on_failed_sources(const Instance& instance, const common::link::FailedSources& message);
     void reload_for_sources();
 

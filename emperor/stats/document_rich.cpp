@@ -73,6 +73,8 @@ void write_totals(JsonText& json, const VassalFigures& figures) {
     json.field("timeouts", figures.timeouts);
     json.field("crashes", figures.crashes);
     json.field("log_dropped", figures.log_dropped);
+    json.field("log_file_dropped", figures.log_file_dropped);
+    json.field("log_journal_dropped", figures.log_journal_dropped);
     json.field("access_dropped", figures.access_dropped);
     for (std::size_t at = 0; at < std::size(figures.status_classes); ++at)
         json.field(std::to_string(at + 1) + "xx", figures.status_classes[at]);

@@ -90,6 +90,8 @@ VassalFigures figures_of(const fleet::VassalView& view) {
     figures.wanted = figures.least;
     if (!view.board) return figures;
     figures.log_dropped = clamp(view.board->log_dropped.load(std::memory_order_relaxed));
+    figures.log_file_dropped = clamp(view.board->log_file_dropped.load(std::memory_order_relaxed));
+    figures.log_journal_dropped = clamp(view.board->log_journal_dropped.load(std::memory_order_relaxed));
     figures.access_dropped = clamp(view.board->access_dropped.load(std::memory_order_relaxed));
     figures.workers = common::scoreboard::read_workers(*view.board, view.status.active_bank, used_slots(view));
     figures.wanted = 0;

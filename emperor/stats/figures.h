@@ -25,7 +25,7 @@ struct VassalFigures {
     std::int64_t requests = 0, exceptions = 0, bytes_out = 0, bytes_in = 0, busy_us = 0;
     std::int64_t write_errors = 0, read_errors = 0, client_aborts = 0, timeouts = 0, crashes = 0;
     std::int64_t signal_deaths = 0, oom_kills = 0, recycled_requests = 0, recycled_memory = 0, recycled_age = 0;
-    std::int64_t log_dropped = 0, access_dropped = 0;  // lines
+    std::int64_t log_dropped = 0, log_file_dropped = 0, log_journal_dropped = 0, access_dropped = 0;  // lines
     std::int64_t status_classes[5] = {};
 };
 

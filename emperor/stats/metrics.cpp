@@ -190,6 +190,12 @@ void add_load(Families& out, const Subject& subject) {
                   number(*facts.processes.sample_age_ms) / 1000);
     out.counter("emperor_app_log_dropped_lines_total", "Lines of the app's output that nobody could take.", app,
                 number(facts.figures.log_dropped));
+    out.counter("emperor_app_log_file_dropped_lines_total", "Lines that the app's log.file did not take.", app,
+                number(facts.figures.log_file_dropped));
+    out.counter("emperor_app_log_journal_dropped_lines_total", "Lines that the journal did not take.", app,
+                number(facts.figures.log_journal_dropped));
+    out.counter("emperor_app_access_dropped_lines_total", "Records of the app's access log that nobody could take.", app,
+                number(facts.figures.access_dropped));
 }
 
 void add_each_worker(Families& out, const Subject& subject, const Samples& samples) {

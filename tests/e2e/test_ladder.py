@@ -41,6 +41,7 @@ def samples(scratch):
         "health.path": "/", "health.host": "www.example.com", "health.status": "200-499", "health.timeout": "9s",
         "health.attempts": 5, "autoreload": True, "log.slow": "10s", "rollout.observe": "1s", "rollout.max_error_rate": "20%",
         "log.file": str(scratch / "NAME.log"), "log.access": "json", "log.access_format": "{method} {status}",
+        "log.format": "json", "log.rotate.size": "1MiB", "log.rotate.keep": 2, "log.journal": "off",
     }
 
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/master/app_log.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,10 +8,11 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
-#include <cstring>
 #include <utility>
 
 #include "common/link/channel.h"
+#include "common/log/line_level.h"
+#include "common/log/text.h"
 #include "common/scoreboard/scoreboard.h"
 
 namespace vassal::master {
@@ -22,7 +22,7 @@ namespace {
 using common::link::LogRecord;
 using common::link::LogStream;
 
-constexpr std::size_t collect_at_most = 64 * 1024;
+constexpr std::string_view streams[] = {"out", "err", "master", "access"};
 constexpr int own_output_patience_ms = 1000;
 constexpr int access_output_patience_ms = 100;  // and none at all after it was in vain once
 
@@ -33,8 +33,33 @@ std::int64_t epoch_us() {
 
 }  // namespace
 
+AppLog::AppLog(Options options)
+    : options_(std::move(options)),
+      file_([this](const std::string& problem, std::uint64_t lost) { file_troubled(problem, lost); }) {}
+
 void AppLog::line(LogStream stream, int worker, std::string_view text) {
+    put(stream, worker, text, to_journal(stream, worker, text));
+}
+
+bool AppLog::to_journal(LogStream stream, int worker, std::string_view text) {
+    if (!journal_) return false;
+    static constexpr std::string_view priorities[] = {"7", "6", "4", "3"};  // of syslog.h, by level
+    const auto level = static_cast<std::size_t>(common::log::level_of_line(text));
+    const Journal::Outcome outcome = journal_->send({{"MESSAGE", text},
+                                                     {"PRIORITY", priorities[level]},
+                                                     {"SYSLOG_IDENTIFIER", options_.vassal},
+                                                     {"EMPEROR_VASSAL", options_.vassal},
+                                                     {"EMPEROR_GENERATION", std::to_string(options_.generation)},
+                                                     {"EMPEROR_WORKER", std::to_string(worker)},
+                                                     {"EMPEROR_STREAM", streams[static_cast<std::size_t>(stream)]}});
+    if (outcome == Journal::Outcome::lost && options_.board != nullptr)
+        options_.board->log_journal_dropped.fetch_add(1, std::memory_order_relaxed);
+    return outcome == Journal::Outcome::taken;
+}
+
+void AppLog::put(LogStream stream, int worker, std::string_view text, bool is_journaled) {
     LogRecord record;
+    record.is_journaled = is_journaled;
     record.stream = stream;
     record.worker = static_cast<std::uint16_t>(worker);
     record.generation = options_.generation;
@@ -42,61 +67,65 @@ void AppLog::line(LogStream stream, int worker, std::string_view text) {
     record.text = std::string(text.substr(0, common::link::max_line_size));
     if (options_.board != nullptr) common::scoreboard::append_log(*options_.board, record);
     to_channel(record);
-    if (options_.is_standalone) to_own_output(stream, text);
-    if (!file_) return;
-    if (stream == LogStream::master) collected_ += "emperor: ";
-    collected_.append(text).push_back('\n');
-    if (collected_.size() >= collect_at_most) flush();
+    const bool is_json = format_ == common::config::LogFormat::json;
+    const std::string json = is_json && (file_.is_used() || options_.is_standalone) ? json_of(record) : "";
+    if (options_.is_standalone) to_own_output(stream, is_json ? json : std::string(text), is_json);
+    if (!file_.is_used()) return;
+    if (is_json) file_.add(json);
+    else file_.add((stream == LogStream::master ? "emperor: " : "") + common::log::escape(text, true));
+    if (file_.is_full()) flush();
 }
 
+std::string AppLog::json_of(const LogRecord& record) const {
+    return common::log::json_line(record.time_us, common::log::level_of_line(record.text), "app",
+                                  {{"vassal", options_.vassal},
+                                   {"generation", record.generation},
+                                   {"worker", record.worker},
+                                   {"stream", streams[static_cast<std::size_t>(record.stream)]},
+                                   {"text", record.text}});
+}
+
+// One entry of the journal, also where it is a traceback of many lines.
 void AppLog::say(std::string_view text, int worker) {
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    const bool is_journaled = !text.empty() && to_journal(LogStream::master, worker, text);
     while (!text.empty()) {
         const std::size_t newline = text.find('\n');
-        line(LogStream::master, worker, text.substr(0, newline));
+        put(LogStream::master, worker, text.substr(0, newline), is_journaled);
         text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
     }
     flush();
 }
 
-void AppLog::use_file(std::string path) {
-    flush();
-    file_.reset();
-    has_reported_file_ = false;
-    path_ = std::move(path);
-    open_file();
+void AppLog::use(const common::config::LogConfig& config) {
+    format_ = config.format;
+    const bool is_wanted = config.journal == common::config::LogJournal::on ||
+                           (config.journal == common::config::LogJournal::automatic && options_.is_journal_wanted);
+    if (!is_wanted) journal_.reset();
+    else if (!journal_ && !options_.journal.empty()) journal_.emplace(options_.journal);
+    file_.use(config.file, config.rotate);
 }
 
-void AppLog::reopen() {
-    flush();
-    has_reported_file_ = false;
-    open_file();
+void AppLog::flush() { lost_by_file(file_.flush()); }
+
+void AppLog::lost_by_file(std::uint64_t lines) {
+    if (lines > 0 && options_.board != nullptr) options_.board->log_file_dropped.fetch_add(lines, std::memory_order_relaxed);
 }
 
-void AppLog::flush() {
-    static_cast<void>(write_to_file(collected_));
-    collected_.clear();
-}
-
-std::string_view AppLog::write_to_file(std::string_view bytes) {
-    while (file_ && !bytes.empty()) {
-        const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) {
-            file_failed("write", errno);
-            break;
-        }
-        bytes.remove_prefix(static_cast<std::size_t>(written));
-        if (bytes.empty()) has_reported_file_ = false;
-    }
-    return bytes;
+void AppLog::file_troubled(const std::string& problem, std::uint64_t lost) {
+    file_problem_ = problem.empty() ? "" : "log.file: " + problem;
+    if (!problem.empty()) say(file_problem_);
+    else say("log.file: it is written again" + (lost > 0 ? "; " + std::to_string(lost) + " lines are lost" : std::string()));
+    if (on_file_trouble) on_file_trouble(file_problem_);
 }
 
 std::size_t AppLog::access_lines(std::string_view lines) {
     std::string_view lost;
-    if (file_) {
+    if (file_.is_used()) {
         flush();
-        lost = write_to_file(lines);
-    } else if (options_.is_standalone) {
+        return file_.write(lines);
+    }
+    if (options_.is_standalone) {
         lost = access_to_stdout(lines);
     } else {
         const LogRecord record{.stream = LogStream::access,
@@ -106,18 +135,6 @@ std::size_t AppLog::access_lines(std::string_view lines) {
         if (!send(record)) lost = lines;
     }
     return static_cast<std::size_t>(std::ranges::count(lost, '\n'));
-}
-
-void AppLog::open_file() {
-    if (path_.empty()) return;
-    // Non-blocking, so that a FIFO at this path without a reader is an error and not a hang.
-    file_.reset(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
-    if (!file_) file_failed("open", errno);
-}
-
-void AppLog::file_failed(std::string_view what, int number) {
-    if (std::exchange(has_reported_file_, true)) return;
-    say("log.file: " + std::string(what) + " " + path_ + ": " + std::strerror(number));
 }
 
 bool AppLog::send(const LogRecord& record) {
@@ -141,9 +158,9 @@ void AppLog::to_channel(LogRecord& record) {
 }
 
 // A terminal or pipe that nobody reads costs the line, never the supervision.
-void AppLog::to_own_output(LogStream stream, std::string_view text) {
+void AppLog::to_own_output(LogStream stream, std::string_view text, bool is_json) {
     const int fd = stream == LogStream::out ? STDOUT_FILENO : STDERR_FILENO;
-    std::string bytes = stream == LogStream::master ? "vassal: " : "";
+    std::string bytes = stream == LogStream::master && !is_json ? "vassal: " : "";
     bytes.append(text).push_back('\n');
     std::string_view rest = bytes;
     while (!rest.empty()) {

@@ -202,6 +202,7 @@ void Master::Impl::adopt(UniqueFd link) {
     retire(io_, std::move(emperor_));
     emperor_ = std::make_unique<ChannelEnd>(
         io_, std::move(link), [this](wire::Packet& packet) { on_emperor_packet(packet); }, [] {});
+    if (log_ && !log_->file_problem().empty()) report(wire::LogFile{log_->file_problem()});
 }
 
 }  // namespace vassal::master

@@ -63,7 +63,7 @@ common::Result<bool> Master::Impl::use(VassalConfig config) {
     const auto has_other_rings = renew_access_log(config);
     if (!has_other_rings) return has_other_rings.error();
     if (site) generation_->site = std::move(*site);  // workers have inherited the directories of the former one
-    if (config.log.file != before.log.file) log_->use_file(config.log.file);
+    log_->use(config.log);
     const bool watched_requests = before.timeouts.request.count() > 0;
     const bool has_other_slowness = config.log.slow != before.log.slow;
     generation_->config = std::move(config);

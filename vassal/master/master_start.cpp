@@ -67,9 +67,17 @@ void Master::Impl::begin(Generation generation) {
     const auto prepared = prepare(*generation_);
     // log.file is opened after umask and chdir; what goes wrong there is worth a line, not a failed start.
     common::scoreboard::Board* board = generation_->scoreboard ? &generation_->scoreboard.board() : nullptr;
-    log_.emplace(AppLog::Options{board, generation_->number, generation_->is_standalone});
+    const char* stream = ::getenv("JOURNAL_STREAM");  // the emperor passes it where its own log goes there
+    const char* journal = ::getenv("EMPEROR_JOURNAL_SOCKET");
+    log_.emplace(AppLog::Options{.board = board,
+                                 .vassal = generation_->name,
+                                 .generation = generation_->number,
+                                 .journal = journal != nullptr ? journal : Journal::usual_path,
+                                 .is_journal_wanted = stream != nullptr && !generation_->is_standalone,
+                                 .is_standalone = generation_->is_standalone});
     log_->use_channel(std::move(log_channel_));
-    if (!config.log.file.empty()) log_->use_file(config.log.file);
+    log_->on_file_trouble = [this](const std::string& problem) { report(common::link::LogFile{problem}); };
+    log_->use(config.log);
     if (!prepared) return fail({"environment", prepared.error().message(), ""});
     if (config.before_start.empty()) return begin_pool();
     run_before_start();

@@ -53,10 +53,16 @@ protected:
     common::access::Rings rings = common::access::Rings::make(2, 2).value();
     std::unique_ptr<common::scoreboard::Board> board = std::make_unique<common::scoreboard::Board>();
     AppLog log{{.board = board.get()}};
+
+    void use_file(const std::string& file = "") {
+        common::config::LogConfig config;
+        config.file = file.empty() ? path : file;
+        log.use(config);
+    }
 };
 
 TEST_F(MasterAccessLogTest, names_worker_and_thread_of_both_lanes) {
-    log.use_file(path);
+    use_file();
     AccessLog access = make();
     for (const auto& [worker, lane, thread] : {std::tuple(1, 0, 0), {1, 1, 1}, {2, 0, 1}}) {
         common::access::RingWriter writer(
@@ -68,7 +74,7 @@ TEST_F(MasterAccessLogTest, names_worker_and_thread_of_both_lanes) {
 }
 
 TEST_F(MasterAccessLogTest, takes_what_a_killed_process_and_its_successor_wrote) {
-    log.use_file(path);
+    use_file();
     AccessLog access = make();
     for (int round = 0; round < 3; ++round) {
         const pid_t child = ::fork();
@@ -87,7 +93,7 @@ TEST_F(MasterAccessLogTest, takes_what_a_killed_process_and_its_successor_wrote)
 }
 
 TEST_F(MasterAccessLogTest, losses_are_counted_and_said_at_most_every_ten_seconds) {
-    log.use_file(path);
+    use_file();
     AccessLog access = make();
     common::access::RingWriter writer(rings.ring(0, 0));
     const auto now = common::Clock::now();
@@ -118,7 +124,7 @@ TEST_F(MasterAccessLogTest, losses_are_counted_and_said_at_most_every_ten_second
 }
 
 TEST_F(MasterAccessLogTest, a_full_disk_costs_lines_and_nothing_else) {
-    log.use_file("/dev/full");
+    use_file("/dev/full");
     AccessLog access = make();
     common::access::RingWriter writer(rings.ring(0, 0));
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(write(writer, 200));
@@ -127,7 +133,7 @@ TEST_F(MasterAccessLogTest, a_full_disk_costs_lines_and_nothing_else) {
 }
 
 TEST_F(MasterAccessLogTest, lines_stay_out_of_the_ring_that_explains_failures) {
-    log.use_file(path);
+    use_file();
     AccessLog access = make();
     common::access::RingWriter writer(rings.ring(0, 0));
     ASSERT_TRUE(write(writer, 200));
@@ -136,7 +142,7 @@ TEST_F(MasterAccessLogTest, lines_stay_out_of_the_ring_that_explains_failures) {
 }
 
 TEST_F(MasterAccessLogTest, what_is_not_understood_is_lost_and_not_printed) {
-    log.use_file(path);
+    use_file();
     AccessLog access = make();
     common::access::RingWriter writer(rings.ring(0, 0));
     ASSERT_TRUE(write(writer, 200));

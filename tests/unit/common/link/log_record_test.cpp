@@ -6,7 +6,7 @@
 namespace common::link {
 namespace {
 
-LogRecord a_record() { return {LogStream::err, 3, 12, 1'700'000'000'000'001, 5, "Starting \xff now"}; }
+LogRecord a_record() { return {LogStream::err, 3, 12, 1'700'000'000'000'001, 5, true, "Starting \xff now"}; }
 
 TEST(LogRecord, survives_the_way_byte_by_byte) {
     const auto decoded = decode_log_record(encode(a_record()));
@@ -16,6 +16,7 @@ TEST(LogRecord, survives_the_way_byte_by_byte) {
     EXPECT_EQ(decoded->generation, 12u);
     EXPECT_EQ(decoded->time_us, 1'700'000'000'000'001);
     EXPECT_EQ(decoded->dropped, 5u);
+    EXPECT_TRUE(decoded->is_journaled);
     EXPECT_EQ(decoded->text, "Starting \xff now");
 }
 

@@ -102,6 +102,7 @@ TEST(Messages, every_word_of_a_master_survives_the_way) {
     EXPECT_EQ(wish.reason, std::string(200, 'x')) << "an app's words are bounded";
     EXPECT_EQ(there_and_back(SourcesChanged{"/srv/shop/main.py changed"}).cause, "/srv/shop/main.py changed");
     const std::vector<std::string> files = {"/srv/shop/main.py", "/srv/shop/views.py"};
+    EXPECT_EQ(there_and_back(LogFile{"log.file: open /x: Permission denied"}).problem, "log.file: open /x: Permission denied");
     EXPECT_EQ(there_and_back(FailedSources{files}).files, files);
     Snapshot snapshot;
     snapshot.name = "shop";

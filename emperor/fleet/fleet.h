@@ -79,6 +79,7 @@ public:
     [[nodiscard]] std::vector<Difference> diff() override;
     [[nodiscard]] Difference diff(const CandidateFile& file) override;
     [[nodiscard]] Self self() const override;
+    void note(std::string_view name, const std::string& event, const std::string& text) override;
     void reopen_log(std::string_view name) override;
     void rescan() override;
 

@@ -167,6 +167,9 @@ public:
     };
     [[nodiscard]] virtual Self self() const = 0;
 
+    // Adds to one vassal's history what another room has seen of it.
+    virtual void note(std::string_view name, const std::string& event, const std::string& text) = 0;
+
     // Opens one vassal's log.file anew.
     virtual void reopen_log(std::string_view name) = 0;
 

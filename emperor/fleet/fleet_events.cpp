@@ -32,4 +32,8 @@ void Fleet::event(const std::string& name, const HistoryEntry& entry) {
     }
 }
 
+void Fleet::note(std::string_view name, const std::string& event, const std::string& text) {
+    if (const auto found = hosts_.find(name); found != hosts_.end()) found->second->note_event(event, text);
+}
+
 }  // namespace emperor::fleet

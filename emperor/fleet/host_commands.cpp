@@ -198,6 +198,10 @@ void VassalHost::remember(std::string event, supervise::Generation generation, s
     note({epoch_us(), std::move(event), generation, std::move(text), {}});
 }
 
+void VassalHost::note_event(const std::string& event, const std::string& text) {
+    remember(event, machine_.status().active, text);
+}
+
 void VassalHost::remember_failure(std::string event, supervise::Generation generation, std::string text, int worker) {
     note({epoch_us(), std::move(event), generation, std::move(text), last_lines(worker)});
 }

@@ -18,6 +18,7 @@
 #include "emperor/stats/catalogue.h"
 #include "emperor/stats/client.h"
 #include "emperor/stats/listen_socket.h"
+#include "emperor/stats/queue_watch.h"
 
 namespace emperor::stats {
 
@@ -43,7 +44,7 @@ Address unix_address(std::string path) {
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 public:
     Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options)
-        : io_(io), fleet_(&fleet), options_(std::move(options)), timer_(io), catalogue_(fleet, options_.freshness) {}
+        : io_(io), fleet_(&fleet), options_(std::move(options)), timer_(io), catalogue_(fleet, options_.freshness), queue_watch_(fleet) {}
 
     common::Result<void> start();
     void sync();
@@ -63,6 +64,7 @@ private:
     Options options_;
     asio::steady_timer timer_;
     Catalogue catalogue_;
+    QueueWatch queue_watch_;
     common::TimePoint next_interval_{};  // of the catalogue's windows
     std::vector<Endpoint> fleet_endpoints_;
     std::optional<Agent> agent_;
@@ -121,7 +123,10 @@ void Server::Impl::tick() {
         next_interval_ = std::max(next_interval_, now - LatencyHistory::interval / 2) + LatencyHistory::interval;
         catalogue_.tick();
         if (options_.keeps_series) catalogue_.record();
+        queue_watch_.look_for_busy();
     }
+    queue_watch_.look(std::chrono::duration_cast<std::chrono::microseconds>(common::Clock::now().time_since_epoch()).count(),
+                      common::Clock::now());
     timer_.expires_after(options_.sync_interval);
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
         if (!error && self->fleet_) self->tick();
@@ -137,6 +142,7 @@ void Server::Impl::sync() {
     const auto is_gone = [&](const auto& entry) { return !std::binary_search(names.begin(), names.end(), entry.first); };
     std::erase_if(vassal_endpoints_, is_gone);
     catalogue_.keep(names);
+    queue_watch_.keep(names);
     std::erase_if(refused_, [&](const std::string& name) { return !std::binary_search(names.begin(), names.end(), name); });
     for (const std::string& name : names)
         if (!vassal_endpoints_.contains(name)) open_vassal(name);

@@ -98,6 +98,7 @@ public:
     Self self() const override {
         return {"0", 1, 1'700'000'000'000'000, {"/etc/emperor/apps.d"}, "/run/emperor", false};
     }
+    void note(std::string_view, const std::string&, const std::string&) override {}
     void reopen_log(std::string_view) override {}
     void rescan() override {}
 

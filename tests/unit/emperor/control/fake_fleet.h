@@ -151,6 +151,9 @@ public:
         return difference;
     }
     Self self() const override { return facts; }
+    void note(std::string_view name, const std::string& event, const std::string& text) override {
+        noted.push_back(std::string(name) + " " + event + ": " + text);
+    }
     void reopen_log(std::string_view name) override { reopened.emplace_back(name); }
     void rescan() override { ++rescans; }
 
@@ -169,7 +172,7 @@ public:
     std::map<int, std::function<void(const std::string& name, const fleet::HistoryEntry&)>> event_followers;
     int last_follower = 0;
     int rescans = 0;
-    std::vector<std::string> reopened;
+    std::vector<std::string> reopened, noted;
     std::string scale_problem;
     std::vector<std::string> scaled;
     std::vector<fleet::Difference> differences;

@@ -184,7 +184,7 @@ TEST(Scoreboard, what_is_unsealed_foreign_or_of_another_size_is_not_mapped) {
 }
 
 link::LogRecord line(int number) {
-    return {link::LogStream::err, 2, 3, number, 0, "line " + std::to_string(number)};
+    return {link::LogStream::err, 2, 3, number, 0, false, "line " + std::to_string(number)};
 }
 
 TEST(LogRing, the_last_lines_come_oldest_first) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/fleet/sleeper.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "common/base/readable.h"
 #include "common/log/log.h"
 
 namespace emperor::fleet {
@@ -14,10 +16,17 @@ void Sleeper::watch(const ListenerSet& listeners) {
     release();
     is_watching_ = true;
     listeners_ = listeners;
-    const auto on_client = [this, turn = turn_, mine = *turn_](const error_code& error) {
-        if (error || *turn != mine) return;
+    const auto is_current = [turn = turn_, mine = *turn_] { return *turn == mine; };
+    const auto wake = [this, is_current] {
+        if (!is_current()) return;
         release();
         on_client_();
+    };
+    const auto on_readable = [this, is_current, wake](const error_code& error) {
+        if (error || !is_current()) return;
+        const bool has_client = std::ranges::any_of(
+            listeners_, [](const ListenerPtr& listener) { return common::is_readable(listener->fd()); });
+        return has_client ? wake() : watch(ListenerSet(listeners_));
     };
     waiters_.reserve(listeners_.size());
     for (const ListenerPtr& listener : listeners_) {
@@ -27,11 +36,11 @@ void Sleeper::watch(const ListenerSet& listeners) {
         if (error) {
             // Better awake for nothing than deaf.
             common::log::warn("listener not watched", {{"address", listener->address().text()}, {"reason", error.message()}});
-            boost::asio::post(io_, [on_client] { on_client({}); });
+            boost::asio::post(io_, wake);
             return;
         }
         waiters_.push_back(std::move(waiter));
-        waiters_.back().async_wait(stream_descriptor::wait_read, on_client);
+        waiters_.back().async_wait(stream_descriptor::wait_read, on_readable);
     }
 }
 

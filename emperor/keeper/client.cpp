@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "common/base/readable.h"
 #include "common/link/channel.h"
 #include "common/log/log.h"
 #include "emperor/keeper/keeper.h"
@@ -126,7 +127,9 @@ Result<Holdings> Client::fetch() {
 // The keeper never speaks unasked: what can be read is the end of the link.
 void Client::watch() {
     link_.async_wait(stream_descriptor::wait_read, [this, alive = alive_](const boost::system::error_code& error) {
-        if (*alive && !error) lost("it ended");
+        if (!*alive || error) return;
+        if (!common::is_readable(link_.native_handle())) return watch();
+        lost("it ended");
     });
 }
 

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "common/base/readable.h"
+
 namespace emperor::process {
 
 using common::ExitStatus;
@@ -31,14 +33,12 @@ void Child::wait() {
 }
 
 void Child::collect() {
+    if (!common::is_readable(pidfd_.get())) return wait();  // of one that is not our child (adopted) nothing else tells
     siginfo_t info{};
     int result = 0;
     do result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);
     while (result != 0 && errno == EINTR);
-    if (result == 0 && info.si_pid == 0) {  // not yet: a spurious wake-up
-        wait();
-        return;
-    }
+    if (result == 0 && info.si_pid == 0) return wait();  // not yet to be waited for
     // ECHILD: not our child (adopted), or the status was taken by somebody else; it has ended all the same.
     const ExitStatus status = result == 0 ? ExitStatus::from(info) : ExitStatus{};
     has_exited_ = true;

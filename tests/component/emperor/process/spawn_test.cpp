@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -241,6 +242,51 @@ TEST_F(SpawnTest, a_leader_that_leaves_nobody_is_forgotten_after_one_look) {
     while (changes == 0 && common::Clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
     EXPECT_EQ(changes, 1);
     EXPECT_TRUE(orphans.empty());
+}
+
+// Asio may hand the readiness of a descriptor that was closed in the same turn to the next one that is registered.
+TEST_F(SpawnTest, an_adopted_process_that_lives_is_not_taken_for_ended_by_a_spurious_wake_up) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    UniqueFd living(ends[1]);  // closed: it ends
+    const UniqueFd reading(ends[0]);
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+        const pid_t grandchild = ::fork();
+        if (grandchild != 0) ::_exit(::write(living.get(), &grandchild, sizeof grandchild) == sizeof grandchild ? 0 : 1);
+        living.reset();
+        char none;
+        for (;;)
+            if (::read(reading.get(), &none, 1) == 0) ::_exit(0);
+    }
+    pid_t stranger = 0;
+    ASSERT_EQ(::waitpid(parent, nullptr, 0), parent);
+    ASSERT_EQ(::read(reading.get(), &stranger, sizeof stranger), static_cast<ssize_t>(sizeof stranger));
+    auto opened = open_process(stranger, start_ticks_of(stranger).value());
+    ASSERT_TRUE(opened);
+
+    std::optional<ExitStatus> status;
+    std::optional<Child> adopted;
+    int pipes[2][2];
+    std::optional<boost::asio::posix::stream_descriptor> watched[2];
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_EQ(::pipe2(pipes[i], O_CLOEXEC), 0);
+        ASSERT_EQ(::write(pipes[i][1], "x", 1), 1);
+        watched[i].emplace(io, pipes[i][0]);
+        watched[i]->async_wait(boost::asio::posix::stream_descriptor::wait_read, [&, i](const auto& error) {
+            if (error || adopted) return;
+            watched[1 - i].reset();
+            adopted.emplace(io, std::move(*opened), [&](const ExitStatus& told) { status = told; });
+        });
+    }
+    io.run_for(std::chrono::milliseconds(100));
+    EXPECT_FALSE(status) << "it lives";
+    living.reset();
+    io.restart();
+    while (!status && io.run_one_for(std::chrono::seconds(10)) > 0) {
+    }
+    EXPECT_TRUE(status);
+    for (auto& pipe : pipes) ::close(pipe[1]);
 }
 
 TEST_F(SpawnTest, a_process_is_recognised_by_pid_and_start_ticks) {

@@ -109,10 +109,11 @@ std::string directory_of(const std::string& file) {
 }
 
 nlohmann::json translated(const nlohmann::json& values) {
+    static const Layer defaults = built_in_layer();  // for each of a thousand files at a start
     nlohmann::json document = nlohmann::json::object();
-    for (auto& [path, setting] : built_in_layer().settings) {
+    for (const auto& [path, setting] : defaults.settings) {
         const nlohmann::json& known = at_path(values, path);
-        set_path(document, path, known.is_null() ? std::move(setting.value) : known);
+        set_path(document, path, known.is_null() ? setting.value : known);
     }
     return document;
 }

@@ -69,7 +69,7 @@ struct Decoded {
 [[nodiscard]] Decoded decode_settings(const std::vector<std::string>& settings, const DecodeOptions& options);
 
 // The typed view of a canonical document; the other direction of the contract between emperor and master. Fails on a
-// document that the table does not describe (another version's).
+// document that the table does not describe. Keys that are not there have their defaults: an older version did not know them.
 [[nodiscard]] Result<VassalConfig> config_from_json(const nlohmann::json& values);
 
 // A canonical document that another version made, as this one would have: keys that it did not know have their

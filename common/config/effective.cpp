@@ -234,11 +234,13 @@ void read_bounds(Reader& reader, VassalConfig& config) {
 
 }  // namespace
 
-Result<VassalConfig> config_from_json(const nlohmann::json& values) {
+Result<VassalConfig> config_from_json(const nlohmann::json& document) {
+    Reader known(document);
+    known.check_keys(document, "");
+    if (known.error()) return *known.error();
+    const nlohmann::json values = translated(document);
     Reader reader(values);
     VassalConfig config;
-    reader.check_keys(values, "");
-    if (reader.error()) return *reader.error();
     read_application(reader, config);
     read_network(reader, config);
     read_bounds(reader, config);

@@ -246,22 +246,22 @@ TEST_F(SpawnTest, a_leader_that_leaves_nobody_is_forgotten_after_one_look) {
 
 // Asio may hand the readiness of a descriptor that was closed in the same turn to the next one that is registered.
 TEST_F(SpawnTest, an_adopted_process_that_lives_is_not_taken_for_ended_by_a_spurious_wake_up) {
-    int ends[2];
+    int ends[2], numbers[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(numbers, O_CLOEXEC), 0);
     UniqueFd living(ends[1]);  // closed: it ends
-    const UniqueFd reading(ends[0]);
+    const UniqueFd life(ends[0]), its_number(numbers[0]), number(numbers[1]);
     const pid_t parent = ::fork();
     if (parent == 0) {
         const pid_t grandchild = ::fork();
-        if (grandchild != 0) ::_exit(::write(living.get(), &grandchild, sizeof grandchild) == sizeof grandchild ? 0 : 1);
+        if (grandchild != 0) ::_exit(::write(number.get(), &grandchild, sizeof grandchild) == sizeof grandchild ? 0 : 1);
         living.reset();
         char none;
-        for (;;)
-            if (::read(reading.get(), &none, 1) == 0) ::_exit(0);
+        ::_exit(::read(life.get(), &none, 1) == 0 ? 0 : 1);
     }
     pid_t stranger = 0;
     ASSERT_EQ(::waitpid(parent, nullptr, 0), parent);
-    ASSERT_EQ(::read(reading.get(), &stranger, sizeof stranger), static_cast<ssize_t>(sizeof stranger));
+    ASSERT_EQ(::read(its_number.get(), &stranger, sizeof stranger), static_cast<ssize_t>(sizeof stranger));
     auto opened = open_process(stranger, start_ticks_of(stranger).value());
     ASSERT_TRUE(opened);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vassal/protocol/refusal.h"
 
-#include <string>
+#include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "vassal/protocol/fastcgi.h"
 #include "vassal/protocol/fastcgi_records.h"
@@ -12,6 +14,27 @@ namespace vassal::protocol {
 
 using common::net::Protocol;
 
+namespace {
+
+// The header line. Without the heap: a signal handler calls this.
+class RetryAfter {
+public:
+    explicit RetryAfter(std::uint64_t seconds) noexcept {
+        char* const digits = std::copy(name.begin(), name.end(), line_.begin());
+        end_ = std::to_chars(digits, digits + most_digits, seconds).ptr;
+        end_ = std::copy(line_end.begin(), line_end.end(), end_);
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {line_.data(), end_}; }
+
+private:
+    static constexpr std::string_view name = "Retry-After: ", line_end = "\r\n";
+    static constexpr std::size_t most_digits = 20;
+    std::array<char, name.size() + most_digits + line_end.size()> line_;
+    char* end_;
+};
+
+}  // namespace
+
 std::string_view write_refusal(Protocol protocol, std::uint16_t fastcgi_id, TextBuffer& reply, TextBuffer& framed,
                                std::uint64_t retry_after, bool is_head) {
     const bool is_fastcgi = protocol == Protocol::fastcgi;
@@ -20,7 +43,7 @@ std::string_view write_refusal(Protocol protocol, std::uint16_t fastcgi_id, Text
     context.is_http = protocol == Protocol::http;
     context.is_cgi = is_fastcgi || protocol == Protocol::scgi;
     context.is_head = is_head;
-    write_status_reply(503, context, reply, "Retry-After: " + std::to_string(retry_after) + "\r\n");
+    write_status_reply(503, context, reply, RetryAfter(retry_after).view());
     if (!is_fastcgi) return reply.view();
     framed.clear();
     fastcgi::append_answer(fastcgi_id, reply.view(), framed);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "tests/component/vassal/worker/worker_fixture.h"
+#include "vassal/protocol/refusal.h"
 
 namespace {
 thread_local std::uint64_t allocations = 0;
@@ -83,6 +84,19 @@ TEST_F(WorkerTest, a_kept_fastcgi_request_allocates_nothing_in_the_steady_state)
         ASSERT_TRUE(client.read_until(end).ends_with(end));
     }
     EXPECT_EQ(seen.back() - seen[50], 0u);
+}
+
+// A signal handler writes it, of a worker whose threads are lost: one of them may be inside malloc.
+TEST(Refusal, takes_nothing_from_the_heap_once_its_buffers_have_room) {
+    using common::net::Protocol;
+    protocol::TextBuffer reply, framed;
+    for (const Protocol protocol : {Protocol::fastcgi, Protocol::http, Protocol::uwsgi, Protocol::scgi}) {
+        static_cast<void>(protocol::write_refusal(protocol, 1, reply, framed, 10));
+        const std::uint64_t before = allocations;
+        EXPECT_NE(protocol::write_refusal(protocol, 1, reply, framed, UINT64_MAX).find("Retry-After: 18446744073709551615\r\n"),
+                  std::string_view::npos);
+        EXPECT_EQ(allocations, before);
+    }
 }
 
 }  // namespace

@@ -52,7 +52,11 @@ void Fleet::scan_now() {
     for (const Action& action : plan::plan(desired, known())) apply(action);
     complete_adopted(desired);
     // What the keeper has of a vassal that is left alone stays there.
-    if (foreign_.empty()) keepsakes_.forget_rest();
+    const auto waits_for_its_file = [this](const std::string& name) {
+        const auto found = hosts_.find(name);
+        return found != hosts_.end() && !found->second->desired() && !found->second->invalid_text().empty();
+    };
+    if (foreign_.empty()) keepsakes_.forget_rest(waits_for_its_file);
     host_links_.mend();
     for (const auto& [name, host] : hosts_) {
         host->replace_unlinked();

@@ -18,6 +18,10 @@ std::string listener_key(const std::string& vassal, const process::Listener& lis
     return listener_prefix(vassal, listener.address()) + std::to_string(listener.socket_inode());
 }
 std::string scoreboard_key(const std::string& vassal) { return "scoreboard\n" + vassal; }
+std::string vassal_of(const std::string& key) {
+    const std::size_t begin = key.find('\n') + 1;
+    return key.substr(begin, key.find('\n', begin) - begin);
+}
 
 }  // namespace
 
@@ -85,9 +89,10 @@ void Keepsakes::drop_scoreboard(const std::string& vassal) {
     if (client_) client_->drop(scoreboard_key(vassal));
 }
 
-void Keepsakes::forget_rest() {
-    found_.clear();
-    if (client_) client_->drop_unclaimed();
+void Keepsakes::forget_rest(const std::function<bool(const std::string& vassal)>& may_come_back) {
+    const auto is_waited_for = [&](const std::string& key) { return may_come_back(vassal_of(key)); };
+    std::erase_if(found_, [&](const auto& item) { return !is_waited_for(item.first); });
+    if (client_) client_->drop_unclaimed(is_waited_for);
 }
 
 void Keepsakes::renew() {

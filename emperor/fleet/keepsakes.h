@@ -6,6 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -45,8 +46,9 @@ public:
     void keep_scoreboard(const std::string& vassal, int fd);
     void drop_scoreboard(const std::string& vassal);
 
-    // Every directory was scanned: what nobody took is of no use to anybody.
-    void forget_rest();
+    // Every directory was scanned: what nobody took is of no use to anybody, but to vassals that `may_come_back`: clients of
+    // one that has nothing to run while its file is invalid stay in its queue.
+    void forget_rest(const std::function<bool(const std::string& vassal)>& may_come_back);
     // Its socket is gone, nobody could find it any more: another keeper takes its place.
     void renew();
     // The emperor leaves; the keeper stays as it is.

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <utility>
 #include <vector>
 
 #include "common/base/readable.h"
@@ -58,7 +59,7 @@ Holdings Client::start() {
     if (connect()) {
         auto holdings = fetch();
         if (holdings) {
-            for (const auto& [key, fd] : *holdings) unclaimed_.emplace(key, true);
+            for (const auto& [key, fd] : *holdings) unclaimed_.insert(key);
             watch();
             if (!holdings->empty()) log::info("keeper found", {{"descriptors", holdings->size()}});
             return std::move(*holdings);
@@ -158,8 +159,13 @@ void Client::drop(const std::string& key) {
     if (kept_.erase(key) > 0) tell(wire_drop, key, -1);
 }
 
-void Client::drop_unclaimed() {
-    for (const auto& [key, is_there] : std::exchange(unclaimed_, {})) tell(wire_drop, key, -1);
+void Client::drop_unclaimed(const std::function<bool(const std::string&)>& is_waited_for) {
+    std::set<std::string> waited_for;
+    for (const std::string& key : std::exchange(unclaimed_, {})) {
+        if (is_waited_for(key)) waited_for.insert(key);
+        else tell(wire_drop, key, -1);
+    }
+    unclaimed_ = std::move(waited_for);
 }
 
 bool Client::tell(char order, const std::string& key, int fd) {

@@ -6,8 +6,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "common/base/result.h"
@@ -33,8 +35,8 @@ public:
     // Hold a duplicate of `fd` under `key`. The fd is borrowed until drop(key): another keeper may have to be told.
     void keep(const std::string& key, int fd);
     void drop(const std::string& key);
-    // Of what start() returned, all that was not named by keep() since then is dropped.
-    void drop_unclaimed();
+    // Of what start() returned, all that was not named by keep() since then is dropped, but for what `is_waited_for` (by key).
+    void drop_unclaimed(const std::function<bool(const std::string&)>& is_waited_for);
 
     // Nobody could find the keeper any more, its socket is gone: it ends, and another one takes its place.
     void renew();
@@ -59,7 +61,7 @@ private:
     boost::asio::posix::stream_descriptor link_;
     process::Timer retry_;
     std::map<std::string, int> kept_;               // borrowed descriptors
-    std::map<std::string, bool> unclaimed_;         // keys of start()
+    std::set<std::string> unclaimed_;               // keys of start()
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // second owner: pending waits
 };
 

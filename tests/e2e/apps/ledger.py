@@ -14,7 +14,9 @@ def note(identity):
     with _lock:
         if pid not in _notes:  # a worker forked from a mold has a file of its own
             _notes.clear()
-            _notes[pid] = os.open(f"{os.environ['LEDGER']}/{pid}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            _notes[pid] = os.open(f"{os.environ['LEDGER']}/{pid}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            if os.fstat(_notes[pid]).st_uid == os.geteuid():
+                os.fchmod(_notes[pid], 0o666)  # the number may come again, to a process of another user
     os.write(_notes[pid], f"{identity}\n".encode())
 
 

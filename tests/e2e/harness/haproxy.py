@@ -56,14 +56,17 @@ defaults
     timeout connect 5s
     timeout client 20s
     timeout server 20s
+    # As configs/haproxy/emperor.cfg: a server closes a connection that is kept open just when a request is on its way.
     retries 3
     option redispatch 1
+    retry-on conn-failure empty-response
 {sections}
 frontend front
     bind 127.0.0.1:{port}
     default_backend apps
 backend apps
     balance roundrobin
+    http-request disable-l7-retry unless METH_GET
 {lines}
 """
 

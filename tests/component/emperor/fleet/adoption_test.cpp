@@ -76,6 +76,33 @@ TEST_F(FleetTest, a_master_that_died_with_the_emperor_is_started_afresh) {
     EXPECT_EQ(ask("shop").substr(0, 2), "1 ");
 }
 
+// Nobody knows what it would run: its last master is gone, and its file cannot be used.
+TEST_F(FleetTest, clients_of_one_with_an_invalid_file_wait_over_a_change_of_emperors) {
+    use_keeper();
+    write("shop", "ok");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
+    const pid_t master = master_of("shop");
+    const ino_t socket = inode_of(socket_of("shop"));
+    die();
+    ::kill(master, SIGKILL);
+    ASSERT_TRUE(run_until([&] { return ::waitpid(master, nullptr, WNOHANG) != 0; }));
+    const auto before = connect_to(socket_of("shop"));
+    write("shop", "ok", "wokers: 4\n");
+    start();
+    ASSERT_TRUE(run_until([&] { return is_in("shop", DisplayState::invalid); }));
+    const auto meanwhile = connect_to(socket_of("shop"));
+    ASSERT_TRUE(before && meanwhile);
+    write("shop", "ok");
+    EXPECT_EQ(answer_on(before).substr(0, 2), "1 ");
+    EXPECT_EQ(answer_on(meanwhile).substr(0, 2), "1 ");
+    EXPECT_EQ(inode_of(socket_of("shop")), socket);
+    // Removed, nobody waits for it any more.
+    std::filesystem::remove(root / "apps/shop.yaml");
+    ASSERT_TRUE(run_until([&] { return !fleet->view("shop"); }));
+    EXPECT_FALSE(exists(socket_of("shop")));
+}
+
 TEST_F(FleetTest, workers_that_outlive_master_and_emperor_are_ended_and_free_the_address) {
     write("shop", "ignore_stop", "timeouts: {drain: 1s, kill: 1s}\n");
     start();

@@ -6,12 +6,17 @@
 
 #include <poll.h>
 
+#include <cerrno>
+
 namespace common {
 
 // True also for an error or a hang-up (poll(2)): reading tells which.
 [[nodiscard]] inline bool is_readable(int fd) noexcept {
     pollfd asked{fd, POLLIN, 0};
-    return ::poll(&asked, 1, 0) != 0;
+    int ready = 0;
+    do ready = ::poll(&asked, 1, 0);
+    while (ready < 0 && errno == EINTR);  // also without waiting, when a signal is pending
+    return ready != 0;
 }
 
 }  // namespace common

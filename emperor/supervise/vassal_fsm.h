@@ -42,7 +42,8 @@
 // An edit that needs no other generation (`change` live or recycle) is carried out in place: Reconfigure goes to the
 // active instance, which fits the new wish from then on; when all of it is done, the Spec is the active one's and proven.
 // In place only: the active one serves and fits the wish it replaces, nothing is beside it but retiring ones or a standby
-// (whose observation goes on), nothing is rejected, and the new Spec is to run. In every other case, and when the master refuses or does not answer, it is a
+// (whose observation goes on), nothing is rejected, and the new Spec is to run. In every other case, and when the master
+// refuses or does not answer, it is a
 // rollout like any other edit. Edits that come while an earlier one is not done go the same way, with the higher class.
 //
 // reconcile(), in this order:

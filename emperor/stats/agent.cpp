@@ -5,12 +5,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
 
 #include "common/log/log.h"
+#include "emperor/process/timer.h"
 #include "emperor/stats/agent_line.h"
 #include "emperor/stats/stream.h"
 
@@ -26,8 +26,8 @@ constexpr int max_reads = 16;              // of what comes after the question, 
 
 }  // namespace
 
-// From accept to close; owned by its own coroutine (and, weakly, by its deadline).
-class Agent::Client : public std::enable_shared_from_this<Client> {
+// From accept to close; owned by its own coroutine.
+class Agent::Client {
 public:
     Client(asio::io_context& io, common::UniqueFd fd, std::shared_ptr<Shared> shared)
         : socket_(stream_of(io, std::move(fd))), timer_(io), shared_(std::move(shared)) {}
@@ -49,12 +49,11 @@ public:
             const bool has_more = co_await read_more();
             if (!has_more) break;
         }
-        timer_.cancel();
-        ++stage_;
+        timer_.disarm();
     }
 
     void close() noexcept {
-        timer_.cancel();
+        timer_.disarm();
         error_code ignored;
         socket_.close(ignored);
     }
@@ -69,22 +68,18 @@ private:
         co_return !error;
     }
 
-    // One deadline at a time: when it passes, the operation under way is cancelled.
+    // When the deadline passes, the operation under way is cancelled.
     void arm(std::chrono::milliseconds deadline) {
-        timer_.expires_after(deadline);
-        timer_.async_wait([weak = weak_from_this(), stage = ++stage_](const error_code& error) {
-            const std::shared_ptr<Client> self = error ? nullptr : weak.lock();
-            if (!self || stage != self->stage_) return;
+        timer_.arm_after(deadline, [this] {
             error_code ignored;
-            self->socket_.cancel(ignored);
+            socket_.cancel(ignored);
         });
     }
 
     StreamSocket socket_;
-    asio::steady_timer timer_;
+    process::Timer timer_;
     std::shared_ptr<Shared> shared_;
     std::string received_;
-    unsigned stage_ = 0;  // an expiry that was queued before the next stage began means nothing to it
 };
 
 Agent::Agent(asio::io_context& io, Answer answer, Limits limits)

@@ -19,19 +19,16 @@ Client::Client(asio::io_context& io, common::UniqueFd fd, const Options& options
 
 void Client::close() noexcept {
     source_ = nullptr;
-    timer_.cancel();
+    timer_.disarm();
     error_code ignored;
     socket_.close(ignored);
 }
 
-// One deadline at a time: when it passes, the operation under way is cancelled.
+// When the deadline passes, the operation under way is cancelled.
 void Client::arm(std::chrono::milliseconds deadline) {
-    timer_.expires_after(deadline);
-    timer_.async_wait([weak = weak_from_this(), stage = ++stage_](const error_code& error) {
-        const std::shared_ptr<Client> self = error ? nullptr : weak.lock();
-        if (!self || stage != self->stage_) return;
+    timer_.arm_after(deadline, [this] {
         error_code ignored;
-        self->socket_.cancel(ignored);
+        socket_.cancel(ignored);
     });
 }
 
@@ -117,8 +114,7 @@ asio::awaitable<void> Client::run() {
         const Answer answer = source_({});
         if (answer.body) co_await write({}, *answer.body);
     }
-    timer_.cancel();
-    ++stage_;
+    timer_.disarm();
 }
 
 }  // namespace emperor::stats

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// One client of a stats socket, from accept to close. Internal to this room; owned by its own coroutine (and, weakly, by its
-// deadline, whose handler may already be queued when the coroutine ends).
+// One client of a stats socket, from accept to close. Internal to this room; owned by its own coroutine.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/base/unique_fd.h"
+#include "emperor/process/timer.h"
 #include "emperor/stats/catalogue.h"
 #include "emperor/stats/http.h"
 #include "emperor/stats/server.h"
@@ -20,7 +18,7 @@
 
 namespace emperor::stats {
 
-class Client : public std::enable_shared_from_this<Client> {
+class Client {
 public:
     // Gives the document that is asked for; a null body: there is none. Not called after close().
     using Source = std::function<Answer(const Target& target)>;
@@ -39,11 +37,10 @@ private:
     void arm(std::chrono::milliseconds deadline);
 
     StreamSocket socket_;
-    boost::asio::steady_timer timer_;
+    process::Timer timer_;
     const Options& options_;
     Source source_;
     std::string received_;
-    unsigned stage_ = 0;  // an expiry that was queued before the next stage began means nothing to it
 };
 
 }  // namespace emperor::stats

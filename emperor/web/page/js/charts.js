@@ -9,7 +9,8 @@ const height = 150,
 const mega = 1048576;
 const powers = Array.from({ length: 20 }, (_, at) => mega * 2 ** at);
 
-// `least`: the top of the scale where all is 0; `steps`: between ticks, where the usual ones read badly.
+// `least`: the top of the scale where all is 0; `steps`: between ticks, where the usual ones read badly; `isLog`: a p99 of
+// seconds must not flatten a p50 of milliseconds.
 const charts = [
   {
     title: "Requests per second",
@@ -22,7 +23,7 @@ const charts = [
   {
     title: "Time in the app",
     format: duration,
-    least: 1000,
+    isLog: true,
     series: [
       ["p50", "p50_us", "--c2"],
       ["p95", "p95_us", "--c1"],
@@ -45,6 +46,20 @@ const charts = [
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// Whole decades around the figures; without any, 1 ms to 1 s.
+function decades(least, most) {
+  if (!(most > 0)) return [1e3, 1e6];
+  const low = Math.floor(Math.log10(Math.max(least, 1)));
+  return [10 ** low, 10 ** Math.max(low + 1, Math.ceil(Math.log10(most * 1.05)))];
+}
+
+const logScale = { distr: 3, log: 10, range: (_, least, most) => decades(least, most) };
+
+const logAxis = {
+  splits: (_, __, least, most) => Array.from({ length: Math.round(Math.log10(most / least)) + 1 }, (_, at) => least * 10 ** at),
+  filter: (_, ticks) => ticks,
+};
+
 function options(chart, width) {
   const axis = {
     stroke: colour("--dim"),
@@ -66,11 +81,19 @@ function options(chart, width) {
           return [now - spanSeconds, now];
         },
       },
-      y: { range: (_, __, most) => [0, Math.max(most * 1.15, chart.least || 1)] },
+      y: chart.isLog ? logScale : { range: (_, __, most) => [0, Math.max(most * 1.15, chart.least || 1)] },
     },
     axes: [
       { ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map(hours) },
-      { ...axis, size: 58, gap: 4, space: 34, incrs: chart.steps, values: (_, ticks) => ticks.map((tick) => chart.format(tick)) },
+      {
+        ...axis,
+        size: 58,
+        gap: 4,
+        space: 34,
+        incrs: chart.steps,
+        values: (_, ticks) => ticks.map((tick) => chart.format(tick)),
+        ...(chart.isLog ? logAxis : {}),
+      },
     ],
     series: [
       {},
@@ -98,7 +121,7 @@ function makeChart(chart) {
   const element = h(
     "figure.chart",
     { "aria-label": chart.title },
-    h("figcaption", {}, h("span", {}, chart.title), h("span.legend", {}, ...figures.map((one) => one.element))),
+    h("figcaption", {}, h("span", {}, chart.title, chart.isLog ? h("small.dim", {}, " log") : null), h("span.legend", {}, ...figures.map((one) => one.element))),
     plot,
     none,
   );
@@ -120,7 +143,7 @@ function makeChart(chart) {
       if (!plot.clientWidth) return;
       const wanted = options(chart, plot.clientWidth);
       wanted.hooks = { setCursor: [(u) => legend(u.cursor.idx)] };
-      drawn = new window.uPlot(wanted, data, plot);
+      element.plot = drawn = new window.uPlot(wanted, data, plot); // there for whoever inspects it
     },
     // Another width, or other colours.
     redraw() {

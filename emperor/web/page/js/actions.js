@@ -2,7 +2,7 @@
 // What one can do to an app. Each action asks for the token first where there is none, and says how it ended.
 import { ApiError, post, token, vassal } from "./api.js";
 import { h, toast } from "./dom.js";
-import { askForToken } from "./token.js";
+import { askForToken, onToken } from "./token.js";
 
 const actions = [
   ["reload", "Reload", "a new generation, proven before it takes over; no request is lost", ""],
@@ -87,6 +87,7 @@ export async function act(name, operation, body) {
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       token.set("");
+      onToken(); // whoever asked with it goes on without
       if (await askForToken("This token is not the emperor's.")) return act(name, operation, body);
     } else {
       toast(`${name}: ${operation}: ${failureText(error)}`, "bad");
@@ -128,6 +129,7 @@ export function actionBar(name, row) {
   return {
     element: h("div.actions", { role: "group", "aria-label": "Actions" }, ...buttons.values()),
     update,
-    reload: () => run("reload"),
+    // As the button, which may be disabled.
+    reload: () => buttons.get("reload").disabled || run("reload"),
   };
 }

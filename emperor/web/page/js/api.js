@@ -3,6 +3,7 @@
 // cannot send a token, nor tell why it failed).
 
 const key = "emperor-token";
+const hiddenFor = 1000; // ms until a hidden tab lets go of its streams
 
 // Of this tab only: gone with it.
 export const token = {
@@ -56,13 +57,45 @@ async function* events(response) {
   }
 }
 
+// Resolves when the tab is looked at, or `signal` aborts.
+const shown = (signal) =>
+  new Promise((done) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener("visibilitychange", look);
+      signal.removeEventListener("abort", look);
+      done();
+    };
+    document.addEventListener("visibilitychange", look);
+    signal.addEventListener("abort", look);
+    look();
+  });
+
+// Aborts with `signal`, and once the tab was hidden for a moment.
+function whileShown(signal) {
+  const inner = new AbortController();
+  let timer = 0;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => inner.abort(), hiddenFor);
+  };
+  document.addEventListener("visibilitychange", look);
+  inner.signal.addEventListener("abort", () => document.removeEventListener("visibilitychange", look));
+  signal.addEventListener("abort", () => inner.abort(), { signal: inner.signal });
+  return inner;
+}
+
 // Calls on_event(name, data) until `signal` aborts; connects again and again, sooner at first. on_link says "live", "gone"
-// (nobody answers) or an ApiError.
+// (nobody answers), "paused" or an ApiError. A browser has six connections to a server for all its tabs together, and a
+// stream holds one: a hidden tab lets go of it.
 export async function follow(path, signal, onEvent, onLink) {
   let pause = 250;
   while (!signal.aborted) {
+    await shown(signal);
+    if (signal.aborted) return;
+    const inner = whileShown(signal);
     try {
-      const response = await fetch(`/api/v1/${path}`, { headers: headers(), signal, cache: "no-store" });
+      const response = await fetch(`/api/v1/${path}`, { headers: headers(), signal: inner.signal, cache: "no-store" });
       if (!response.ok) await json(response);
       for await (const event of events(response)) {
         pause = 250;
@@ -72,7 +105,15 @@ export async function follow(path, signal, onEvent, onLink) {
       if (!signal.aborted) onLink("gone");
     } catch (error) {
       if (signal.aborted) return;
+      if (inner.signal.aborted) {
+        onLink("paused");
+        continue;
+      }
       onLink(error instanceof ApiError ? error : "gone");
+      // Another token connects anew; the same one asked again and again would only be one wrong token more.
+      if (error.status === 401 && token.get()) return;
+    } finally {
+      inner.abort();
     }
     await new Promise((done) => setTimeout(done, pause));
     pause = Math.min(pause * 1.6, 4000);

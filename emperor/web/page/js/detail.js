@@ -28,7 +28,9 @@ const figures = [
 function headPart(name) {
   const state = h("span.state"),
     facts = h("span.dim"),
-    reason = h("p.why");
+    cause = h("bdi"),
+    retry = h("span"),
+    reason = h("p.why", {}, cause, retry);
   const values = figures.map(([label, value]) => ({ value, box: h("b"), label }));
   const strip = h("dl.figures", {}, ...values.map(({ label, box }) => h("div", {}, h("dt", {}, label), h("dd", {}, box))));
   const element = h(
@@ -48,9 +50,9 @@ function headPart(name) {
       if (!row) return;
       const generation = row.generation ? ` · generation ${row.generation}` : "";
       setText(facts, `since ${age(since(row.since))}${generation}${row.successor ? ` → ${row.successor}` : ""}`);
-      const retry = row.next_retry ? ` Next attempt in ${age(-since(row.next_retry))}.` : "";
       const text = row.reason || (row.last_reload.startsWith("failed") ? `Last reload ${row.last_reload}` : "");
-      setText(reason, text && `${text}${retry}`);
+      setText(cause, text);
+      setText(retry, row.next_retry ? ` Next attempt in ${age(-since(row.next_retry))}.` : "");
       reason.hidden = !text;
       for (const { value, box } of values) setText(box, value(row));
     },

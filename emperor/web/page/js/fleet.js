@@ -32,7 +32,7 @@ const collator = new Intl.Collator("en", { numeric: true });
 const view = { sort: "name", isDown: false, filter: "", mood: null }; // outlives a visit to an app
 
 function makeRow(name) {
-  const link = h("a.name", { href: `#/app/${encodeURIComponent(name)}` }, name);
+  const link = h("a.name", { href: `#/app/${encodeURIComponent(name)}`, title: name }, name);
   const cells = Object.fromEntries(columns.map(([key, label]) => [key, h(`td.c-${key}`, { "data-label": label })]));
   const state = h("span.state"),
     reason = h("span.reason"),
@@ -175,6 +175,7 @@ export function fleetPage(main) {
           item.element.remove();
           items.delete(name);
         }
+      const focused = document.activeElement;
       let at = body.firstChild;
       for (const row of rows) {
         let item = items.get(row.name);
@@ -183,6 +184,8 @@ export function fleetPage(main) {
         if (item.element === at) at = at.nextSibling;
         else body.insertBefore(item.element, at);
       }
+      // A row that is moved loses the focus that is in it.
+      if (focused !== document.activeElement && body.contains(focused)) focused.focus({ preventScroll: true });
       top.patch(all);
       ghosts.hidden = store.link !== "loading" || all.length > 0;
       table.hidden = rows.length === 0;

@@ -25,14 +25,29 @@ export function logTail() {
   const box = h("div.log", { role: "log", tabindex: "0", "aria-label": "Log" });
   const none = h("p.dim", {}, "Nothing logged yet.");
   const filter = h("input", { type: "search", placeholder: "Filter lines", "aria-label": "Filter lines" });
-  let records = [];
+  let records = [],
+    fresh = [], // drawn with the next frame: an app may log a thousand lines a second
+    isScheduled = false;
   const isWanted = (record) => record.text.toLowerCase().includes(filter.value.toLowerCase());
   const isAtEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < 30;
-  function draw() {
-    box.replaceChildren(...records.filter(isWanted).map(line));
-    box.scrollTop = box.scrollHeight;
+  function show(follows) {
     box.hidden = records.length === 0;
     none.hidden = records.length > 0;
+    if (follows) box.scrollTop = box.scrollHeight;
+  }
+  function draw() {
+    box.replaceChildren(...records.filter(isWanted).map(line));
+    show(true);
+  }
+  function drawFresh() {
+    isScheduled = false;
+    const follows = isAtEnd();
+    const lines = fresh.slice(-most);
+    fresh = [];
+    records.push(...lines);
+    box.append(...lines.filter(isWanted).map(line));
+    for (const gone of records.splice(0, Math.max(0, records.length - most))) if (isWanted(gone)) box.firstChild?.remove();
+    show(follows);
   }
   filter.addEventListener("input", draw);
   return {
@@ -40,19 +55,14 @@ export function logTail() {
     take(data) {
       if (data.result) {
         records = data.result.lines;
-        return draw();
+        fresh = [];
+        draw();
+      } else if (data.line) {
+        fresh.push(data.line);
+        if (fresh.length > 2 * most) fresh.splice(0, most);
+        if (!isScheduled) requestAnimationFrame(drawFresh);
+        isScheduled = true;
       }
-      if (!data.line) return undefined;
-      records.push(data.line);
-      if (records.length > most) {
-        records.splice(0, records.length - most);
-        box.firstChild?.remove();
-      }
-      if (records.length === 1) return draw();
-      const follows = isAtEnd();
-      if (isWanted(data.line)) box.append(line(data.line));
-      if (follows) box.scrollTop = box.scrollHeight;
-      return undefined;
     },
   };
 }

@@ -25,7 +25,11 @@ function open() {
   window.scrollTo(0, 0);
 }
 
-const words = { loading: "connecting", live: "live", stale: "stale", gone: "emperor gone", refused: "refused" };
+const words = { loading: "connecting", live: "live", paused: "paused", stale: "stale", gone: "emperor gone", refused: "refused" };
+const banner = document.getElementById("banner");
+const bannerText = h("span"),
+  bannerAge = h("span", { "aria-hidden": "true" }); // not read out anew each second
+banner.append(bannerText, bannerAge);
 
 function showLink() {
   const link = document.getElementById("link");
@@ -35,14 +39,14 @@ function showLink() {
   const quiet = age((Date.now() - store.heardAt) / 1000);
   const text = {
     gone: store.heardAt
-      ? `No answer from the emperor for ${quiet}. Apps go on serving without it. What you see is from then; trying again…`
+      ? "No answer from the emperor. Apps go on serving without it. What you see is from the last one; trying again…"
       : "No emperor answers here. Trying again…",
-    stale: `Nothing new for ${quiet}. The figures below may be out of date.`,
+    stale: "Nothing new from the emperor. The figures below may be out of date.",
     refused: store.problem,
   }[store.link];
-  const banner = document.getElementById("banner");
   banner.hidden = !text && !store.head?.isShuttingDown;
-  setText(banner, text || "The emperor is shutting down.");
+  setText(bannerText, text || "The emperor is shutting down.");
+  setText(bannerAge, store.heardAt && ["gone", "stale"].includes(store.link) ? ` Last heard of ${quiet} ago.` : "");
   setText(document.getElementById("version"), store.head ? store.head.version : "");
   document.getElementById("token").textContent = token.get() ? "Lock actions" : "Unlock actions";
 }
@@ -85,7 +89,8 @@ function onKey(event) {
   const isTyping = event.target.matches("input, select, textarea");
   if (event.key === "Escape") {
     event.target.blur();
-    return page.clear ? page.clear() : (location.hash = "#/");
+    if (page.clear) return page.clear();
+    return isTyping ? undefined : (location.hash = "#/"); // out of a field first
   }
   if (isTyping) return;
   const action = {
@@ -95,7 +100,7 @@ function onKey(event) {
     ArrowDown: page.move && (() => page.move(1)),
     ArrowUp: page.move && (() => page.move(-1)),
     g: () => (location.hash = "#/"),
-    r: () => page.reload?.(),
+    r: () => event.repeat || page.reload?.(), // a key held down is one wish
     "?": showHelp,
   }[event.key];
   if (!action) return;
@@ -109,12 +114,19 @@ document.getElementById("token").addEventListener("click", async () => {
   toast("Actions are locked.");
   onToken();
 });
+// By its href it would lead to another view.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", open);
 addEventListener("keydown", onKey);
 addEventListener("token", () => {
+  const action = document.activeElement?.dataset.action;
   connect();
   open();
   update();
+  if (action) main.querySelector(`[data-action="${action}"]`)?.focus();
 });
 listen(update);
 setInterval(update, 1000);

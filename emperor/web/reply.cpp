@@ -39,6 +39,18 @@ int status_of(const std::string& code) {
     return code == "busy" ? 503 : 409;
 }
 
+// The line of the file that a finding is about may be one of `env`.
+void hide_source_lines(Json& result) {
+    const auto findings = result.find("diagnostics");
+    if (findings == result.end() || !findings->is_array()) return;
+    for (Json& finding : *findings) {
+        const auto text = finding.is_object() ? finding.find("text") : finding.end();
+        if (!finding.is_object() || text == finding.end() || !text->is_string()) continue;
+        const std::string whole = text->get<std::string>();
+        *text = whole.substr(0, whole.find('\n'));
+    }
+}
+
 // Passwords stand in environments. Names stay: they say what is set, and where.
 void hide_environment(Json& result) {
     for (const char* part : {"values", "configuration", "last_good_configuration", "rolled_back_configuration"}) {
@@ -64,7 +76,10 @@ Reply reply_of_control(std::string_view line, bool hides_secrets) {
     Json json = Json::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains("ok")) return reply_of(Refusal{500, "no answer"});
     Json& result = json["result"];
-    if (hides_secrets && result.is_object()) hide_environment(result);
+    if (hides_secrets && result.is_object()) {
+        hide_environment(result);
+        hide_source_lines(result);
+    }
     if (json["ok"] == true) return {.status = 200, .body = document(result)};
     Json body = {{"error", json["error"]}};
     if (!result.is_null()) body["result"] = result;

@@ -26,7 +26,7 @@ struct Reply {
 [[nodiscard]] Reply reply_of(const Refusal& refusal);
 
 // What the control room answered ({"id", "ok", "result" or "error"}), as HTTP: the result alone, or 404, 400, 403, 409, 503 with
-// the error and what there is of a result. `hides_secrets`: values of `env` are left out (config, show).
+// the error and what there is of a result. `hides_secrets`: values of `env` are left out, and lines of files (config, show).
 [[nodiscard]] Reply reply_of_control(std::string_view line, bool hides_secrets);
 
 }  // namespace emperor::web

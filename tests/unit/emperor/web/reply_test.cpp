@@ -45,6 +45,15 @@ TEST(Reply, values_of_the_environment_are_for_holders_of_the_token) {
     EXPECT_EQ(hidden.dump().find("hunter2"), std::string::npos);
 }
 
+TEST(Reply, a_line_of_the_file_that_a_finding_quotes_is_for_holders_of_the_token) {
+    const char* line = R"({"id":1,"ok":true,"result":{"diagnostics":[{"line":2,"text":"a.yaml:2:5: error: x\n    2 | env: {KEY: hunter2, B: []}\n      |     ^"},
+                          {"line":1},7]}})";
+    const Json shown = body_of(reply_of_control(line, false)), hidden = body_of(reply_of_control(line, true));
+    EXPECT_NE(shown.dump().find("hunter2"), std::string::npos);
+    EXPECT_EQ(hidden["diagnostics"][0]["text"], "a.yaml:2:5: error: x");
+    EXPECT_EQ(hidden["diagnostics"][0]["line"], 2);
+}
+
 TEST(ControlLine, each_route_is_one_request_line) {
     std::string problem;
     const auto line = [&](const char* method, const char* target, const char* body = "") {

@@ -60,7 +60,10 @@ Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_fil
     signals_.add(SIGHUP);
     signals_.add(SIGUSR1);
     fleet_.observe({.on_ready = [this] { on_ready(); },
-                    .on_scan = [this] { look_at_runtime_dir(); },
+                    .on_scan = [this] {
+                        look_at_runtime_dir();
+                        look_at_token();
+                    },
                     .on_scanned = [this] {
                         is_ready_ = true;
                         service_.ready();
@@ -87,7 +90,27 @@ stats::Options Emperor::stats_options() const {
     return out;
 }
 
-// The token is read anew with each start only: whoever has it now, has it until then.
+// The dashboard's, "" where nobody may act. The file as it is now; a variable does not change.
+Result<std::string> Emperor::read_token() const {
+    if (!options_.http_token_file.empty()) return web::read_token_file(options_.http_token_file);
+    const char* token = ::getenv("EMPEROR_HTTP_TOKEN");
+    if (!token || !*token) return std::string();
+    if (const std::string problem = web::problem_of_token(token); !problem.empty())
+        return common::failure("EMPEROR_HTTP_TOKEN: " + problem);
+    return std::string(token);
+}
+
+// At each scan: on SIGHUP at once. A file that cannot be used changes nothing, nor does one that is gone.
+void Emperor::look_at_token() {
+    if (!web_ || options_.http_token_file.empty()) return;
+    const Result<std::string> token = read_token();
+    const std::string problem = token ? "" : token.error().message();
+    if (!problem.empty() && problem != token_problem_)
+        log::error("dashboard token not read", {{"reason", problem}, {"action", "the one before stays valid"}});
+    token_problem_ = problem;
+    if (token) web_->use_token(token_ = *token);
+}
+
 Result<void> Emperor::open_dashboard() {
     if (options_.http.empty()) return {};
     web::Options out;
@@ -95,15 +118,10 @@ Result<void> Emperor::open_dashboard() {
     out.policy.hosts = options_.http_hosts;
     out.is_ready = [this] { return is_ready_; };
     out.inherited = [this](const common::net::Address& address) { return inherited_.take(address); };
-    if (!options_.http_token_file.empty()) {
-        Result<std::string> token = web::read_token_file(options_.http_token_file);
-        if (!token) return token.error();
-        out.policy.token = std::move(*token);
-    } else if (const char* token = ::getenv("EMPEROR_HTTP_TOKEN"); token && *token) {
-        if (const std::string problem = web::problem_of_token(token); !problem.empty())
-            return common::failure("EMPEROR_HTTP_TOKEN: " + problem);
-        out.policy.token = token;
-    }
+    Result<std::string> token = read_token();
+    if (token) token_ = std::move(*token);
+    else if (token_.empty()) return token.error();
+    out.policy.token = token_;
     web_.emplace(io_, fleet_, *control_, *stats_, std::move(out));
     return web_->start();
 }

@@ -38,6 +38,8 @@ private:
     [[nodiscard]] stats::Options stats_options() const;
     [[nodiscard]] common::Result<void> open_sockets();
     [[nodiscard]] common::Result<void> open_dashboard();
+    [[nodiscard]] common::Result<std::string> read_token() const;
+    void look_at_token();
     void on_ready();
     void look_at_runtime_dir();
     void drain_log_soon();
@@ -60,6 +62,8 @@ private:
     bool is_upgrading_ = false;
     bool is_ready_ = false;  // the first scan is over
     std::string runtime_dir_problem_;  // said already
+    std::string token_;                // the last that could be read
+    std::string token_problem_;        // said already
 };
 
 // `emperor --check`: every finding about every file on standard output; 0, or 2 when there are errors.

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "emperor/web/headers.h"
-#include "emperor/web/waiting_line.h"
 
 namespace emperor::web {
 
@@ -38,6 +37,14 @@ bool is_ambiguous(const http::fields& fields) {
     return false;
 }
 
+// What a proxy in front might end elsewhere than we do: the parser takes an unknown coding for no body, and two equal
+// lengths for one.
+bool is_framed_oddly(const http::fields& fields) {
+    const std::size_t codings = fields.count(http::field::transfer_encoding);
+    if (codings > 1 || fields.count(http::field::content_length) > 1) return true;
+    return codings == 1 && !beast::iequals(fields[http::field::transfer_encoding], "chunked");
+}
+
 Refusal refusal_of(const error_code& error) {
     if (error == http::error::header_limit || error == http::error::buffer_overflow) return {431, "the head of the request is too large"};
     if (error == http::error::body_limit) return {413, "the body of the request is too large"};
@@ -49,15 +56,22 @@ Refusal refusal_of(const error_code& error) {
 Connection::Connection(asio::io_context& io, common::UniqueFd fd, Desk& desk)
     : stream_(asio::generic::stream_protocol::socket(io, protocol_of(fd.get()), fd.get())),
       buffer_(desk.limits.head_size + desk.limits.body_size),
-      desk_(&desk) {
+      desk_(&desk), pause_(io) {
     (void)fd.release();
 }
 
 void Connection::close() noexcept {
     desk_ = nullptr;
+    quiet_since_.reset();
     feeds_.clear();
-    if (events_) events_->close();
+    pause_.cancel();
+    if (outcome_) outcome_->give_up();
+    end_stream();
     stream_.close();
+}
+
+void Connection::end_stream() noexcept {
+    if (events_) events_->close();
 }
 
 asio::awaitable<void> Connection::run() {
@@ -77,7 +91,9 @@ asio::awaitable<void> Connection::run() {
 asio::awaitable<bool> Connection::read(Parser& parser, bool is_first) {
     error_code error;
     stream_.expires_after(is_first ? desk_->limits.request : desk_->limits.idle);
+    quiet_since_ = common::Clock::now();
     co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+    quiet_since_.reset();
     if (!error || !desk_) co_return !error;
     const bool is_quiet = error == http::error::end_of_stream || error == beast::error::timeout || !buffer_.size();
     if (!is_quiet || error == http::error::header_limit || error == http::error::body_limit) {
@@ -88,8 +104,25 @@ asio::awaitable<bool> Connection::read(Parser& parser, bool is_first) {
     co_return false;
 }
 
+// Whoever sent a wrong token of late waits before anybody looks at the next one.
+asio::awaitable<std::optional<Refusal>> Connection::judge(const Credentials& credentials, Need need) {
+    const bool is_tried = !credentials.authorization.empty() && (need == Need::read || need == Need::act);
+    const std::string peer = is_tried ? peer_of(stream_.socket().native_handle()) : std::string();
+    if (is_tried) {
+        const auto delay = desk_->wrong_tokens.delay_of(peer, common::Clock::now());
+        error_code ignored;
+        pause_.expires_after(delay);
+        if (delay.count() > 0) co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if (!desk_) co_return Refusal{503, "closing"};
+    }
+    std::optional<Refusal> refusal = refuse(credentials, need, desk_->policy);
+    if (is_tried && refusal && refusal->status == 401) desk_->wrong_tokens.add(peer, common::Clock::now());
+    co_return refusal;
+}
+
 asio::awaitable<bool> Connection::serve(const Request& request) {
-    const bool keeps = request.keep_alive();
+    const bool is_odd = is_framed_oddly(request);
+    const bool keeps = request.keep_alive() && !is_odd;
     const bool is_head = request.method() == http::verb::head;
     const Credentials credentials{.host = view_of(request[http::field::host]),
                                   .origin = view_of(request[http::field::origin]),
@@ -97,10 +130,12 @@ asio::awaitable<bool> Connection::serve(const Request& request) {
                                   .authorization = view_of(request[http::field::authorization])};
     Routing routing = route_of(view_of(request.method_string()), view_of(request.target()));
     std::optional<Refusal> refusal;
-    if (is_ambiguous(request)) refusal = Refusal{400, "a header that may stand once stands twice"};
+    if (is_odd) refusal = Refusal{400, "the length of the request is not clear"};
+    else if (is_ambiguous(request)) refusal = Refusal{400, "a header that may stand once stands twice"};
     // Before whether there is such a path: a stranger learns nothing.
     const Need need = routing.route ? need_of(routing.route->page) : Need::page;
-    if (!refusal) refusal = refuse(credentials, need, desk_->policy);
+    if (!refusal) refusal = co_await judge(credentials, need);
+    if (!desk_) co_return false;
     if (!refusal && !routing.route) refusal = routing.refusal;
     if (!refusal && !is_head && (routing.route->page == Page::stream || routing.route->page == Page::vassal_stream)) {
         if (desk_->streams >= desk_->limits.streams) refusal = Refusal{503, "too many streams"};
@@ -136,9 +171,11 @@ asio::awaitable<Reply> Connection::reply_to(const Request& request, const Route&
 
 asio::awaitable<Reply> Connection::ask(std::string line, bool hides_secrets) {
     const auto waiting = std::make_shared<WaitingLine>(stream_.get_executor());
+    outcome_ = waiting;
     desk_->api.ask(line, waiting);
     const auto patience = desk_->limits.operation;
     co_await waiting->wait(patience);
+    outcome_.reset();
     if (!waiting->line()) co_return reply_of(Refusal{503, "no outcome yet; see the app's events"});
     co_return reply_of_control(*waiting->line(), hides_secrets);
 }

@@ -6,19 +6,24 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "emperor/web/api.h"
 #include "emperor/web/hub.h"
 #include "emperor/web/server.h"
+#include "emperor/web/waiting_line.h"
+#include "emperor/web/wrong_tokens.h"
 
 namespace emperor::web {
 
@@ -26,6 +31,7 @@ namespace emperor::web {
 struct Desk {
     Api& api;
     Hub& hub;
+    WrongTokens& wrong_tokens;
     const Policy& policy;
     const Limits& limits;
     std::size_t streams = 0;  // open now
@@ -38,6 +44,10 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> run();
     // After this the desk is not touched any more.
     void close() noexcept;
+    // What is on its way to the client is finished.
+    void end_stream() noexcept;
+    // Since when it waits for a request, or for the rest of one.
+    [[nodiscard]] const std::optional<common::TimePoint>& quiet_since() const noexcept { return quiet_since_; }
 
 private:
     using Stream = boost::beast::basic_stream<boost::asio::generic::stream_protocol>;
@@ -46,6 +56,7 @@ private:
 
     [[nodiscard]] boost::asio::awaitable<bool> read(Parser& parser, bool is_first);
     [[nodiscard]] boost::asio::awaitable<bool> serve(const Request& request);  // false: the connection is over
+    [[nodiscard]] boost::asio::awaitable<std::optional<Refusal>> judge(const Credentials& credentials, Need need);
     [[nodiscard]] boost::asio::awaitable<Reply> reply_to(const Request& request, const Route& route, bool is_holder);
     [[nodiscard]] boost::asio::awaitable<Reply> ask(std::string line, bool hides_secrets);
     [[nodiscard]] boost::asio::awaitable<bool> write(const Reply& reply, unsigned version, bool keeps, bool is_head);
@@ -56,6 +67,9 @@ private:
     Stream stream_;
     boost::beast::flat_buffer buffer_;
     Desk* desk_;  // null once closed
+    boost::asio::steady_timer pause_;
+    std::optional<common::TimePoint> quiet_since_;
+    std::shared_ptr<WaitingLine> outcome_;  // shared with the control room, which answers it
     std::shared_ptr<EventStream> events_;
     std::vector<std::shared_ptr<Feed>> feeds_;
 };

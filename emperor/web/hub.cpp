@@ -27,6 +27,11 @@ void Hub::remove(const std::shared_ptr<EventStream>& stream) {
     if (streams_.empty()) timer_.disarm();
 }
 
+void Hub::close() {
+    streams_.clear();
+    timer_.disarm();
+}
+
 void Hub::arm() {
     timer_.arm_after(tick_, [this] {
         send();

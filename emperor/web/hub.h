@@ -26,6 +26,8 @@ public:
     // It gets all rows now, and from then on changes.
     void add(const std::shared_ptr<EventStream>& stream);
     void remove(const std::shared_ptr<EventStream>& stream);
+    // Asks for no more rows: where they come from may be gone before the last connection is.
+    void close();
     [[nodiscard]] std::size_t listeners() const noexcept { return streams_.size(); }
 
 private:

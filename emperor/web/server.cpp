@@ -19,20 +19,23 @@ public:
     Impl(asio::io_context& io, fleet::FleetApi& fleet, control::Server& control, stats::Server& stats, Options options)
         : io_(io), options_(std::move(options)), api_(fleet, control, stats, options_.is_ready),
           hub_(io, options_.limits.tick, [&stats](std::uint64_t since) { return stats.rows(since); }),
-          desk_{api_, hub_, options_.policy, options_.limits} {}
+          wrong_tokens_(io, options_.limits.wrong_token), desk_{api_, hub_, wrong_tokens_, options_.policy, options_.limits} {}
 
     common::Result<void> start();
+    void use_token(const std::string& token);
     void close();
     std::size_t connections() const noexcept { return connections_.size(); }
     std::size_t streams() const noexcept { return desk_.streams; }
 
 private:
     void on_connection(common::UniqueFd fd);
+    [[nodiscard]] bool make_room();
 
     asio::io_context& io_;
     Options options_;
     Api api_;
     Hub hub_;
+    WrongTokens wrong_tokens_;
     Desk desk_;
     stats::LocalSocket socket_;
     std::unique_ptr<stats::Acceptor> acceptor_;
@@ -59,7 +62,7 @@ common::Result<void> Server::Impl::start() {
 }
 
 void Server::Impl::on_connection(common::UniqueFd fd) {
-    if (connections_.size() >= options_.limits.connections) return;  // closed: the client sees end of file
+    if (connections_.size() >= options_.limits.connections && !make_room()) return;  // closed: the client sees end of file
     auto connection = std::make_shared<Connection>(io_, std::move(fd), desk_);
     connections_.insert(connection.get());
     // The completion handler owns the connection: a coroutine lambda's own captures die too early with g++ 12.
@@ -72,9 +75,30 @@ void Server::Impl::on_connection(common::UniqueFd fd) {
         });
 }
 
+// Whoever waits longest without a request gives its place: otherwise a few hundred that say nothing would keep /livez from
+// being answered.
+bool Server::Impl::make_room() {
+    Connection* quietest = nullptr;
+    for (Connection* one : connections_)
+        if (one->quiet_since() && (!quietest || *one->quiet_since() < *quietest->quiet_since())) quietest = one;
+    if (!quietest || common::Clock::now() - *quietest->quiet_since() < options_.limits.grace) return false;
+    connections_.erase(quietest);
+    quietest->close();
+    return true;
+}
+
+void Server::Impl::use_token(const std::string& token) {
+    if (token == options_.policy.token) return;
+    options_.policy.token = token;
+    common::log::info("dashboard token changed");
+    if (!options_.policy.reads_need_token) return;
+    for (Connection* connection : connections_) connection->end_stream();
+}
+
 void Server::Impl::close() {
     acceptor_.reset();
     socket_.close();
+    hub_.close();
     for (Connection* connection : connections_) connection->close();
     connections_.clear();
 }
@@ -85,6 +109,7 @@ Server::Server(asio::io_context& io, fleet::FleetApi& fleet, control::Server& co
 Server::~Server() { impl_->close(); }
 
 common::Result<void> Server::start() { return impl_->start(); }
+void Server::use_token(const std::string& token) { impl_->use_token(token); }
 std::size_t Server::connections() const noexcept { return impl_->connections(); }
 std::size_t Server::streams() const noexcept { return impl_->streams(); }
 

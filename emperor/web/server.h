@@ -14,6 +14,7 @@
 #include "common/base/unique_fd.h"
 #include "common/net/address.h"
 #include "emperor/web/gate.h"
+#include "emperor/web/wrong_tokens.h"
 
 namespace boost::asio {
 class io_context;
@@ -40,8 +41,10 @@ struct Limits {
     std::chrono::milliseconds idle{60'000};         // between requests of one connection
     std::chrono::milliseconds write{10'000};        // for an answer or an event to be taken
     std::chrono::milliseconds operation{300'000};   // for the outcome of an operation
+    std::chrono::milliseconds grace{1'000};         // for a connection without a request, when a newer one wants its place
     std::chrono::milliseconds tick{1'000};          // between two documents of a stream
     std::chrono::milliseconds heartbeat{15'000};
+    Slowness wrong_token{};
 };
 
 struct Options {
@@ -61,6 +64,9 @@ public:
 
     // Opens the address. One that is not local is an error where there is no token.
     [[nodiscard]] common::Result<void> start();
+
+    // From now on; streams that somebody else's token opened are closed.
+    void use_token(const std::string& token);
 
     [[nodiscard]] std::size_t connections() const noexcept;
     [[nodiscard]] std::size_t streams() const noexcept;

@@ -27,6 +27,9 @@ public:
     void keep(std::unique_ptr<fleet::FleetApi::Subscription>) override {}  // nothing is followed here
     [[nodiscard]] bool has_room() const override { return true; }
 
+    // Nobody wants to know any more.
+    void give_up() noexcept { signal_.cancel(); }
+
     [[nodiscard]] boost::asio::awaitable<void> wait(std::chrono::milliseconds patience) {
         if (line_) co_return;
         boost::system::error_code ignored;

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -161,3 +162,32 @@ def test_clients_that_never_read_or_finish_cost_the_others_nothing(dashboard):
         assert emperor.state("shop") == "running"
     for client in idle:
         client.close()
+
+
+def test_wrong_tokens_are_logged_once_in_a_while_and_answered_slowly(dashboard):
+    emperor = dashboard.start().emperor
+    emperor.write("shop", workers=1)
+    emperor.wait_running("shop")
+    for _ in range(4):
+        assert dashboard.ask("/api/v1/vassals/shop/stop", "POST", token=TOKEN[:-1] + "x")[0] == 401
+    began = time.monotonic()
+    assert dashboard.ask("/api/v1/vassals/shop/stop", "POST", token=TOKEN[:-1] + "y")[0] == 401
+    assert time.monotonic() - began > 1.5
+    assert dashboard.ask("/api/v1/rows")[0] == 200 and emperor.state("shop") == "running"
+    emperor.wait_log("warn  wrong dashboard token peer=127.0.0.1 attempts=1\n")
+    emperor.wait_log("wrong dashboard token peer=127.0.0.1 attempts=4\n", 20)
+    assert emperor.output().count("wrong dashboard token") == 2 and TOKEN[:-1] not in emperor.output()
+
+
+def test_another_token_in_the_file_is_valid_after_sighup(dashboard):
+    emperor, another = dashboard.start().emperor, "fedcba9876543210"
+    dashboard.token_file.write_text("short\n")
+    emperor.send(signal.SIGHUP)
+    emperor.wait_log("dashboard token not read")
+    assert "at least 16 characters" in emperor.output()
+    assert dashboard.ask("/api/v1/rows", token=TOKEN)[0] == 200, "the one before stays valid"
+    dashboard.token_file.write_text(another + "\n")
+    emperor.send(signal.SIGHUP)
+    emperor.wait_log("dashboard token changed")
+    assert dashboard.ask("/api/v1/rows", token=another)[0] == 200
+    assert dashboard.ask("/api/v1/rows", token=TOKEN)[0] == 401

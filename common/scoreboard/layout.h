@@ -69,6 +69,7 @@ struct alignas(64) WorkerSlot {
     std::atomic<std::uint64_t> signal_deaths;   // unexpected ones, without those of timeouts
     std::atomic<std::uint64_t> crashes;         // unexpected ends of any kind, these two among them
     std::atomic<std::uint32_t> most_threads;    // highest `threads` so far: thread slots beyond were never touched
+    std::atomic<std::uint32_t> unfinished;      // this process: connections that wait in the middle of a request or answer
     std::atomic<std::uint64_t> oom_kills;       // of the signal_deaths
     std::atomic<std::uint64_t> recycled_requests;  // processes replaced because of recycle.max_requests
     std::atomic<std::uint64_t> recycled_memory;    // recycle.max_rss

@@ -8,16 +8,19 @@ namespace emperor::fleet {
 
 namespace {
 
-// Everything that a request moves, in all rows. Values of a tenant's process: whatever they say, only its own sleep
-// depends on them.
-supervise::Activity activity_of(const common::scoreboard::Board& board, int workers) {
+// Everything that a request moves, in all rows, and whether the generation of that bank is at work: what the other bank
+// says may be the last state of processes that were killed. Values of a tenant's process: whatever they say, only its own
+// sleep depends on them.
+supervise::Activity activity_of(const common::scoreboard::Board& board, int bank, int workers) {
     supervise::Activity activity;
     const auto count = static_cast<std::size_t>(std::clamp(workers, 0, common::scoreboard::max_workers));
-    for (const auto& row : board.worker) {
+    for (std::size_t row = 0; row < board.worker.size(); ++row) {
+        const bool is_own = row % common::scoreboard::banks == static_cast<std::size_t>(bank);
         for (std::size_t number = 0; number < count; ++number) {
-            const auto& slot = row[number];
+            const auto& slot = board.worker[row][number];
             const auto threads = std::min<std::size_t>(slot.most_threads.load(std::memory_order_relaxed), slot.thread.size());
-            const bool is_alive = slot.pid.load(std::memory_order_relaxed) > 0;
+            const bool is_alive = is_own && slot.pid.load(std::memory_order_relaxed) > 0;
+            activity.is_busy |= is_alive && slot.unfinished.load(std::memory_order_relaxed) > 0;
             for (std::size_t i = 0; i < threads; ++i) {
                 const auto& thread = slot.thread[i];
                 activity.requests += thread.requests.load(std::memory_order_relaxed) +
@@ -54,7 +57,7 @@ void VassalHost::look_after_sleep(const supervise::VassalStatus& status) {
 
 supervise::Activity VassalHost::activity() const {
     const Instance* active = find(machine_.status().active);
-    return active && board_ ? activity_of(board_.board(), active->launch()->deployment->effective->config.workers)
+    return active && board_ ? activity_of(board_.board(), active->bank(), active->launch()->deployment->effective->config.workers)
                             : supervise::Activity{};
 }
 

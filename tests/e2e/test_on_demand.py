@@ -102,6 +102,54 @@ def test_a_request_that_takes_longer_than_idle_is_not_cut(emperor):
     assert answer().text.startswith("slept")
 
 
+@pytest.mark.parametrize("size", [100, 300_000], ids=["beside its head", "collected"])
+def test_a_slow_upload_keeps_it_awake(emperor, size):
+    """Nothing of the app runs while the body is on its way; cut by the drain it would be, if that began."""
+    emperor.write("shop", timeouts_drain="300ms", timeouts_kill="300ms", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    body = b"x" * size
+    with uwsgi.connect(emperor.socket("shop"), 20) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/echo", "POST", body)) + body[:10])
+        emperor.wait_state("shop", "running")
+        client.sendall(body[10:20])
+        time.sleep(3)  # the pause of this client
+        client.sendall(body[20:])
+        raw = b""
+        while piece := client.recv(65536):
+            raw += piece
+    assert uwsgi.parse(raw).body == body
+    assert " stopping " not in emperor.output()
+    emperor.wait_state("shop", "sleeping")
+
+
+def test_a_slow_download_keeps_it_awake(emperor, scratch):
+    size = 8_000_000
+    (scratch / "main.py").write_text(f"def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'x' * {size}]\n")
+    emperor.write("shop", "main:application", chdir=scratch, timeouts_drain="300ms", timeouts_kill="300ms", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    with uwsgi.connect(emperor.socket("shop"), 20) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/")))
+        emperor.wait_state("shop", "running")
+        time.sleep(3)  # the pause of this client
+        got = 0
+        while piece := client.recv(65536):
+            got += len(piece)
+    assert got > size and " stopping " not in emperor.output()
+    emperor.wait_state("shop", "sleeping")
+
+
+def test_a_kept_alive_connection_without_a_request_keeps_nobody_awake(emperor):
+    port = free_port()
+    emperor.write("shop", listen=[f"http:127.0.0.1:{port}"], timeouts_keepalive="60s", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    with socket.create_connection(("127.0.0.1", port), 20) as client, socket.create_connection(("127.0.0.1", port), 20):
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        emperor.wait_state("shop", "running")
+        client.sendall(b"cd")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        emperor.wait_state("shop", "sleeping")
+
+
 def test_nothing_is_lost_on_the_way_to_sleep_and_back(emperor):
     """Clients that come just when it falls asleep, again and again."""
     emperor.write("shop", **IDLE)
@@ -216,6 +264,21 @@ def test_clients_of_a_sleeping_one_outlive_the_emperor(idle_emperor):
     answer = ask_later(emperor, "shop")
     emperor.start()
     assert answer().status == 200
+
+
+def test_what_was_under_way_in_killed_processes_keeps_nobody_awake(emperor):
+    emperor.write("shop", **IDLE)
+    emperor.wait_state("shop", "sleeping")
+    worker = emperor.pid("shop")
+    master = processes.stat_of(worker)[1]
+    with uwsgi.connect(emperor.socket("shop"), 30) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/sleep?s=60")))
+        wait_until(lambda: emperor.status("shop")["workers"]["busy"] == 1, 10)
+        for pid in (master, worker):
+            os.kill(pid, signal.SIGKILL)
+        assert client.recv(1) == b""
+    emperor.wait_running("shop")
+    emperor.wait_state("shop", "sleeping")
 
 
 def test_an_adopted_one_goes_to_sleep_too(idle_emperor):

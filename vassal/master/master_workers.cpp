@@ -97,6 +97,7 @@ void Master::Impl::worker_known(Place place, pid_t pid, common::UniqueFd pidfd) 
     const auto epoch = std::chrono::system_clock::now().time_since_epoch();
     board.requests_at_spawn.store(common::scoreboard::sum_requests(board));
     board.startup_us.store(0);
+    board.unfinished.store(0);  // of one before, whose master was killed
     board.pid_start_ticks.store(start_ticks(pid));
     board.spawned_epoch_us.store(
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(epoch).count()));
@@ -119,6 +120,7 @@ void Master::Impl::worker_gone(Place place, const ExitStatus& status) {
     drain_access_logs();  // before a successor goes on in its rings, and its end is told
     auto& board = board_slot(place);
     board.pid.store(0);
+    board.unfinished.store(0);
     const auto threads = std::min<std::size_t>(board.threads.load(), common::scoreboard::max_threads);
     // Its requests ended with it; nobody else writes these slots now.
     for (std::size_t i = 0; i < threads; ++i) board.thread[i].request_started_us.store(0);

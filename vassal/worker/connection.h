@@ -41,6 +41,7 @@ struct Connection {
     bool keep_alive = false;  // after the response that is being written
     bool is_unread = false;   // close() needs a lingering phase: the client may still be sending
     bool is_incomplete = false;  // the response that is being written: its end must not look like one
+    bool is_unfinished = false;  // as the scoreboard knows it
     std::uint8_t listener = 0;
     int fd = -1;
     std::uint32_t interest = 0;   // in the epoll set with these events; 0: not in it

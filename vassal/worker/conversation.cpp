@@ -20,6 +20,18 @@ AccessWriter access_writer(const Shared& shared, std::size_t thread) {
     return {*shared.access_format, options.access_rings->ring(options.access_set, thread), options.activity};
 }
 
+bool is_in_a_request(const Connection& connection) noexcept {
+    switch (connection.phase) {
+        case Phase::proxy:
+        case Phase::head: return connection.input.size() > 0;
+        case Phase::body:
+        case Phase::writing: return true;
+        case Phase::idle:
+        case Phase::lingering: break;
+    }
+    return false;
+}
+
 }  // namespace
 
 Conversation::Conversation(Shared& shared, InterpreterLock& lock, std::size_t thread)
@@ -45,6 +57,7 @@ Connection* Conversation::take_slot(std::size_t listener) {
     connection->keep_alive = false;
     connection->is_unread = false;
     connection->is_incomplete = false;
+    connection->is_unfinished = false;
     connection->listener = static_cast<std::uint8_t>(listener);
     connection->interest = 0;
     connection->phase_deadline_us = 0;
@@ -58,6 +71,7 @@ Connection* Conversation::take_slot(std::size_t listener) {
 }
 
 void Conversation::close(Connection& connection) noexcept {
+    show_unfinished(connection, false);
     ::close(connection.fd);
     connection.fd = -1;
     connection.input.discard(blocks_);
@@ -105,7 +119,16 @@ Conversation::Next Conversation::step(Connection& connection) {
     return Next::close;
 }
 
+// Of a slow upload or download nothing else is to be seen from outside: its app has not been called yet, or has returned.
+void Conversation::show_unfinished(Connection& connection, bool is_unfinished) noexcept {
+    if (connection.is_unfinished == is_unfinished) return;
+    connection.is_unfinished = is_unfinished;
+    if (is_unfinished) meter_.begin_unfinished();
+    else meter_.end_unfinished();
+}
+
 bool Conversation::arm(Connection& connection, Next& next) {
+    show_unfinished(connection, is_in_a_request(connection));  // before another thread may own it
     std::uint32_t events = EPOLLIN;
     if (next == Next::wait_to_write) events = EPOLLOUT;
     if (next == Next::requeue) events = EPOLLIN | EPOLLOUT;  // writable now: comes back after the others

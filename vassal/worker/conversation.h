@@ -46,6 +46,7 @@ private:
     // False: an event came in between, or the connection had to be closed (`next` says which).
     [[nodiscard]] bool arm(Connection& connection, Next& next);
     [[nodiscard]] std::int64_t deadline_of(Connection& connection) const noexcept;
+    void show_unfinished(Connection& connection, bool is_unfinished) noexcept;
     void close(Connection& connection) noexcept;
     void clear_output(Connection& connection) noexcept;
 

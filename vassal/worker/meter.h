@@ -61,6 +61,9 @@ public:
     void write_error() noexcept { add(slot_.write_errors, 1); }
     void read_error() noexcept { add(slot_.read_errors, 1); }
     void client_abort() noexcept { add(slot_.client_aborts, 1); }
+    // A connection waits in the middle of a request or of its answer, outside the app, or does not any more.
+    void begin_unfinished() noexcept { worker_.unfinished.fetch_add(1, std::memory_order_relaxed); }
+    void end_unfinished() noexcept { worker_.unfinished.fetch_sub(1, std::memory_order_relaxed); }
 
 private:
     static void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) noexcept {

@@ -136,6 +136,11 @@ LaunchPtr VassalHost::launch_of(std::uint64_t spec) const {
     return nullptr;
 }
 
+LaunchPtr VassalHost::next_launch() const {
+    const LaunchPtr next = launch_of(machine_.status().next_spec);
+    return next ? next : newest_;
+}
+
 // Listeners and scoreboard of a launch: they are there but for the first start, and for a start after a stop.
 common::Result<void> VassalHost::prepare(Launch& launch) {
     if (!launch.has_listeners) {

@@ -71,15 +71,16 @@ bool VassalHost::start_hold() {
         common::log::warn("clients not answered", {{"vassal", name_}, {"reason", reason}});
         return false;
     };
-    if (!newest_) return fail("it has no listeners");
-    if (!newest_->has_listeners) {
-        auto opened = pool_.open(*newest_->deployment);
+    const LaunchPtr launch = next_launch();  // whose clients are the ones that wait
+    if (!launch) return fail("it has no listeners");
+    if (!launch->has_listeners) {
+        auto opened = pool_.open(*launch->deployment);
         if (!opened) return fail(common::config::headline(opened.error()));
-        newest_->listeners = std::move(*opened);
-        newest_->has_listeners = true;
+        launch->listeners = std::move(*opened);
+        launch->has_listeners = true;
     }
     hold_retry_at_ = machine_.status().retry_at;
-    auto started = HoldProcess::start(io_, options_, name_, newest_, until(hold_retry_at_), [this](const common::ExitStatus& status) {
+    auto started = HoldProcess::start(io_, options_, name_, launch, until(hold_retry_at_), [this](const common::ExitStatus& status) {
         common::log::debug("hold process exited", {{"vassal", name_}, {"pid", hold_->pid()}, {"status", status.text()}});
         hold_ended();
     });

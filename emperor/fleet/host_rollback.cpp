@@ -69,9 +69,8 @@ void VassalHost::activate(LaunchPtr launch) {
         return;
     }
     last_good_ = activated_->deployment;
-    // What the file asks for is not started before somebody says so: its sockets would only collect clients. But those of
-    // one that is on demand are watched while it sleeps.
-    if (newest_ && newest_ != activated_ && !newest_->deployment->spec->is_on_demand) {
+    // What the file asks for is not started before somebody says so: its sockets would only collect clients.
+    if (newest_ && newest_ != activated_) {
         newest_->listeners.clear();
         newest_->has_listeners = false;
     }
@@ -96,11 +95,6 @@ void VassalHost::desire_unstarted(const DeploymentPtr& deployment) {
     desired_ = deployment;
     newest_ = std::make_shared<Launch>();
     newest_->deployment = deployment;
-    if (!deployment->spec->is_on_demand) return;
-    auto opened = pool_.open(*deployment);
-    if (!opened) return;  // adopted or not, it is woken by nobody until its file changes
-    newest_->listeners = std::move(*opened);
-    newest_->has_listeners = true;
 }
 
 // Nothing runs, and the file is still the one that was rolled back from. False: it is a file as any other.
@@ -113,7 +107,14 @@ bool VassalHost::resume_rollback(const DeploymentPtr& deployment) {
     desire_unstarted(deployment);
     diagnostics_.clear();
     invalid_text_.clear();
-    rollback_ = std::move(pinned);  // its listeners are opened by the start
+    // Now, because the keeper's are given up after this scan; what cannot be opened is tried again by its start.
+    if (!machine_.status().is_held) {
+        if (auto opened = pool_.open(*pinned->deployment)) {
+            pinned->listeners = std::move(*opened);
+            pinned->has_listeners = true;
+        }
+    }
+    rollback_ = std::move(pinned);
     push(supervise::RollbackAdopted{desired_->spec, left.last_good->spec, left.reason});
     return true;
 }

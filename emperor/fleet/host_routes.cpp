@@ -9,7 +9,7 @@ namespace emperor::fleet {
 void VassalHost::look_after_routes() {
     if (is_left_) return;
     const Instance* active = find(machine_.status().active);
-    const LaunchPtr& open = active ? active->launch() : newest_;
+    const LaunchPtr open = active ? active->launch() : next_launch();
     std::vector<std::string> hosts;
     std::string socket;
     if (open && !is_removed_) {

@@ -35,24 +35,29 @@ supervise::Activity activity_of(const common::scoreboard::Board& board, int bank
 }  // namespace
 
 void VassalHost::look_after_sleep(const supervise::VassalStatus& status) {
-    const bool may_be_idle = status.active != 0 && status.successor == 0 && status.is_serving && board_ && desired_ &&
-                             desired_->spec->is_on_demand && desired_->spec->idle_timeout > common::Duration{};
+    // By the configuration that it runs: the file may have been rolled back from, or rejected.
+    const Instance* active = find(status.active);
+    const supervise::Spec* runs = active ? active->launch()->deployment->spec.get() : nullptr;
+    const bool may_be_idle = runs && status.successor == 0 && status.is_serving && board_ && runs->is_on_demand &&
+                             runs->idle_timeout > common::Duration{};
     if (!may_be_idle) {
         idle_generation_ = 0;
         idle_timer_.disarm();
-    } else if (idle_generation_ != status.active || idle_watch_.idle() != desired_->spec->idle_timeout) {
+    } else if (idle_generation_ != status.active || idle_watch_.idle() != runs->idle_timeout) {
         idle_generation_ = status.active;
-        idle_timer_.arm(idle_watch_.begin(desired_->spec->idle_timeout, activity(), common::Clock::now()),
+        idle_timer_.arm(idle_watch_.begin(runs->idle_timeout, activity(), common::Clock::now()),
                         [this] { look_whether_idle(); });
     }
     const bool somebody_accepts = std::ranges::any_of(instances_, [](const auto& item) { return item.second->is_accepting(); });
-    if (!status.is_asleep || somebody_accepts || !newest_ || !newest_->has_listeners) return sleeper_.release();
-    // What only the last generation listened on is of no use to anybody: nobody would be woken by it.
-    if (instances_.empty() && activated_ && activated_ != newest_) {
-        activated_->listeners.clear();
-        activated_->has_listeners = false;
+    const LaunchPtr next = status.is_asleep ? next_launch() : nullptr;
+    if (!next || somebody_accepts || !next->has_listeners) return sleeper_.release();
+    // Where only others listen, nobody would be woken.
+    for (const LaunchPtr& launch : {newest_, activated_}) {
+        if (!instances_.empty() || !launch || launch == next) continue;
+        launch->listeners.clear();
+        launch->has_listeners = false;
     }
-    if (!sleeper_.is_watching(newest_->listeners)) sleeper_.watch(newest_->listeners);
+    if (!sleeper_.is_watching(next->listeners)) sleeper_.watch(next->listeners);
 }
 
 supervise::Activity VassalHost::activity() const {

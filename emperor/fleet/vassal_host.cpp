@@ -355,7 +355,7 @@ VassalView VassalHost::glance() const {
         view.status.reason += active->log_problem();
     }
     if (board_) view.board = &board_.board();
-    const LaunchPtr& open = active ? active->launch() : newest_;
+    const LaunchPtr open = active ? active->launch() : next_launch();
     if (open) {
         for (const auto& listener : open->listeners) {
             view.listeners.push_back(listener->address());

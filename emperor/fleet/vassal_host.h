@@ -206,6 +206,7 @@ private:
 
     bool roll_out_again(const std::string& cause);
     [[nodiscard]] LaunchPtr launch_of(std::uint64_t spec) const;
+    [[nodiscard]] LaunchPtr next_launch() const;  // what a start would use
     [[nodiscard]] LaunchPtr with_sockets_in_place(LaunchPtr launch);
     [[nodiscard]] Instance* find(supervise::Generation generation) const;
     void use_scoreboard(common::UniqueFd fd, common::scoreboard::Mapping board);

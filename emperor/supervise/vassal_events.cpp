@@ -64,7 +64,9 @@ void VassalFsm::handle(const Woken&, TimePoint) {
 
 void VassalFsm::handle(const Idle& event, TimePoint) {
     const Instance* active = with_role(Role::active);
-    if (!desired_ || !desired_->is_on_demand || !active || active->generation != event.generation) return;
+    const SpecPtr& next = spec_to_start();
+    if (!next || !next->is_on_demand || !active || active->generation != event.generation) return;
+    if (!active->spec->is_on_demand) return;  // it is being changed in place, and what is proven would not sleep
     // Whoever waits for something, a client of a coming generation or an operator, is served first.
     const bool is_moving = with_role(Role::successor) || with_role(Role::standby) || is_start_due() || active->fsm.is_ending();
     if (is_moving || !requests_.empty()) return;

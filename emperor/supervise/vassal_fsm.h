@@ -9,7 +9,8 @@
 // the next step. There is no "reloading" state to get stuck in: what is displayed is derived (status()).
 //
 // Wanted: up with the newest valid Spec (`desired_`), or down because of the first of: shutdown, the file was removed,
-// an operator's stop (held), nothing valid to run, `enabled: false`, asleep. Asleep is who is `on_demand` and not awake:
+// an operator's stop (held), nothing valid to run, `enabled: false`, asleep. Asleep is who is `on_demand`, by the Spec that
+// a start would use, and not awake:
 // a connection and an operator's start or restart wake it, and whatever is started or adopted is awake; it falls asleep
 // when it was idle, and when it is down for any other reason. It does not fall from anybody's trust by that: what is
 // proven stays proven, a rejected wish stays rejected, and a file that is invalid by now does not keep it from waking. Each new Spec and each operator's reload or
@@ -120,6 +121,7 @@ struct VassalStatus {
     std::optional<TimePoint> observed_until;
     std::string rolled_back;   // why something else than the file runs; empty: it does not
     bool is_serving = false;   // the active one has a worker that can serve
+    std::uint64_t next_spec = 0;  // id of the Spec that a start would use now; 0: there is none
     bool is_asleep = false;    // the shell tells when a client comes (Woken); also while the last instance drains
 };
 

@@ -13,7 +13,8 @@ std::optional<VassalFsm::Down> VassalFsm::down() const {
     if (is_removed_) return Down{Why::removed, "its file was removed"};
     if (is_held_) return Down{Why::held, held_reason_};
     const bool is_up = with_role(Role::active) || with_role(Role::successor);
-    const bool is_on_demand = desired_ && desired_->is_on_demand;  // what it wakes with was valid when it fell asleep
+    const SpecPtr& next = spec_to_start();  // what it wakes with was valid when it fell asleep
+    const bool is_on_demand = next && next->is_on_demand;
     if (!invalid_.empty() && !is_up && !proven_ && !pinned_ && !is_on_demand) return Down{Why::invalid, invalid_};
     if (!desired_ && !pinned_) return Down{Why::nothing, ""};
     if (desired_ && !desired_->is_enabled) return Down{Why::disabled, "disabled in its file"};
@@ -117,6 +118,7 @@ VassalStatus VassalFsm::status() const {
             .observed_until = observed_until_,
             .rolled_back = rolled_back_,
             .is_serving = active && active->is_serving,
+            .next_spec = spec_to_start() ? spec_to_start()->id : 0,
             .is_asleep = is_asleep()};
 }
 

@@ -1,10 +1,11 @@
 """A deploy that turns out bad after its promotion is undone, by itself or by an operator, and nobody loses a request."""
 import os
+import shutil
 import signal
 
 import pytest
 
-from harness import processes
+from harness import processes, uwsgi
 from harness.ledger import Ledger
 from harness.waiting import wait_until
 
@@ -169,6 +170,86 @@ def test_a_rollback_outlives_the_emperor_until_the_file_changes(shop, ledger):
     path.touch()
     shop.wait_state("shop", "running")
     assert shop.ctl_json("show", "shop")["configuration"]["env"]["VERSION"] == "2"
+
+
+# ---- what was gone back to is what sleeps, wakes and is waited for
+
+def ask(path, timeout=30):
+    """The version that answers."""
+    return uwsgi.request(path, "/version", timeout=timeout).text
+
+
+def rolled_back(emperor, first, second):
+    """`shop` serves version 1 with the keys `first` again, instead of its file's: version 2 with `second`."""
+    emperor.write("shop", env={"VERSION": "1"}, **first)
+    emperor.wait_state("shop", "running", "sleeping")
+    assert emperor.ctl("start", "shop").returncode == 0
+    emperor.write("shop", env={"VERSION": "2"}, **second)
+    wait_until(lambda: emperor.status("shop")["generation"] == 2 and emperor.state("shop") == "running", 20)
+    assert emperor.ctl("rollback", "shop").returncode == 0
+    assert emperor.state("shop") == "rolled back"
+
+
+def test_it_sleeps_and_wakes_as_the_configuration_says_that_it_runs(idle_emperor, scratch):
+    """Its own idle time, its own address."""
+    emperor, old, new = idle_emperor.start(), scratch / "old.sock", scratch / "new.sock"
+    scratch.chmod(0o777)
+    rolled_back(emperor, {"on_demand": True, "timeouts_idle": "1s", "listen": [f"uwsgi:{old}"]},
+                {"on_demand": True, "timeouts_idle": "1h", "listen": [f"uwsgi:{new}"]})
+    emperor.wait_state("shop", "sleeping")
+    assert ask(old) == "1"
+    assert not new.exists(), "nobody would answer there"
+    emperor.wait_state("shop", "sleeping")
+    os.kill(emperor.process.pid, signal.SIGKILL)
+    emperor.wait()
+    with uwsgi.connect(old, 30) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/version")))
+        emperor.start()
+        assert client.recv(1000).endswith(b"1")
+    emperor.path_of("shop").touch()
+    wait_until(lambda: new.exists() and ask(new) == "2", 20)
+
+
+def test_it_stays_up_where_only_its_file_is_on_demand(emperor):
+    rolled_back(emperor, {}, {"on_demand": True, "timeouts_idle": "1s"})
+    pid = emperor.pid("shop")
+    emperor.write("other", on_demand=True, timeouts_idle="2s")
+    emperor.wait_serving("other")
+    emperor.wait_state("other", "sleeping")
+    assert emperor.state("shop") == "rolled back" and processes.is_alive(pid)
+
+
+def test_clients_of_one_in_backoff_outlive_the_emperor_at_its_own_address(idle_emperor, scratch):
+    emperor, old = idle_emperor.start(), scratch / "old.sock"
+    scratch.chmod(0o777)
+    shutil.copy(emperor.apps / "probe.py", scratch / "main.py")
+    patient = {"app": "main:application", "chdir": scratch, "restart_hold": "off", "restart_initial": "60s", "restart_max": "60s"}
+    rolled_back(emperor, {**patient, "listen": [f"uwsgi:{old}"]}, {**patient, "listen": [f"uwsgi:{scratch}/new.sock"]})
+    (scratch / "main.py").write_text("import no_such_module\n")
+    os.kill(emperor.status("shop")["pid"], signal.SIGKILL)
+    emperor.wait_state("shop", "backoff")
+    with uwsgi.connect(old, 30) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/version")))
+        os.kill(emperor.process.pid, signal.SIGKILL)
+        emperor.wait()
+        emperor.start()
+        emperor.wait_state("shop", "backoff")
+        shutil.copy(emperor.apps / "probe.py", scratch / "main.py")
+        assert emperor.ctl("start", "shop").returncode == 0
+        assert client.recv(1000).endswith(b"1")
+
+
+def test_its_clients_are_told_503_at_its_own_address(emperor, scratch):
+    old = scratch / "old.sock"
+    scratch.chmod(0o777)
+    shutil.copy(emperor.apps / "probe.py", scratch / "main.py")
+    keys = {"app": "main:application", "chdir": scratch, "restart_hold": "300ms", "restart_initial": "60s", "restart_max": "60s"}
+    rolled_back(emperor, {**keys, "listen": [f"uwsgi:{old}"]}, {**keys, "listen": [f"uwsgi:{scratch}/new.sock"]})
+    (scratch / "main.py").write_text("import no_such_module\n")
+    os.kill(emperor.status("shop")["pid"], signal.SIGKILL)
+    emperor.wait_state("shop", "backoff")
+    assert uwsgi.request(old, timeout=30).status == 503
+    assert not (scratch / "new.sock").exists()
 
 
 def test_without_an_earlier_configuration_there_is_no_way_back(shop):

@@ -193,5 +193,48 @@ TEST(VassalSleep, what_a_former_emperor_ran_is_awake) {
     EXPECT_EQ(vassal.tell(Idle{3}), Words{"stop 3 graceful"});
 }
 
+// ---- by the configuration that a start would use --------------------------------------------------------------------
+
+TEST(VassalSleep, what_was_rolled_back_to_sleeps_and_wakes_although_its_file_says_otherwise) {
+    Dialogue vassal = awake();
+    (void)vassal.edit_observed(2);
+    vassal.serve(2);
+    ASSERT_EQ(vassal.tell(InstanceExited{2, {ExitStatus::Kind::signaled, 9}}), (Words{"resume 1", "activated 1"}));
+    EXPECT_EQ(vassal.tell(Idle{1}), Words{"stop 1 graceful"});
+    EXPECT_EQ(vassal.state(), DisplayState::sleeping);
+    EXPECT_EQ(vassal.status().next_spec, 1u);
+    (void)vassal.exit(1, 0);
+    EXPECT_EQ(vassal.tell(Woken{}), Words{"acquire"});
+    EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 3 bank 0 spec 1"});
+    vassal.serve(3);
+    EXPECT_EQ(vassal.edit(4), Words{"acquire for a rollout"});
+}
+
+TEST(VassalSleep, what_was_rolled_back_to_stays_up_although_its_file_is_on_demand) {
+    Dialogue vassal = serving();
+    auto observed = std::make_shared<Spec>(*spec(2, true, true));
+    observed->observe = 30s;
+    (void)vassal.tell(ConfigChanged{observed, {"edited"}});
+    vassal.serve(2);
+    (void)vassal.exit(2);
+    ASSERT_EQ(vassal.state(), DisplayState::rolled_back);
+    EXPECT_EQ(vassal.tell(Idle{1}), nothing);
+    EXPECT_EQ(vassal.state(), DisplayState::rolled_back);
+}
+
+TEST(VassalSleep, a_rejected_edit_changes_nothing_about_who_sleeps) {
+    Dialogue vassal = awake();
+    (void)vassal.edit(2);
+    (void)vassal.tell(StartSlotGranted{});
+    (void)vassal.tell(InstanceSpawned{2, 101});
+    (void)vassal.fail(2, "broken");
+    (void)vassal.exit(2);
+    EXPECT_EQ(vassal.tell(Idle{1}), Words{"stop 1 graceful"});
+    EXPECT_EQ(vassal.state(), DisplayState::sleeping);
+    (void)vassal.exit(1, 0);
+    EXPECT_EQ(vassal.tell(Woken{}), Words{"acquire"});
+    EXPECT_EQ(vassal.tell(StartSlotGranted{}), Words{"spawn 3 bank 0 spec 1"});
+}
+
 }  // namespace
 }  // namespace emperor::supervise

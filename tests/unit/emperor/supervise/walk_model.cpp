@@ -47,6 +47,7 @@ void World::change_file() {
         default:
             ++last_spec_;
             desired_ = pick(2) == 0 ? observed_spec(last_spec_) : spec(last_spec_, pick(8) != 0, pick(3) == 0);
+            if (desired_->is_on_demand) on_demand_.insert(last_spec_);
             is_invalid_ = is_removed_ = is_forgotten_ = is_rejected_ = false;
             feed(ConfigChanged{desired_, {"edited"}, static_cast<Change>(pick(5) % 3)});
             break;
@@ -275,7 +276,7 @@ void World::execute(const SendStop& command) {
             return (other.first > command.generation && other.second.is_promoted) ||
                    (other.first != command.generation && is_accepting(other.second));
         });
-        const bool falls_asleep = told_idle_ == command.generation && desired_ && desired_->is_on_demand;
+        const bool falls_asleep = told_idle_ == command.generation && is_on_demand();
         EXPECT_TRUE(is_replaced || process.is_suspended || is_stop_wanted() || is_restart_asked_ || falls_asleep) << "I2";
         if (falls_asleep) is_awake_ = false;
         EXPECT_TRUE(command.mode == StopMode::graceful || is_shut_down_) << "what serves is drained";

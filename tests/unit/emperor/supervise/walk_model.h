@@ -39,7 +39,8 @@ public:
     [[nodiscard]] bool wants_to_run() const {
         return desired_ && desired_->is_enabled && !is_held_ && !is_removed_ && !may_sleep();
     }
-    [[nodiscard]] bool may_sleep() const { return desired_ && desired_->is_on_demand && !is_awake_; }
+    [[nodiscard]] bool is_on_demand() const { return on_demand_.contains(fsm_.status().next_spec); }
+    [[nodiscard]] bool may_sleep() const { return is_on_demand() && !is_awake_; }
     [[nodiscard]] bool is_invalid() const { return is_invalid_; }
     [[nodiscard]] std::uint64_t desired() const { return desired_ ? desired_->id : 0; }
     [[nodiscard]] VassalStatus status() const { return fsm_.status(); }
@@ -83,6 +84,7 @@ private:
     bool is_slot_wanted_ = false;
     bool is_slot_held_ = false;
     SpecPtr desired_;
+    std::set<std::uint64_t> on_demand_;
     std::uint64_t last_spec_ = 0;
     bool is_invalid_ = false, is_held_ = false, is_removed_ = false, is_shut_down_ = false, is_forgotten_ = false;
     bool is_rejected_ = false;       // I3: the newest wish failed while an active one served, or was rolled back

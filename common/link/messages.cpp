@@ -74,6 +74,9 @@ public:
         if (!value->is_boolean()) return wrong(key);
         out = value->get<bool>();
     }
+    void optional_texts(const char* key, std::vector<std::string>& out) {
+        if (object_.contains(key)) texts(key, out);
+    }
     void texts(const char* key, std::vector<std::string>& out) {
         const json* value = find(key);
         if (value == nullptr) return;
@@ -239,6 +242,7 @@ Result<MasterMessage> decode_worker_event(const std::string& type, Reader& reade
         SourcesChanged m;
         reader.text("cause", m.cause);
         m.cause = head(m.cause, max_text);
+        reader.optional_texts("files", m.files);
         return reader.done<MasterMessage>(std::move(m));
     }
     if (type == "log_file") {

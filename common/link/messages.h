@@ -143,6 +143,7 @@ struct ReloadRequested {
 // `autoreload`: files of the app's code changed. An emperor that does not know this message ignores it.
 struct SourcesChanged {
     std::string cause;  // "/srv/shop/views.py changed"
+    std::vector<std::string> files = {};  // which ones, where they are few; older masters do not say it
 };
 // Before Failed, with `autoreload`: when one of these changes, another start is worth it. Likewise.
 struct FailedSources {

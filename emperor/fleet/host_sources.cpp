@@ -2,6 +2,8 @@
 // `autoreload`: the master of the active generation tells that files of the app's code changed, and the app is reloaded the
 // operators' way; unlike the app's own wishes this overtakes a rollout in progress, whose successor may have read the old
 // file. What could not start has no master: the files that its import failed of are looked at from here.
+#include <algorithm>
+
 #include "common/log/log.h"
 #include "emperor/fleet/vassal_host.h"
 #include "emperor/process/act_as.h"
@@ -11,13 +13,27 @@ namespace emperor::fleet {
 namespace link = common::link;
 
 void VassalHost::on_sources_changed(const Instance& instance, const link::SourcesChanged& message) {
-    if (machine_.status().active != instance.generation()) return;
+    if (machine_.status().active != instance.generation() || is_reloaded_for(message.files)) return;
     source_cause_ = message.cause;
     const common::TimePoint now = common::Clock::now();
     const auto due = source_reloads_.wish(now);
     if (!due) return;
     if (*due <= now) return reload_for_sources();
     source_timer_.arm(*due, [this] { reload_for_sources(); });
+}
+
+// A file that both the running code and the failed one came from is watched by the master and from here: one save is told
+// twice. By whatever path: it may lie behind links.
+bool VassalHost::is_reloaded_for(const std::vector<std::string>& files) const {
+    if (files.empty() || reloaded_sources_.empty()) return false;
+    const process::ActAs rights(failed_identity_);
+    return std::ranges::all_of(files, [this](const std::string& path) {
+        const watch::FileStamp now = watch::stamp_of(path);
+        return now.inode != 0 && std::ranges::any_of(reloaded_sources_, [&now](const auto& item) {
+            const watch::FileStamp& then = item.second;
+            return then.inode == now.inode && then.mtime_ns == now.mtime_ns && then.size == now.size;
+        });
+    });
 }
 
 void VassalHost::reload_for_sources() {
@@ -45,12 +61,14 @@ void VassalHost::on_failed_sources(const Instance& instance, const link::FailedS
 void VassalHost::look_at_failed_sources() {
     if (failed_sources_.empty() || is_removed_ || is_shutting_down_) return;
     std::string changed;
+    watch::WatchedStamps now;
     {
         const process::ActAs rights(failed_identity_);
         for (const auto& [path, stamp] : failed_sources_)
-            if (watch::stamp_of(path) != stamp) changed = path;
+            if (now[path] = watch::stamp_of(path); now[path] != stamp) changed = path;
     }
     if (changed.empty()) return;
+    reloaded_sources_ = std::move(now);
     source_cause_ = changed + " changed";
     reload_for_sources();
 }

@@ -138,6 +138,7 @@ private:
     void on_sources_changed(const Instance& instance, const common::link::SourcesChanged& message);
     void on_log_file(Instance& instance, const common::link::LogFile& message);
     void on_failed_sources(const Instance& instance, const common::link::FailedSources& message);
+    [[nodiscard]] bool is_reloaded_for(const std::vector<std::string>& files) const;
     void reload_for_sources();
 
     // host_sleep.cpp
@@ -266,6 +267,7 @@ private:
     std::string source_cause_;
     process::Timer source_timer_;
     watch::WatchedStamps failed_sources_;
+    watch::WatchedStamps reloaded_sources_;  // as they were when one of them was the cause of a reload
     common::config::Identity failed_identity_;  // who may look at them
     Sleeper sleeper_;
     supervise::IdleWatch idle_watch_;

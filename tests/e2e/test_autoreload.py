@@ -169,6 +169,27 @@ def test_an_emperor_rolls_out_what_was_saved_without_losing_a_request(emperor, c
     assert f"{code}/views.py changed" in emperor.ctl("show", "shop").stdout
 
 
+def test_a_save_that_mends_what_failed_is_rolled_out_once(emperor, code):
+    """The master watches what its code came from, the emperor what the failed code came from: both see the file."""
+    emperor.write("shop", "main:application", chdir=code, autoreload=True)
+    emperor.wait_running("shop")
+    save(code / "views.py", "TEXT = undefined\n")
+    wait_until(lambda: "NameError" in (emperor.status("shop").get("last_reload") or ""), 20, lambda: emperor.status("shop"))
+    wait_until(lambda: len(emperor.ctl_json("show", "shop")["instances"]) == 1, 20)
+    master, start = emperor.status("shop")["pid"], len(emperor.output())
+    os.kill(master, signal.SIGSTOP)  # it is the later one to tell
+    try:
+        save(code / "views.py", "import time\ntime.sleep(1)\nTEXT = 'mended'\n")
+        emperor.wait_log(" reloading ", start=start)
+    finally:
+        os.kill(master, signal.SIGCONT)
+    wait_until(lambda: emperor.get("shop").text == "mended", 20, emperor.output)
+    emperor.wait_state("shop", "running")
+    save(code / "views.py", "TEXT = 'next'\n")  # seen: so what was before it was seen too
+    wait_until(lambda: emperor.get("shop").text == "next", 20, emperor.output)
+    assert emperor.output()[start:].count("source changed ") == 2, emperor.output()[start:]
+
+
 def test_a_first_start_that_failed_is_tried_again_when_its_file_is_mended(emperor, code):
     (code / "views.py").write_text("TEXT = undefined\n")
     emperor.write("shop", "main:application", chdir=code, autoreload=True, restart_initial="60s", restart_max="60s")

@@ -164,7 +164,7 @@ private:
     // Read then at the earliest.
     void on_sources(const std::vector<std::string>& files, TimePoint loaded_at);
     void on_sources_changed(const std::vector<std::string>& paths);
-    void reload_for_sources(const std::string& cause);
+    void reload_for_sources(const std::string& cause, const std::vector<std::string>& paths = {});
     void roll(const std::string& cause, bool is_retried);
     void wait_for_fix();
     void start_again();

@@ -13,6 +13,7 @@ namespace vassal::master {
 namespace {
 
 constexpr std::size_t max_failed_sources = 32;  // they travel in one message
+constexpr std::size_t max_told = 32;            // likewise
 constexpr std::size_t max_shown = 3;
 
 std::string words_for(const std::vector<std::string>& paths) {
@@ -52,16 +53,16 @@ void Master::Impl::on_sources_changed(const std::vector<std::string>& paths) {
         case PoolState::idle:
         case PoolState::starting:
         case PoolState::ready: pending_change_ = cause; return;
-        case PoolState::serving: return reload_for_sources(cause);
+        case PoolState::serving: return reload_for_sources(cause, paths);
         case PoolState::stopping:
         case PoolState::finished: pending_change_ = cause; return;  // of interest where it stops because it cannot start
     }
 }
 
-void Master::Impl::reload_for_sources(const std::string& cause) {
+void Master::Impl::reload_for_sources(const std::string& cause, const std::vector<std::string>& paths) {
     if (generation_->is_standalone) return roll(cause, false);
     log_->say("reload: " + cause);
-    report(common::link::SourcesChanged{cause});
+    report(common::link::SourcesChanged{cause, paths.size() <= max_told ? paths : std::vector<std::string>{}});
 }
 
 void Master::Impl::roll(const std::string& cause, bool is_retried) {

@@ -100,7 +100,11 @@ TEST(Messages, every_word_of_a_master_survives_the_way) {
     EXPECT_EQ(wish.worker, 2);
     EXPECT_EQ(wish.pid, 45);
     EXPECT_EQ(wish.reason, std::string(200, 'x')) << "an app's words are bounded";
-    EXPECT_EQ(there_and_back(SourcesChanged{"/srv/shop/main.py changed"}).cause, "/srv/shop/main.py changed");
+    const std::vector<std::string> changed{"/srv/shop/main.py"};
+    EXPECT_EQ(there_and_back(SourcesChanged{"/srv/shop/main.py changed", changed}).cause, "/srv/shop/main.py changed");
+    EXPECT_EQ(there_and_back(SourcesChanged{"/srv/shop/main.py changed", changed}).files, changed);
+    const auto old = decode_master_message(R"({"type":"sources_changed","cause":"main.py changed"})");
+    EXPECT_TRUE(std::get<SourcesChanged>(*old).files.empty()) << "of an older master";
     const std::vector<std::string> files = {"/srv/shop/main.py", "/srv/shop/views.py"};
     EXPECT_EQ(there_and_back(LogFile{"log.file: open /x: Permission denied"}).problem, "log.file: open /x: Permission denied");
     EXPECT_EQ(there_and_back(FailedSources{files}).files, files);

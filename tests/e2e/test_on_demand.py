@@ -124,7 +124,8 @@ def test_a_slow_upload_keeps_it_awake(emperor, size):
 
 def test_a_slow_download_keeps_it_awake(emperor, scratch):
     size = 8_000_000
-    (scratch / "main.py").write_text(f"def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'x' * {size}]\n")
+    (scratch / "main.py").write_text("def application(environ, start_response):\n    start_response('200 OK', [])\n"
+                                     f"    return [b'x' * {size}]\n")
     emperor.write("shop", "main:application", chdir=scratch, timeouts_drain="300ms", timeouts_kill="300ms", **IDLE)
     emperor.wait_state("shop", "sleeping")
     with uwsgi.connect(emperor.socket("shop"), 20) as client:
@@ -176,6 +177,24 @@ def test_nothing_is_lost_on_the_way_to_sleep_and_back(emperor):
     thread.join(30)
     assert len(sleeps) >= 4 and {answer.status for answer in answers} == {200}
     assert len({answer.text for answer in answers}) >= len(sleeps), "it was woken anew after each sleep"
+
+
+def test_a_hundred_clients_that_wake_it_while_it_is_edited_are_all_served(emperor):
+    """The edit overtakes the start that the first of them caused, or replaces what it brought."""
+    def keys(version):
+        return {**IDLE, "env": {"VERSION": str(version), "IMPORT_SECONDS": "0.2"}}
+
+    emperor.write("shop", **keys(0))
+    emperor.wait_state("shop", "sleeping")
+    with concurrent.futures.ThreadPoolExecutor(100) as clients:
+        for version in range(1, 4):
+            waiting = [clients.submit(emperor.get, "shop", "/version", timeout=30) for _ in range(100)]
+            emperor.write("shop", **keys(version))
+            emperor.wait_state("shop", "starting", "reloading", "running")
+            emperor.write("shop", **keys(version + 0.5))
+            assert {one.result().status for one in waiting} == {200}
+            wait_until(lambda: emperor.get("shop", "/version").text == str(version + 0.5), 20, emperor.output)
+            emperor.wait_state("shop", "sleeping")
 
 
 def test_start_wakes_stop_holds_reload_leaves_asleep(emperor):

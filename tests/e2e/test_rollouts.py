@@ -41,16 +41,19 @@ def test_a_rollout_has_a_deadline(emperor, ledger):
     assert not ledger.lost, ledger.summary()
 
 
-def test_rollouts_of_everything_take_turns(idle_emperor, scratch):
+def test_rollouts_of_everything_take_turns(idle_emperor, scratch, ledger):
     config = scratch / "emperor.yaml"
     config.write_text("start_parallelism: 2\n")
     emperor = idle_emperor.start("--config", config)
     names = [f"app{i}" for i in range(24)]
     for name in names:
-        emperor.write(name, timeouts_drain="5s")
+        emperor.write(name, **ledger.app(), timeouts_drain="5s")
     emperor.wait_serving(*names, seconds=60)
+    for name in (names[0], names[12], names[23]):
+        ledger.add(name, emperor.socket(name), clients=1, rate=40)
+    ledger.__enter__()
     for name in names:
-        emperor.write(name, timeouts_drain="5s", before_start="sleep 0.2")
+        emperor.write(name, **ledger.app(), timeouts_drain="5s", before_start="sleep 0.2")
     is_over, most = threading.Event(), []
 
     def sample():
@@ -66,4 +69,6 @@ def test_rollouts_of_everything_take_turns(idle_emperor, scratch):
     finally:
         is_over.set()
         sampler.join()
+        ledger.finish()
+    assert not ledger.lost, ledger.summary()
     assert len(names) < max(most) <= len(names) + 2, max(most)

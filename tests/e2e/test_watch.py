@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from harness.load import Load
 from harness.waiting import wait_until
 
 
@@ -30,10 +31,18 @@ def texts(emperor):
 def test_a_switched_link_reloads_the_app_and_says_so(emperor, release):
     emperor.write("shop", "main:application", chdir=release / "current", watch=[str(release / "current")])
     emperor.wait_serving("shop")
-    for target in ("two", "one", "two"):
-        switch(release / "current", target)
-        wait_until(lambda: texts(emperor) == target, 10, f"release {target}")
+    with Load(emperor.socket("shop"), threads=2) as load:
+        for target in ("two", "one", "two"):
+            switch(release / "current", target)
+            wait_until(lambda: texts(emperor) == target, 10, f"release {target}")
+            emperor.wait_state("shop", "running")
+        for target in ("one", "two", "one", "two", "one"):  # in quick succession
+            switch(release / "current", target)
+        wait_until(lambda: texts(emperor) == "one", 10, "the last one")
         emperor.wait_state("shop", "running")
+        before = load.bodies[b"one"]
+        wait_until(lambda: load.bodies[b"one"] > before + 20, 10)
+    assert load.failed == 0, load.summary()
     assert f"{release}/current changed" in emperor.ctl("show", "shop").stdout
 
 

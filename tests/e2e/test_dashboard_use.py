@@ -1,8 +1,10 @@
 """The dashboard as people use it: many tabs, the keyboard, long names, other scripts, loud apps."""
 import json
+import signal
 
 import pytest
 
+from harness.dashboard import TOKEN, Dashboard
 from harness.dashboard_page import browser, dashboard, driver, unlock  # noqa: F401
 from harness.waiting import wait_until
 
@@ -166,3 +168,34 @@ def test_text_that_turns_the_direction_turns_only_itself(dashboard, browser):
     after = browser.evaluate("[...document.querySelectorAll('.why, .what')].map((box) => [...box.childNodes]"
                              ".filter((node) => node.nodeName !== 'BDI').map((node) => node.textContent).join(''))")
     assert after and not any("\u202e" in text for text in after)
+
+
+def test_a_wrong_token_is_dropped_and_reading_goes_on(dashboard, browser):
+    dashboard.emperor.write("shop", workers=1)
+    dashboard.emperor.wait_running("shop")
+    browser.open(dashboard.url)
+    browser.wait("document.body.dataset.link === 'live'")
+    browser.click("#token")
+    unlock(browser, "not the token at all")
+    browser.wait("document.querySelector('#toasts .bad')?.innerText.includes('not the emperor')")
+    browser.wait("document.body.dataset.link === 'live' && document.querySelector('#token').textContent === 'Unlock actions'")
+    assert browser.evaluate("sessionStorage.length") == 0
+
+
+def test_where_reading_takes_the_token_the_page_asks_for_it(idle_emperor, browser):
+    closed = Dashboard(idle_emperor)
+    idle_emperor.start("--http", f"0.0.0.0:{closed.port}", "--http-token-file", closed.token_file)
+    idle_emperor.write("shop", workers=1)
+    idle_emperor.wait_running("shop")
+    browser.open(f"{closed.url}/#/app/shop")
+    browser.wait("document.querySelector('#banner').innerText.includes('nothing without its token')")
+    assert browser.evaluate("document.querySelector('.title .state').textContent") == "not known"
+    browser.click("#banner button")
+    unlock(browser)
+    browser.wait(f"document.body.dataset.link === 'live' && document.querySelector('#banner').hidden && {SHOWN}")
+    closed.token_file.write_text(TOKEN[::-1] + "\n")
+    idle_emperor.send(signal.SIGHUP)
+    browser.wait("document.body.dataset.link === 'refused' && document.querySelector('#banner').innerText.includes('nothing without its token')")
+    browser.click("#banner button")
+    unlock(browser, TOKEN[::-1])
+    browser.wait("document.body.dataset.link === 'live' && document.querySelector('#banner').hidden")

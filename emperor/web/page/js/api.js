@@ -30,8 +30,18 @@ async function json(response) {
   return body;
 }
 
-export const get = async (path, signal) =>
-  json(await fetch(`/api/v1/${path}`, { headers: headers(), signal, cache: "no-store" }));
+// A token that is not valid (any more) is dropped, and "token-lost" told to the page: reading may go on without one.
+async function read(path, signal) {
+  const held = token.get();
+  const response = await fetch(`/api/v1/${path}`, { headers: headers(), signal, cache: "no-store" });
+  if (response.status === 401 && held && held === token.get()) {
+    token.set("");
+    dispatchEvent(new Event("token-lost"));
+  }
+  return response;
+}
+
+export const get = async (path, signal) => json(await read(path, signal));
 
 export const post = async (path, body) =>
   json(await fetch(`/api/v1/${path}`, { method: "POST", headers: headers(), body: body ? JSON.stringify(body) : undefined }));
@@ -95,7 +105,7 @@ export async function follow(path, signal, onEvent, onLink) {
     if (signal.aborted) return;
     const inner = whileShown(signal);
     try {
-      const response = await fetch(`/api/v1/${path}`, { headers: headers(), signal: inner.signal, cache: "no-store" });
+      const response = await read(path, inner.signal);
       if (!response.ok) await json(response);
       for await (const event of events(response)) {
         pause = 250;
@@ -110,8 +120,6 @@ export async function follow(path, signal, onEvent, onLink) {
         continue;
       }
       onLink(error instanceof ApiError ? error : "gone");
-      // Another token connects anew; the same one asked again and again would only be one wrong token more.
-      if (error.status === 401 && token.get()) return;
     } finally {
       inner.abort();
     }

@@ -45,7 +45,7 @@ function headPart(name) {
     element,
     patch(row) {
       setAttribute(element, "data-mood", row ? mood(row.state, row.is_serving) : "off");
-      setText(state, row ? row.state : store.head ? "no such app" : "loading");
+      setText(state, row ? row.state : store.head ? "no such app" : store.link === "loading" ? "loading" : "not known");
       strip.hidden = !row;
       if (!row) return;
       const generation = row.generation ? ` · generation ${row.generation}` : "";
@@ -111,7 +111,7 @@ export function detailPage(main, name) {
   // One request after the other: a slow answer must not pile up.
   async function poll(what, use, everyMs) {
     while (!abort.signal.aborted) {
-      if (!document.hidden && store.link !== "gone") await ask(what, use);
+      if (!document.hidden && !["gone", "refused"].includes(store.link)) await ask(what, use);
       await new Promise((done) => setTimeout(done, everyMs));
     }
   }

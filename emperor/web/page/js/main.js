@@ -28,8 +28,9 @@ function open() {
 const words = { loading: "connecting", live: "live", paused: "paused", stale: "stale", gone: "emperor gone", refused: "refused" };
 const banner = document.getElementById("banner");
 const bannerText = h("span"),
-  bannerAge = h("span", { "aria-hidden": "true" }); // not read out anew each second
-banner.append(bannerText, bannerAge);
+  bannerAge = h("span", { "aria-hidden": "true" }), // not read out anew each second
+  bannerButton = h("button", { type: "button", onclick: () => askForToken() }, "Enter the token");
+banner.append(bannerText, bannerAge, bannerButton);
 
 function showLink() {
   const link = document.getElementById("link");
@@ -42,9 +43,10 @@ function showLink() {
       ? "No answer from the emperor. Apps go on serving without it. What you see is from the last one; trying again…"
       : "No emperor answers here. Trying again…",
     stale: "Nothing new from the emperor. The figures below may be out of date.",
-    refused: store.problem,
+    refused: store.needsToken ? "This emperor shows nothing without its token." : store.problem,
   }[store.link];
   banner.hidden = !text && !store.head?.isShuttingDown;
+  bannerButton.hidden = store.link !== "refused" || !store.needsToken;
   setText(bannerText, text || "The emperor is shutting down.");
   setText(bannerAge, store.heardAt && ["gone", "stale"].includes(store.link) ? ` Last heard of ${quiet} ago.` : "");
   setText(document.getElementById("version"), store.head ? store.head.version : "");
@@ -121,6 +123,10 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 addEventListener("hashchange", open);
 addEventListener("keydown", onKey);
+addEventListener("token-lost", () => {
+  toast("This token is not the emperor's. Actions are locked.", "bad");
+  onToken();
+});
 addEventListener("token", () => {
   const action = document.activeElement?.dataset.action;
   connect();

@@ -14,6 +14,7 @@ export const store = {
   head: null, // version, pid, started of the emperor
   link: "loading", // loading, live, stale, gone, refused
   problem: "",
+  needsToken: false, // refused, but not with the token
   heardAt: 0,
 };
 
@@ -90,6 +91,7 @@ function onLink(link) {
   const before = store.link;
   store.link = typeof link === "string" ? link : "refused";
   store.problem = typeof link === "string" ? "" : link.message;
+  store.needsToken = link.status === 401;
   if (store.link !== before) changed();
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The line above the table: how many apps are how, which filters by a click, and what they do together.
 import { h, setText } from "./dom.js";
-import { bytes, mood, rate } from "./format.js";
+import { bytes, dash, mood, rate } from "./format.js";
+import { store } from "./store.js";
 
 const moods = [
   ["good", "running"],
@@ -38,9 +39,9 @@ export function summary(view, again) {
     patch(rows) {
       const tally = {};
       for (const row of rows) tally[mood(row.state, row.is_serving)] = (tally[mood(row.state, row.is_serving)] || 0) + 1;
-      setText(total, String(rows.length));
-      setText(load, rate(rows.reduce((sum, row) => sum + (row.requests_per_s || 0), 0)));
-      setText(memory, bytes(rows.reduce((sum, row) => sum + (row.pss ?? row.rss), 0)));
+      setText(total, store.head ? String(rows.length) : dash);
+      setText(load, store.head ? rate(rows.reduce((sum, row) => sum + (row.requests_per_s || 0), 0)) : dash);
+      setText(memory, store.head ? bytes(rows.reduce((sum, row) => sum + (row.pss ?? row.rss), 0)) : dash);
       for (const { key, number, chip } of chips) {
         setText(number, String(tally[key] || 0));
         chip.hidden = !tally[key] && view.mood !== key;

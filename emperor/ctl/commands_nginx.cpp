@@ -51,7 +51,7 @@ Json to_json(const std::vector<NginxApp>& apps) {
         Json servers = Json::array();
         for (const NginxServer& server : app.servers)
             servers.push_back({{"address", server.address}, {"box", server.box}, {"state", server.state}, {"weight", server.weight}});
-        list.push_back({{"name", app.name}, {"protocol", common::net::name_of(app.protocol)}, {"hosts", app.hosts},
+        list.push_back({{"name", app.name}, {"upstream", app.upstream}, {"protocol", common::net::name_of(app.protocol)}, {"hosts", app.hosts},
                         {"servers", std::move(servers)}, {"notes", app.notes}});
     }
     return {{"apps", std::move(list)}};

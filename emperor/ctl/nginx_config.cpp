@@ -114,10 +114,31 @@ std::optional<Protocol> common_protocol(const std::vector<Found>& found) {
 
 std::string comment(std::string_view text) { return "# " + common::config::printable(text, 400) + "\n"; }
 
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return text;
+}
+
+// nginx does not tell "emperor_Shop" from "emperor_shop" and refuses the whole file: where two names differ in nothing but case, both
+// say which of their letters are large (no name of an app has a '+').
+std::string upstream_name(const std::string& name, const std::vector<Box>& boxes) {
+    const std::string plain = lower(name);
+    for (const Box& box : boxes)
+        for (const Json& vassal : list_in(box.document, "vassals")) {
+            const std::string other = text_in(vassal, "name");
+            if (other == name || !common::config::is_valid_name(other) || lower(other) != plain) continue;
+            std::string large;
+            for (std::size_t at = 0; at < name.size(); ++at)
+                if (name[at] != plain[at]) large += "+" + std::to_string(at);
+            return "emperor_" + plain + (large.empty() ? "+" : large);
+        }
+    return "emperor_" + name;
+}
+
 std::string upstream_of(const NginxApp& app) {
     const bool is_alone = app.servers.size() == 1;
     const bool has_any = std::ranges::any_of(app.servers, [](const NginxServer& one) { return one.weight > 0; });
-    std::string text = "upstream emperor_" + app.name + " {\n";
+    std::string text = "upstream " + app.upstream + " {\n";
     for (const NginxServer& server : app.servers) {
         text += "    server " + nginx_word(server.address);
         // With one server there is nobody else to turn to: its socket is open as long as the app is not stopped.
@@ -129,7 +150,7 @@ std::string upstream_of(const NginxApp& app) {
 }
 
 std::string pass_of(const NginxApp& app) {
-    const std::string indent(8, ' '), to = "emperor_" + app.name;
+    const std::string indent(8, ' '), &to = app.upstream;
     if (app.protocol == Protocol::http)
         return indent + "proxy_pass http://" + to + ";\n" + indent + "proxy_set_header Host $http_host;\n" + indent +
                "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n" + indent +
@@ -177,6 +198,7 @@ std::vector<std::string> app_names_in(const std::vector<Box>& boxes) {
 NginxApp nginx_app(const std::string& name, const std::vector<Box>& boxes) {
     NginxApp app;
     app.name = name;
+    app.upstream = upstream_name(name, boxes);
     std::vector<Found> found;
     for (const Box& box : boxes) {
         const Json* vassal = app_in(box, name);
@@ -218,7 +240,7 @@ std::string nginx_text(const std::vector<NginxApp>& apps, const std::vector<std:
         if (shown.hosts.empty())
             text += comment("no server block: no host name (`hosts` in its file). In one of yours: " +
                             std::string(app.protocol == Protocol::http ? "proxy_pass http://" : std::string(common::net::name_of(app.protocol)) + "_pass ") +
-                            "emperor_" + app.name + ";");
+                            app.upstream + ";");
         else text += server_of(shown, listen);
     }
     return text;

@@ -31,6 +31,7 @@ struct NginxServer {
 
 struct NginxApp {
     std::string name;
+    std::string upstream;  // "emperor_shop"
     common::net::Protocol protocol = common::net::Protocol::uwsgi;
     std::vector<std::string> hosts;
     std::vector<NginxServer> servers;

@@ -127,6 +127,18 @@ TEST(NginxConfig, a_host_name_is_in_one_block_and_an_app_without_any_has_an_upst
     EXPECT_NE(text.find("proxy_pass http://emperor_three;"), std::string::npos) << text;
 }
 
+TEST(NginxConfig, names_that_differ_in_case_only_have_upstreams_that_nginx_can_tell_apart) {
+    const std::vector<Box> boxes = {box(here, {vassal("Shop", {{"uwsgi", "/a.sock"}}), vassal("shop", {{"uwsgi", "/b.sock"}}), vassal("shoP", {{"uwsgi", "/c.sock"}}),
+                                               vassal("Blog", {{"uwsgi", "/d.sock"}})})};
+    EXPECT_EQ(nginx_app("Shop", boxes).upstream, "emperor_shop+0");
+    EXPECT_EQ(nginx_app("shop", boxes).upstream, "emperor_shop+");
+    EXPECT_EQ(nginx_app("shoP", boxes).upstream, "emperor_shop+3");
+    EXPECT_EQ(nginx_app("Blog", boxes).upstream, "emperor_Blog");
+    const std::string text = nginx_text({nginx_app("Shop", boxes)}, {"80"});
+    EXPECT_NE(text.find("upstream emperor_shop+0 {"), std::string::npos);
+    EXPECT_NE(text.find("uwsgi_pass emperor_shop+0;"), std::string::npos);
+}
+
 TEST(NginxConfig, words_are_quoted_and_listen_arguments_are_checked) {
     EXPECT_EQ(nginx_word("unix:/run/shop.sock"), "unix:/run/shop.sock");
     EXPECT_EQ(nginx_word(""), "\"\"");

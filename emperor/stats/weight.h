@@ -2,9 +2,10 @@
 // How much of a load balancer's traffic a vassal should get, 0 to 100. Pure; one per vassal, told of its counters now
 // and then by whoever wants the figure. docs/stats.md has the formula for operators:
 //
-//     idle   = 1 − busy time ÷ (threads × time), between two looks          (requests in flight count as far as they
-//     are) ease   = 50 ms ÷ (50 ms + mean queue time of the requests in between) room   = threads ÷ (threads + clients
-//     in the listen queue) weight = 100 × idle × ease × room, at least 1 while it serves, 0 while it does not
+//     idle   = 1 − busy time ÷ (threads × time), between two looks; requests in flight count as far as they are
+//     ease   = 50 ms ÷ (50 ms + mean queue time of the requests in between)
+//     room   = threads ÷ (threads + clients in the listen queue)
+//     weight = 100 × idle × ease × room, at least 1 while it serves, 0 while it does not
 //
 // smoothed over 5 s, so that one slow request does not empty a server; a vassal that stops serving is at 0 at once, and
 // one that begins to serve starts with what it has.

@@ -87,7 +87,7 @@ Reply Api::answer(const Route& route, std::string_view known_tag, bool takes_gzi
         case Page::rates: return of(stats_.rates());
         case Page::series: return of(stats_.series(route.name));
         case Page::stream:
-        case Page::vassal_stream:
+        case Page::vassal_stream: return {.type = "text/event-stream", .body = nullptr};  // of HEAD: the rest is no answer at once
         case Page::events:
         case Page::show:
         case Page::why:

@@ -137,8 +137,9 @@ asio::awaitable<bool> Connection::serve(const Request& request) {
     if (!refusal) refusal = co_await judge(credentials, need);
     if (!desk_) co_return false;
     if (!refusal && !routing.route) refusal = routing.refusal;
-    if (!refusal && !is_head && (routing.route->page == Page::stream || routing.route->page == Page::vassal_stream)) {
-        if (desk_->streams >= desk_->limits.streams) refusal = Refusal{503, "too many streams"};
+    const bool is_stream = routing.route && (routing.route->page == Page::stream || routing.route->page == Page::vassal_stream);
+    if (!refusal && is_stream) {
+        if (!is_head && desk_->streams >= desk_->limits.streams) refusal = Refusal{503, "too many streams"};
         else if (!routing.route->name.empty() && !desk_->api.knows(routing.route->name)) refusal = Refusal{404, "no such app"};
     }
     if (refusal) {
@@ -146,7 +147,7 @@ asio::awaitable<bool> Connection::serve(const Request& request) {
         const bool is_written = co_await write(reply, request.version(), keeps, is_head);
         co_return is_written && keeps;
     }
-    if (!is_head && (routing.route->page == Page::stream || routing.route->page == Page::vassal_stream)) {
+    if (is_stream && !is_head) {
         co_await stream(*routing.route);
         co_return false;
     }

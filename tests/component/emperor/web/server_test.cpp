@@ -149,6 +149,17 @@ TEST_F(WebServer, a_client_that_does_not_read_its_stream_is_dropped) {
     EXPECT_TRUE(fleet.followers.empty());
 }
 
+TEST_F(WebServer, head_of_a_stream_says_what_it_is) {
+    start({.streams = 0});
+    for (const char* target : {"/api/v1/stream", "/api/v1/vassals/shop/stream"}) {
+        const std::string answer = ask("HEAD", target);
+        EXPECT_EQ(status_of(answer), "200") << target;
+        EXPECT_NE(answer.find("Content-Type: text/event-stream\r\n"), std::string::npos);
+        EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+    }
+    EXPECT_EQ(status_of(ask("HEAD", "/api/v1/vassals/nobody/stream")), "404");
+}
+
 TEST_F(WebServer, streams_have_a_bound_of_their_own) {
     start({.streams = 1});
     SocketClient first(io, path);

@@ -50,6 +50,8 @@ def test_a_hidden_tab_holds_no_connection_for_a_stream(dashboard, browser):
     hide(browser, False)
     browser.wait("document.body.dataset.link === 'live' && document.querySelector('.title').innerText.includes('generation 2')")
     browser.wait("document.querySelector('#events').innerText.includes('reloaded')")
+    # Points of the sparklines that came meanwhile are asked for.
+    browser.wait("performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/rates')).length === 2")
 
 
 def test_skip_to_content_stays_in_the_view(dashboard, browser):
@@ -146,6 +148,16 @@ def test_times_have_a_logarithmic_scale(dashboard, browser):
     assert heights[1] - heights[0] > 5 and heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], rel=0.01)
 
 
+def test_charts_go_by_the_emperors_clock(dashboard, browser):
+    emperor = dashboard.emperor
+    emperor.write("shop", workers=1)
+    emperor.wait_running("shop")
+    browser.open(f"{dashboard.url}/#/app/shop")
+    browser.evaluate("((now) => { Date.now = () => now() + 3600e3; })(Date.now.bind(Date))")  # of a browser an hour ahead
+    plot = "document.querySelector('.chart')?.plot"
+    browser.wait(f"{plot}?.data[0].length > 1 && Math.abs({plot}.scales.x.max - {plot}.data[0].at(-1)) < 60", 40)
+
+
 def test_long_names_and_reasons_leave_every_column_in_sight(dashboard, browser):
     emperor = dashboard.emperor
     emperor.write(LONG_NAME, workers=1)
@@ -168,6 +180,20 @@ def test_text_that_turns_the_direction_turns_only_itself(dashboard, browser):
     after = browser.evaluate("[...document.querySelectorAll('.why, .what')].map((box) => [...box.childNodes]"
                              ".filter((node) => node.nodeName !== 'BDI').map((node) => node.textContent).join(''))")
     assert after and not any("\u202e" in text for text in after)
+
+
+def test_nobody_can_be_asked_to_act_while_no_emperor_answers(dashboard, browser):
+    emperor = dashboard.emperor
+    emperor.write("shop", workers=1)
+    emperor.wait_running("shop")
+    browser.expected = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE", "ERR_CONNECTION_RESET", "ERR_EMPTY")
+    browser.open(f"{dashboard.url}/#/app/shop")
+    browser.wait(SHOWN)
+    assert emperor.stop(signal.SIGQUIT) == 0
+    browser.wait("document.body.dataset.link === 'gone'")
+    browser.wait("[...document.querySelectorAll('.actions button')].every((button) => button.disabled)")
+    dashboard.start()
+    browser.wait(f"document.body.dataset.link === 'live' && {SHOWN}")
 
 
 def test_a_wrong_token_is_dropped_and_reading_goes_on(dashboard, browser):

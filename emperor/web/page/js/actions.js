@@ -2,6 +2,7 @@
 // What one can do to an app. Each action asks for the token first where there is none, and says how it ended.
 import { ApiError, post, token, vassal } from "./api.js";
 import { h, toast } from "./dom.js";
+import { store } from "./store.js";
 import { askForToken, onToken } from "./token.js";
 
 const actions = [
@@ -124,7 +125,10 @@ export function actionBar(name, row) {
     const state = row()?.state;
     for (const [operation, button] of buttons)
       button.disabled =
-        isUnderWay || !row() || (operation === "start" ? state === "running" : operation === "stop" && state === "stopped");
+        isUnderWay ||
+        !row() ||
+        ["gone", "refused"].includes(store.link) ||
+        (operation === "start" ? state === "running" : operation === "stop" && state === "stopped");
   }
   return {
     element: h("div.actions", { role: "group", "aria-label": "Actions" }, ...buttons.values()),

@@ -2,6 +2,7 @@
 // The charts of one app: a quarter of an hour each, drawn by uPlot.
 import { h } from "./dom.js";
 import { bytes, count, duration, hours, percent, rate } from "./format.js";
+import { since } from "./store.js";
 
 const height = 150,
   spanSeconds = 900;
@@ -77,7 +78,7 @@ function options(chart, width) {
     scales: {
       x: {
         range: () => {
-          const now = Date.now() / 1000;
+          const now = since(0); // the emperor's clock, as the points: ours may be wrong
           return [now - spanSeconds, now];
         },
       },
@@ -121,7 +122,12 @@ function makeChart(chart) {
   const element = h(
     "figure.chart",
     { "aria-label": chart.title },
-    h("figcaption", {}, h("span", {}, chart.title, chart.isLog ? h("small.dim", {}, " log") : null), h("span.legend", {}, ...figures.map((one) => one.element))),
+    h(
+      "figcaption",
+      {},
+      h("span", {}, chart.title, chart.isLog ? h("small.dim", {}, " log") : null),
+      h("span.legend", {}, ...figures.map((one) => one.element)),
+    ),
     plot,
     none,
   );

@@ -19,7 +19,8 @@ const good = new Set(["running", "reloaded", "recovered", "adopted"]);
 
 function item(event, namesApps) {
   const kind = bad.has(event.event) ? "bad" : good.has(event.event) ? "good" : "plain";
-  const what = h("span.what", {}, h("b", {}, event.event.replaceAll("_", " ")), event.text && " ", event.text && h("bdi", {}, event.text));
+  const what = h("span.what", {}, h("b", {}, event.event.replaceAll("_", " ")));
+  if (event.text) what.append(" ", h("bdi", {}, event.text));
   if (event.generation) what.append(h("span.dim", {}, ` · generation ${event.generation}`));
   const app = namesApps ? h("a", { href: `#/app/${encodeURIComponent(event.app)}` }, event.app) : null;
   return h(

@@ -154,6 +154,7 @@ export function fleetPage(main) {
   });
   const headings = columns.map((column) => heading(column, again));
   const history = eventList(true);
+  const happened = h("section.card", { id: "happened" }, h("h2", {}, "What happened"), history.element);
   const ghosts = h("div.ghosts", { "aria-hidden": "true" }, ...Array.from({ length: 6 }, () => h("i")));
   const table = h("table.fleet", {}, h("caption.hidden", {}, "Apps"), h("thead", {}, h("tr", {}, ...headings)), body);
   main.replaceChildren(
@@ -161,7 +162,7 @@ export function fleetPage(main) {
     h("div.scroll", {}, table),
     ghosts,
     empty,
-    h("section.card", { id: "happened" }, h("h2", {}, "What happened"), history.element),
+    happened,
   );
   document.title = "Emperor";
 
@@ -195,6 +196,7 @@ export function fleetPage(main) {
       for (const head of headings)
         head.setAttribute("aria-sort", head.dataset.key !== view.sort ? "none" : view.isDown ? "descending" : "ascending");
       history.update(store.events);
+      happened.hidden = !store.head;
     },
     // Arrow keys and j, k walk over the rows.
     move(step) {

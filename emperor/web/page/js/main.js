@@ -40,7 +40,7 @@ function showLink() {
   const quiet = age((Date.now() - store.heardAt) / 1000);
   const text = {
     gone: store.heardAt
-      ? "No answer from the emperor. Apps go on serving without it. What you see is from the last one; trying again…"
+      ? "No answer from the emperor. Apps go on serving without it. What you see is from before; trying again…"
       : "No emperor answers here. Trying again…",
     stale: "Nothing new from the emperor. The figures below may be out of date.",
     refused: store.needsToken ? "This emperor shows nothing without its token." : store.problem,
@@ -48,7 +48,7 @@ function showLink() {
   banner.hidden = !text && !store.head?.isShuttingDown;
   bannerButton.hidden = store.link !== "refused" || !store.needsToken;
   setText(bannerText, text || "The emperor is shutting down.");
-  setText(bannerAge, store.heardAt && ["gone", "stale"].includes(store.link) ? ` Last heard of ${quiet} ago.` : "");
+  setText(bannerAge, store.heardAt && ["gone", "stale"].includes(store.link) ? `Last heard of ${quiet} ago.` : "");
   setText(document.getElementById("version"), store.head ? store.head.version : "");
   document.getElementById("token").textContent = token.get() ? "Lock actions" : "Unlock actions";
 }

@@ -55,8 +55,9 @@ async function fetchRates() {
 
 function takeRows(data) {
   const isOther = store.head?.pid !== data.pid;
-  const hasPoint = !isOther && store.head.pointMs !== data.point_ms;
-  if (isOther) fetchRates();
+  const isWhole = data.since_revision === 0; // of a new stream: points may have come while there was none
+  const hasPoint = !isOther && !isWhole && store.head.pointMs !== data.point_ms;
+  if (isOther || isWhole) fetchRates();
   store.head = {
     version: data.version,
     pid: data.pid,
@@ -65,7 +66,7 @@ function takeRows(data) {
     pointMs: data.point_ms,
     skew: Date.now() - data.now_ms,
   };
-  if (data.since_revision === 0) store.rows.clear();
+  if (isWhole) store.rows.clear();
   for (const row of data.rows) store.rows.set(row.name, row);
   if (hasPoint) addRates();
   if (!data.names) return;

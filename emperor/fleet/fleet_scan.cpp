@@ -44,7 +44,7 @@ supervise::Change change_for(common::config::ReloadClass reload) {
 void Fleet::scan_now() {
     if (!is_scanning_allowed_ || is_shutting_down_) return;
     if (observer_.on_scan) observer_.on_scan();
-    const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now());
+    const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now(), watcher_.is_in_a_burst());
     note_directories(scan);
     plan::Desired desired = builder_.build(scan, host_links_.holders());
     refuse_foreign(desired);

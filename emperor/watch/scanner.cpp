@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::string_view defaults_name = "_defaults.yaml";
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t moment_ns = 100'000'000;  // as long as a burst has to be quiet
+constexpr std::int64_t longest_ns = 3 * second_ns;  // in a burst there is a look a second
 constexpr auto settle_time = std::chrono::seconds(1);
 
 std::int64_t since_epoch_ns(common::WallTime time) {
@@ -93,8 +95,9 @@ Scanner::Scanner(std::vector<std::string> directories, uid_t process_uid)
         while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
 }
 
-Scan Scanner::scan(common::WallTime now) {
+Scan Scanner::scan(common::WallTime time, bool is_in_a_burst) {
     Scan scan;
+    const Now now{since_epoch_ns(time), is_in_a_burst};
     std::map<std::string, Cached> next;
     for (const std::string& directory : directories_) {
         scan.directories.push_back(scan_directory(directory, now, scan, next));
@@ -110,7 +113,7 @@ Scan Scanner::scan(common::WallTime now) {
     return scan;
 }
 
-ScannedDirectory Scanner::scan_directory(const std::string& directory, common::WallTime now, Scan& scan,
+ScannedDirectory Scanner::scan_directory(const std::string& directory, Now now, Scan& scan,
                                          std::map<std::string, Cached>& next) const {
     ScannedDirectory result{.path = directory, .problem = {}, .files = {}, .defaults = {}};
     Listing listing = list(directory);
@@ -124,12 +127,32 @@ ScannedDirectory Scanner::scan_directory(const std::string& directory, common::W
         else
             result.files.push_back(std::move(*file));
     }
+    if (now.is_in_a_burst) keep_missing(result, now, scan, next);
     return result;
 }
 
+bool Scanner::may_be_kept_back(const Cached& before, Now now) noexcept {
+    return before.kept_back_ns == 0 || std::abs(now.ns - before.kept_back_ns) < longest_ns;
+}
+
+// What was there at the last scan and is not now may be about to be made anew.
+void Scanner::keep_missing(ScannedDirectory& directory, Now now, Scan& scan, std::map<std::string, Cached>& next) const {
+    bool has_kept = false;
+    for (const auto& [path, before] : cache_) {
+        if (!path.starts_with(directory.path + "/") || next.contains(path) || !may_be_kept_back(before, now)) continue;
+        Cached& kept = next.emplace(path, before).first->second;
+        if (kept.kept_back_ns == 0) kept.kept_back_ns = now.ns;
+        if (path == directory.path + "/" + std::string(defaults_name)) directory.defaults = kept.file;
+        else directory.files.push_back(kept.file);
+        has_kept = true;
+    }
+    if (!has_kept) return;
+    scan.rescan_after = settle_time;
+    std::ranges::sort(directory.files, {}, &ScannedFile::path);
+}
+
 std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string& directory, const std::string& entry,
-                                            common::WallTime now, Scan& scan,
-                                            std::map<std::string, Cached>& next) const {
+                                            Now now, Scan& scan, std::map<std::string, Cached>& next) const {
     ScannedFile file;
     file.name = stem_of(entry);
     file.path = directory + "/" + entry;
@@ -143,13 +166,15 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
     file.uid = opened.uid;
     file.gid = opened.gid;
 
-    const std::int64_t now_ns = since_epoch_ns(now);
-    const bool is_half_written = opened.is_regular && opened.stamp.size == 0 && opened.problem.empty() &&
-                                 std::abs(now_ns - opened.stamp.mtime_ns) < second_ns;
-    if (is_half_written) {
+    const bool is_plain = opened.is_regular && opened.problem.empty();
+    const bool is_half_written = is_plain && opened.stamp.size == 0 && std::abs(now.ns - opened.stamp.mtime_ns) < second_ns;
+    const bool is_being_written = is_plain && now.is_in_a_burst && std::abs(now.ns - opened.ctime_ns) < moment_ns &&
+                                  (!before || (before->file.stamp != file.stamp && may_be_kept_back(*before, now)));
+    if (is_half_written || is_being_written) {
         scan.rescan_after = settle_time;
         if (before) {
-            next.emplace(file.path, *before);
+            Cached& kept = next.emplace(file.path, *before).first->second;
+            if (is_being_written && kept.kept_back_ns == 0) kept.kept_back_ns = now.ns;
             return before->file;
         }
         if (has_scanned_) return std::nullopt;
@@ -162,7 +187,7 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
     // A file written within a second of the reading may have changed again without its times showing it.
     const bool is_cached = before && before->file.text && before->file.stamp == file.stamp &&
                            before->ctime_ns == opened.ctime_ns && before->read_ns - opened.ctime_ns > second_ns;
-    std::int64_t read_ns = now_ns;
+    std::int64_t read_ns = now.ns;
     if (is_named_well && file.findings.empty()) {
         if (is_cached) {
             file.text = before->file.text;

@@ -5,7 +5,9 @@
 //
 // What is half-written is kept back: an empty file that is younger than a second (an editor's truncate-and-write) is
 // reported as it was before, or not at all when it is new, and `rescan_after` asks for another look. The first scan cannot
-// tell new from old: it reports the empty file, which stops nothing that runs.
+// tell new from old: it reports the empty file, which stops nothing that runs. In the middle of a burst of changes more than
+// that may be half done: a file that was written a moment ago is kept back likewise, and so is the absence of one that was
+// there (removed, to be made anew), each for three seconds at most.
 #pragma once
 
 #include <sys/types.h>
@@ -66,19 +68,26 @@ public:
     // `process_uid` is geteuid() in production: under root _defaults.yaml must be root's.
     Scanner(std::vector<std::string> directories, uid_t process_uid);
 
-    [[nodiscard]] Scan scan(common::WallTime now);
+    [[nodiscard]] Scan scan(common::WallTime now, bool is_in_a_burst = false);
 
 private:
     struct Cached {
         ScannedFile file;
         std::int64_t ctime_ns = 0;
         std::int64_t read_ns = 0;  // when it was read: a file changed at that very moment is not trusted
+        std::int64_t kept_back_ns = 0;  // since when it is reported as it was, in a burst; 0: it is not
+    };
+    struct Now {
+        std::int64_t ns;
+        bool is_in_a_burst;
     };
 
-    [[nodiscard]] ScannedDirectory scan_directory(const std::string& directory, common::WallTime now, Scan& scan,
+    [[nodiscard]] ScannedDirectory scan_directory(const std::string& directory, Now now, Scan& scan,
                                                   std::map<std::string, Cached>& next) const;
+    void keep_missing(ScannedDirectory& directory, Now now, Scan& scan, std::map<std::string, Cached>& next) const;
+    [[nodiscard]] static bool may_be_kept_back(const Cached& before, Now now) noexcept;
     [[nodiscard]] std::optional<ScannedFile> look_at(int directory_fd, const std::string& directory,
-                                                     const std::string& entry, common::WallTime now, Scan& scan,
+                                                     const std::string& entry, Now now, Scan& scan,
                                                      std::map<std::string, Cached>& next) const;
 
     std::vector<std::string> directories_;

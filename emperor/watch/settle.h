@@ -21,13 +21,18 @@ public:
     // When the burst counts as over; none while nothing changed.
     [[nodiscard]] std::optional<common::TimePoint> deadline() const noexcept { return deadline_; }
 
-    // True once per burst, as soon as it is over.
+    // True once per burst, as soon as it is over, or has lasted for `most`.
     [[nodiscard]] bool take(common::TimePoint now) noexcept;
+
+    // Of the burst that was taken last: it was not over, files may be half changed.
+    [[nodiscard]] bool was_cut() const noexcept { return was_cut_; }
 
 private:
     common::Duration quiet_;
     common::Duration most_;
     common::TimePoint first_{};
+    common::TimePoint last_{};
+    bool was_cut_ = false;
     std::optional<common::TimePoint> deadline_;
 };
 

@@ -74,6 +74,7 @@ public:
     }
 
     [[nodiscard]] std::vector<std::string> missing() const { return set_.missing(); }
+    [[nodiscard]] bool is_in_a_burst() const noexcept { return settle_.was_cut(); }
 
 private:
     void wait_for_events() {
@@ -160,6 +161,7 @@ void Watcher::start() { loop_->start(); }
 void Watcher::watch_targets(const std::vector<std::string>& paths) { loop_->watch_targets(paths); }
 void Watcher::rescan_after(Duration delay) { loop_->rescan_after(delay); }
 void Watcher::mark_dirty() { loop_->mark_dirty(); }
+bool Watcher::is_in_a_burst() const { return loop_->is_in_a_burst(); }
 std::vector<std::string> Watcher::missing() const { return loop_->missing(); }
 
 }  // namespace emperor::watch

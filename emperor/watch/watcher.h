@@ -47,6 +47,9 @@ public:
     void rescan_after(common::Duration delay);
     void mark_dirty();
 
+    // Of the last `on_settled`: the changes went on, it was just time for a look.
+    [[nodiscard]] bool is_in_a_burst() const;
+
     // The directories that cannot be watched now.
     [[nodiscard]] std::vector<std::string> missing() const;
 

@@ -127,3 +127,67 @@ def test_operators_commands_beside_edits_are_all_answered_and_lose_nothing(shop)
     for command, done in answers:
         assert done.returncode in (0, 1), (command, done)
         assert done.returncode == 0 or any(word in done.stderr for word in OUTCOMES), done
+
+
+# ---- changes that go on for longer than the second after which the emperor looks in any case
+
+class Noise:
+    """Something else in the directory changes all the time."""
+
+    def __init__(self, directory):
+        self.file, self.ending = directory / "notes", threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.ending.wait(0.02):
+            self.file.touch()
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
+
+
+def test_a_file_that_is_made_anew_in_the_middle_of_a_long_burst_was_never_away(shop):
+    pause, start = threading.Event(), len(shop.emperor.output())
+    with shop.ledger:
+        shop.ledger.wait_answers(5)
+        with Noise(shop.path.parent):
+            for _ in range(3):
+                pause.wait(0.7)
+                text = shop.text()
+                shop.path.unlink()
+                pause.wait(0.5)
+                shop.path.write_text(text)
+        shop.converge()
+        shop.ledger.wait_answers(20)
+    assert not shop.ledger.lost, shop.ledger.summary()
+    assert " removed " not in shop.emperor.output()[start:]
+
+
+def test_a_file_that_is_removed_in_the_middle_of_a_long_burst_is_gone_at_last(shop):
+    with Noise(shop.path.parent):
+        shop.path.unlink()
+        wait_until(lambda: shop.emperor.status("shop") is None, 10, "its end, while the burst goes on")
+
+
+def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
+    """Each of its beginnings is a valid file."""
+    pause, start = threading.Event(), len(shop.emperor.output())
+    whole = json.loads(shop.text()) | {"before_start": "true"}
+    lines = [f"# line {number}\n" for number in range(20)]
+    lines[:0] = [f"{key}: {json.dumps(whole[key])}\n" for key in ("app", "chdir", "env")]
+    lines += [f"{key}: {json.dumps(whole[key])}\n" for key in ("workers", "timeouts", "before_start")]
+    with shop.ledger:
+        shop.ledger.wait_answers(5)
+        with open(shop.path, "w") as file:
+            for line in lines:
+                file.write(line)
+                file.flush()
+                pause.wait(0.06)
+        wait_until(lambda: shop.emperor.ctl_json("config", "shop")["values"].get("before_start") == "true", 20, "the whole file")
+        shop.converge()
+    assert not shop.ledger.lost, shop.ledger.summary()
+    assert shop.emperor.output()[start:].count(" reloading ") == 1, shop.emperor.output()[start:]

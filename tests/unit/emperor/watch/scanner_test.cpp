@@ -199,6 +199,62 @@ TEST_F(ScannerTest, a_file_that_was_just_truncated_is_reported_as_it_was) {
     EXPECT_EQ(*only(scan()).text, "");
 }
 
+// ---- in the middle of a burst of changes
+
+TEST_F(ScannerTest, what_is_missing_in_a_burst_is_gone_only_when_it_stays_away) {
+    write("a.yaml", "app: a:app\n");
+    write("shop.yaml", "app: shop:app\n");
+    write("_defaults.yaml", "workers: 2\n");
+    (void)scan();
+    const auto now = std::chrono::system_clock::now() + 2h;
+    fs::remove(path("a.yaml"));
+    fs::remove(path("_defaults.yaml"));
+    const Scan early = scanner_.scan(now, true);
+    EXPECT_EQ(names(early), (std::vector<std::string>{"a", "shop"}));
+    EXPECT_EQ(*early.directories.front().files.front().text, "app: a:app\n");
+    EXPECT_TRUE(early.directories.front().defaults);
+    EXPECT_TRUE(early.rescan_after) << "somebody has to look again";
+    EXPECT_EQ(names(scanner_.scan(now + 500ms, true)), (std::vector<std::string>{"a", "shop"}));
+    const Scan late = scanner_.scan(now + 3s, true);
+    EXPECT_EQ(names(late), std::vector<std::string>{"shop"}) << "the burst goes on, but it has had its time";
+    EXPECT_FALSE(late.directories.front().defaults);
+}
+
+TEST_F(ScannerTest, what_is_missing_when_a_burst_is_over_is_gone) {
+    write("shop.yaml", "app: shop:app\n");
+    (void)scan();
+    fs::remove(path("shop.yaml"));
+    const auto now = std::chrono::system_clock::now() + 2h;
+    EXPECT_EQ(names(scanner_.scan(now, true)), std::vector<std::string>{"shop"});
+    EXPECT_TRUE(names(scanner_.scan(now + 100ms)).empty());
+}
+
+TEST_F(ScannerTest, a_file_that_is_made_anew_in_a_burst_may_be_kept_back_again_later) {
+    write("shop.yaml", "app: shop:app\n");
+    (void)scan();
+    const auto now = std::chrono::system_clock::now() + 2h;
+    for (const auto at : {now, now + 5s}) {
+        fs::remove(path("shop.yaml"));
+        EXPECT_EQ(names(scanner_.scan(at, true)), std::vector<std::string>{"shop"});
+        write("shop.yaml", "app: shop:app\n");
+        EXPECT_EQ(names(scanner_.scan(at + 1s)), std::vector<std::string>{"shop"});
+    }
+}
+
+TEST_F(ScannerTest, what_was_written_a_moment_ago_in_a_burst_is_reported_as_it_was) {
+    write("shop.yaml", "app: shop:app\nworkers: 2\n");
+    (void)scan();
+    write("shop.yaml", "app: shop:app\n");
+    write("fresh.yaml", "app: fresh\n");
+    const auto now = std::chrono::system_clock::now();
+    const Scan early = scanner_.scan(now, true);
+    EXPECT_EQ(*only(early).text, "app: shop:app\nworkers: 2\n") << "the new one is not there yet";
+    EXPECT_TRUE(early.rescan_after);
+    const Scan late = scanner_.scan(now + 200ms, true);
+    EXPECT_EQ(names(late), (std::vector<std::string>{"fresh", "shop"}));
+    EXPECT_EQ(*late.directories.front().files.back().text, "app: shop:app\n");
+}
+
 TEST_F(ScannerTest, a_missing_directory_is_a_problem_and_not_an_empty_one) {
     write("shop.yaml", "app: x:y\n");
     const ScannedFile before = only(scan());

@@ -40,6 +40,10 @@ TEST(Settle, a_burst_that_never_ends_is_settled_after_a_second) {
     }
     EXPECT_EQ(settle.deadline(), start + 1s);
     EXPECT_TRUE(settle.take(start + 1s));
+    EXPECT_TRUE(settle.was_cut());
+    settle.mark(start + 1s + 10ms);
+    EXPECT_TRUE(settle.take(start + 2s));
+    EXPECT_FALSE(settle.was_cut()) << "nothing more came";
 }
 
 TEST(Settle, the_next_burst_has_its_own_second) {

@@ -30,7 +30,8 @@ void adopt_into(VassalHost& host, AdoptionResult result) {
         parts.bank = item.record.bank;
         parts.launch = std::make_shared<Launch>();
         parts.launch->deployment = item.record.deployment;
-        if (!item.link) {
+        const bool is_replaced = item.is_draining && host.desired();  // by one that was adopted before it
+        if (!item.link && !is_replaced) {
             auto kept = host.listeners().open(*item.record.deployment);
             if (kept) parts.launch->listeners = std::move(*kept);
         }
@@ -45,7 +46,7 @@ void adopt_into(VassalHost& host, AdoptionResult result) {
         parts.started_us = item.record.started_us;
         const AdoptedAs role{item.is_draining, item.is_standby, item.record.observed_until_us};
         parts.minor = item.minor;
-        if (!is_linked) host.adopt_unlinked(std::move(parts), item.unlinked_because);
+        if (!is_linked && !item.is_draining) host.adopt_unlinked(std::move(parts), item.unlinked_because);
         else host.adopt(std::move(parts), std::move(item.scoreboard), std::move(item.board), role);
     }
 }

@@ -153,14 +153,19 @@ void Candidate::refuse(const std::string& why) {
     if (is_done() || child_) return;
     const RecordedInstance& record = adopted_.record;
     auto process = process::open_process(record.pid, record.start_ticks);
-    if (!process || record.state != "serving" || !can_spare_listeners_) return end(why);
-    log::warn("master not reached", {{"vassal", name_}, {"generation", record.generation}, {"pid", record.pid}, {"reason", why},
-                                     {"action", "it serves until its successor is ready"}});
+    // What one that accepts nothing still does, needs nobody's help. A standby that hears nothing is none.
+    const bool is_draining = record.state == "draining" || record.state == "suspended";
+    const bool can_stay = is_draining || (record.state == "serving" && can_spare_listeners_);
+    if (!process || !can_stay) return end(why);
+    const char* action = is_draining ? "it finishes what it accepted" : "it serves until its successor is ready";
+    log::warn("master not reached", {{"vassal", name_}, {"generation", record.generation}, {"pid", record.pid},
+                                     {"reason", why}, {"action", action}});
     timer_.disarm();
     reader_.reset();
     duplicate_.reset();
     adopted_.process = std::move(*process);
     adopted_.unlinked_because = why;
+    adopted_.is_draining = is_draining;
     is_adopted_ = true;
     on_done_();
 }

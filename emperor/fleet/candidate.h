@@ -10,7 +10,7 @@
 //     adopted      with its link: all goes on as if nothing had happened
 //     unlinked     it serves, but cannot be taken over (another version of the protocol, an impostor in its place, no
 //                  answer), and its listeners are safe with the keeper: it goes on serving, watched by pidfd and told by
-//                  signals, until a successor is proven
+//                  signals, until a successor is proven. Or it drains: then it has its time for that
 //     left alone   it runs another vassal than its record says
 //     gone         it was in no state to serve, or nothing would be left of its listeners without it: it was ended,
 //                  SIGTERM, then SIGKILL for its whole group

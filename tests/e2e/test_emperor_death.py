@@ -129,6 +129,29 @@ def test_a_request_inside_a_draining_generation_is_finished(idle_emperor):
     wait_until(lambda: len(emperor.ctl_json("show", "probe")["instances"]) == 1, 15, "the end of the former generation")
 
 
+def test_a_request_inside_a_draining_generation_whose_master_does_not_answer_is_finished(idle_emperor):
+    emperor, answers = idle_emperor.start(), []
+    emperor.write("probe")
+    emperor.wait_running("probe")
+    master = emperor.status("probe")["pid"]
+    client = threading.Thread(target=lambda: answers.append(emperor.get("probe", "/sleep?s=7", timeout=30)))
+    client.start()
+    wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "a busy worker")
+    assert emperor.ctl("reload", "probe").returncode == 0
+    os.kill(master, signal.SIGSTOP)
+    try:
+        kill_emperor(emperor)
+        emperor.start()
+        emperor.wait_log("it finishes what it accepted")
+        emperor.wait_state("probe", "running")
+        client.join()
+    finally:
+        os.kill(master, signal.SIGCONT)
+    assert answers and answers[0].status == 200, emperor.output()
+    processes.wait_gone(master)
+    assert emperor.state("probe") == "running"
+
+
 def test_lines_logged_without_an_emperor_are_kept(idle_emperor, scratch):
     log = scratch / "app.log"
     emperor = idle_emperor.start()

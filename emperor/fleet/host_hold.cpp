@@ -41,7 +41,7 @@ void VassalHost::look_after_clients(const supervise::VassalStatus& status) {
     view.has_master = status.active != 0;
     view.is_promoting = successor && successor->state() == Instance::State::ready;
     view.is_failing = status.retry_at && status.active == 0;
-    if (desired_) view.hold = desired_->spec->restart_hold;
+    if (const LaunchPtr next = next_launch()) view.hold = next->deployment->spec->restart_hold;
     execute(hold_machine_.look(view, common::Clock::now()));
     if (hold_ && status.retry_at && status.retry_at != hold_retry_at_) {
         hold_retry_at_ = status.retry_at;

@@ -69,11 +69,6 @@ void VassalHost::activate(LaunchPtr launch) {
         return;
     }
     last_good_ = activated_->deployment;
-    // What the file asks for is not started before somebody says so: its sockets would only collect clients.
-    if (newest_ && newest_ != activated_) {
-        newest_->listeners.clear();
-        newest_->has_listeners = false;
-    }
 }
 
 // The spec of what to go back to, its listeners open; null when the machine knows better, or there is nothing.

@@ -79,6 +79,7 @@ void VassalHost::settle() {
     }
     if (rollback_ && status.rolled_back.empty()) rollback_.reset();  // it failed, was refused or overtaken
     keep_rollback();
+    close_what_nobody_starts();
     look_after_sleep(status);
     look_after_clients(status);
     if (has_processes()) return;
@@ -92,6 +93,15 @@ void VassalHost::settle() {
         }
     }
     context_.became_idle(name_);
+}
+
+// What the file asks for was rejected, or rolled back from: it is not started before something changes, and its sockets would
+// only collect clients. A start opens them again.
+void VassalHost::close_what_nobody_starts() {
+    const bool is_used = std::ranges::any_of(instances_, [this](const auto& item) { return item.second->launch() == newest_; });
+    if (!newest_ || is_used || newest_ == next_launch()) return;
+    newest_->listeners.clear();
+    newest_->has_listeners = false;
 }
 
 // The first state that a new emperor finds may be the one that the former one saw begin.

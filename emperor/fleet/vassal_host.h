@@ -185,6 +185,7 @@ private:
     void push(supervise::VassalEvent event);
     void after_event(const supervise::VassalEvent& event);
     void settle();
+    void close_what_nobody_starts();
     void show(supervise::DisplayState state);
 
     // Commands (host_commands.cpp).

@@ -1,6 +1,7 @@
 """A broken deploy never takes the running app away, says why, and a fix is taken up at once."""
 import pytest
 
+from harness import uwsgi
 from harness.load import Load
 from harness.waiting import wait_until
 
@@ -66,6 +67,23 @@ def test_a_failed_touch_is_not_retried_until_something_changes(deployed, scratch
     deployed.write("other")
     deployed.wait_serving("other")
     assert (scratch / "count").read_text() == "x" and deployed.get("shop").text == "good"
+
+
+def test_an_address_that_only_a_rejected_edit_asks_for_leaves_no_client_waiting(deployed, scratch):
+    old, new = scratch / "old.sock", scratch / "new.sock"
+    scratch.chmod(0o777)
+    keys = {"chdir": scratch / "code", "timeouts_drain": "1s"}
+    deployed.write("shop", "main:application", listen=[f"uwsgi:{old}"], **keys)
+    deployed.wait_state("shop", "running")
+    deployed.deploy("raise RuntimeError('no database')\n")
+    with Load(old, threads=2) as load:
+        deployed.write("shop", "main:application", listen=[f"uwsgi:{new}", f"uwsgi:{old}"], **keys)
+        wait_until(lambda: "no database" in deployed.status("shop")["last_reload"], 20)
+        wait_until(lambda: not new.exists(), 10, "an address at which nobody would answer is closed")
+        deployed.deploy(GOOD)
+        assert deployed.ctl("reload", "shop").returncode == 0
+        assert uwsgi.request(new).text == "good"
+    assert load.failed == 0, load.summary()
 
 
 def test_a_first_start_that_fails_shows_the_reason_and_recovers_with_the_code(deployed, scratch):

@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import threading
 
 import pytest
 
@@ -239,12 +240,31 @@ def test_clients_of_one_in_backoff_outlive_the_emperor_at_its_own_address(idle_e
         assert client.recv(1000).endswith(b"1")
 
 
+def test_a_request_inside_what_was_rolled_back_from_outlives_the_emperor(idle_emperor):
+    emperor, answers = idle_emperor.start(), []
+    emperor.write("shop", env={"VERSION": "1"})
+    emperor.wait_running("shop")
+    emperor.write("shop", env={"VERSION": "2"})
+    wait_until(lambda: emperor.status("shop")["generation"] == 2 and emperor.state("shop") == "running", 20)
+    client = threading.Thread(target=lambda: answers.append(emperor.get("shop", "/sleep?s=6", timeout=30)))
+    client.start()
+    wait_until(lambda: emperor.status("shop")["workers"]["busy"] == 1, 10, "a busy worker")
+    assert emperor.ctl("rollback", "shop").returncode == 0
+    os.kill(emperor.process.pid, signal.SIGKILL)
+    emperor.wait()
+    emperor.start()
+    emperor.wait_state("shop", "rolled back")
+    client.join()
+    assert answers and answers[0].text.startswith("slept"), emperor.output()
+
+
 def test_its_clients_are_told_503_at_its_own_address(emperor, scratch):
     old = scratch / "old.sock"
     scratch.chmod(0o777)
     shutil.copy(emperor.apps / "probe.py", scratch / "main.py")
     keys = {"app": "main:application", "chdir": scratch, "restart_hold": "300ms", "restart_initial": "60s", "restart_max": "60s"}
-    rolled_back(emperor, {**keys, "listen": [f"uwsgi:{old}"]}, {**keys, "listen": [f"uwsgi:{scratch}/new.sock"]})
+    rolled_back(emperor, {**keys, "listen": [f"uwsgi:{old}"]},
+                {**keys, "listen": [f"uwsgi:{scratch}/new.sock"], "restart_hold": "off"})
     (scratch / "main.py").write_text("import no_such_module\n")
     os.kill(emperor.status("shop")["pid"], signal.SIGKILL)
     emperor.wait_state("shop", "backoff")

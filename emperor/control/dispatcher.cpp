@@ -29,6 +29,16 @@ bool takes_all(Command command) noexcept {
            command == Command::reopen_logs;
 }
 
+// Their answers show what happened to an app: the others need no copy of it.
+bool shows_history(Command command) noexcept {
+    return command == Command::why || command == Command::events || command == Command::show;
+}
+
+void add_histories(std::vector<fleet::VassalView>& views, const fleet::FleetApi& fleet) {
+    for (fleet::VassalView& view : views)
+        if (auto whole = fleet.view(view.name)) view = std::move(*whole);
+}
+
 bool is_operation(Command command) noexcept {
     return command == Command::start || command == Command::stop || command == Command::restart ||
            command == Command::reload || command == Command::rollback;
@@ -83,9 +93,10 @@ void Dispatcher::on_line(std::string_view line, const Peer& peer, const std::sha
 
     if (request.command == Command::diff) return send(*conversation, request, diff(request, peer));
 
-    const Selection selection = select(request, peer);
+    Selection selection = select(request, peer);
     if (const auto* error = std::get_if<RequestError>(&selection)) return conversation->send(encode_error(*error));
-    const auto& views = std::get<std::vector<fleet::VassalView>>(selection);
+    auto& views = std::get<std::vector<fleet::VassalView>>(selection);
+    if (shows_history(request.command)) add_histories(views, fleet_);
     if (is_operation(request.command)) return operate(request, peer, views, conversation);
     if (!takes_all(request.command) && views.size() != 1) {
         std::string message(name_of(request.command));
@@ -106,7 +117,7 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
     std::vector<std::string> names = fleet_.names();
     std::ranges::sort(names, common::natural_less);
     for (const std::string& name : names) {
-        std::optional<fleet::VassalView> view = fleet_.view(name);
+        std::optional<fleet::VassalView> view = fleet_.glance(name);
         if (!view) continue;
         if (may_touch(peer, policy_, *view)) allowed.push_back(std::move(*view));
         else forbidden.insert(name);
@@ -140,7 +151,7 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
 RequestError Dispatcher::no_such_app(const Request& request, const std::string& given, const Peer& peer) const {
     std::vector<std::string> names;
     for (const std::string& name : fleet_.names())
-        if (const auto view = fleet_.view(name); view && may_touch(peer, policy_, *view)) names.push_back(name);
+        if (const auto view = fleet_.glance(name); view && may_touch(peer, policy_, *view)) names.push_back(name);
     RequestError error = error_of(request, ErrorCode::no_such_app,
                                   is_glob(given) ? "no app matches '" + given + "'" : "no such app: '" + given + "'");
     error.nearest = common::nearest(given, names, 3, true);
@@ -270,7 +281,7 @@ std::variant<Json, RequestError> Dispatcher::diff(const Request& request, const 
     const bool sees_all = is_admin(peer, policy_);
     Request names = request;
     // A new file is nobody's app yet: whoever may see all apps sees it too.
-    if (sees_all) std::erase_if(names.apps, [&](const std::string& app) { return !fleet_.view(app) && !is_glob(app); });
+    if (sees_all) std::erase_if(names.apps, [&](const std::string& app) { return !fleet_.glance(app) && !is_glob(app); });
     std::set<std::string> allowed;
     if (!sees_all || !names.apps.empty()) {
         const Selection selection = select(names, peer);
@@ -286,7 +297,7 @@ std::variant<Json, RequestError> Dispatcher::diff(const Request& request, const 
     };
     const auto found = fleet_.diff();
     for (const std::string& given : request.apps) {
-        const bool is_known = is_glob(given) || fleet_.view(given) || std::ranges::find(found, given, &fleet::Difference::app) != found.end();
+        const bool is_known = is_glob(given) || fleet_.glance(given) || std::ranges::find(found, given, &fleet::Difference::app) != found.end();
         if (!is_known) return no_such_app(request, given, peer);
     }
     Json differences = Json::array();
@@ -301,7 +312,7 @@ std::variant<Json, RequestError> Dispatcher::diff_candidate(const Request& reque
     if (request.apps.size() != 1 || !common::config::is_valid_name(request.apps.front()))
         return error_of(request, ErrorCode::bad_request, "'text' needs the name of one app");
     const std::string& app = request.apps.front();
-    const auto view = fleet_.view(app);
+    const auto view = fleet_.glance(app);
     if (view ? !may_touch(peer, policy_, *view) : !is_admin(peer, policy_))
         return error_of(request, ErrorCode::not_permitted, refusal(peer, policy_, "diff " + app));
     const bool knows_variables = peer.uid == 0 || peer.uid == policy_.emperor_uid;

@@ -122,7 +122,7 @@ public:
     // Counts up whenever a name comes or goes: whoever follows them need not ask for a thousand names to find nothing new.
     [[nodiscard]] virtual std::uint64_t names_version() const = 0;
     [[nodiscard]] virtual std::optional<VassalView> view(std::string_view name) const = 0;
-    // The same without history and diagnostics, for who looks at all vassals at once.
+    // The same without its history, for who looks at all vassals at once.
     [[nodiscard]] virtual std::optional<VassalView> glance(std::string_view name) const = 0;
     // Only the view's `board`: a look at every vassal every few seconds must not cost a view each.
     [[nodiscard]] virtual const common::scoreboard::Board* board(std::string_view name) const = 0;

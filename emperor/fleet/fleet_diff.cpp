@@ -78,7 +78,7 @@ std::vector<Difference> Fleet::diff() {
     for (const auto& [name, host] : hosts_) {
         if (host->is_removed() || contains(differences, name)) continue;
         if (!host->invalid_text().empty()) {
-            differences.push_back(known_invalid(host->view()));
+            differences.push_back(known_invalid(host->glance()));
             continue;
         }
         const DeploymentPtr running = host->in_use();
@@ -90,7 +90,7 @@ std::vector<Difference> Fleet::diff() {
         if (difference.values.empty()) continue;
         difference.change = word_for(
             config::reload_class(*as_in_file(*running)->values, *as_in_file(*host->desired())->values));
-        const supervise::VassalStatus status = host->view().status;
+        const supervise::VassalStatus status = host->glance().status;
         difference.cause = status.last_reload.empty() || status.last_reload == "ok" ? status.reason : status.last_reload;
         differences.push_back(std::move(difference));
     }

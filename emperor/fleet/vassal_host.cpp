@@ -330,7 +330,6 @@ std::string VassalHost::role_of(const Instance& instance, const supervise::Vassa
 
 VassalView VassalHost::view() const {
     VassalView view = glance();
-    view.diagnostics = diagnostics_;
     view.history.assign(history_.entries().begin(), history_.entries().end());
     return view;
 }
@@ -339,6 +338,7 @@ VassalView VassalHost::glance() const {
     VassalView view;
     view.name = name_;
     view.file = file_;
+    view.diagnostics = diagnostics_;
     view.status = machine_.status();
     view.since_us = shown_since_us_;
     if (hold_machine_.is_answering() && view.status.state != supervise::DisplayState::running)

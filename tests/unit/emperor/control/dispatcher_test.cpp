@@ -64,6 +64,17 @@ TEST_F(ControlDispatcher, status_lists_every_app_for_root_the_emperors_user_and_
     }
 }
 
+TEST_F(ControlDispatcher, histories_are_copied_for_those_who_see_them_only) {
+    fleet.vassals.at("shop")->view.history = {{1, "running", 3, "new file"}};
+    for (const char* line : {R"({"command":"status"})", R"({"command":"logs"})", R"({"command":"stop","args":{"app":"shop"}})"})
+        (void)ask(line);
+    EXPECT_EQ(fleet.histories_copied, 0);
+    EXPECT_EQ(ask(R"({"command":"why","args":{"app":"shop"}})")["result"]["causes"].size(), 1u);
+    EXPECT_EQ(ask(R"({"command":"show","args":{"app":"shop"}})")["result"]["history"].size(), 1u);
+    EXPECT_EQ(fleet.histories_copied, 2);
+    EXPECT_EQ(ask(R"({"command":"events"})")["result"]["events"].size(), 1u);
+}
+
 TEST_F(ControlDispatcher, a_vassals_own_user_sees_and_steers_only_its_own_app) {
     const Peer owner{1002, 1002, 1, {}};
     const Json answer = ask(R"({"command":"status"})", owner);

@@ -102,10 +102,17 @@ public:
     }
     std::optional<fleet::VassalView> view(std::string_view name) const override {
         const auto found = vassals.find(std::string(name));
-        ++views_made;
+        ++histories_copied;
         return found == vassals.end() ? std::nullopt : std::optional(found->second->view);
     }
-    std::optional<fleet::VassalView> glance(std::string_view name) const override { return view(name); }
+    std::optional<fleet::VassalView> glance(std::string_view name) const override {
+        const auto found = vassals.find(std::string(name));
+        ++views_made;
+        if (found == vassals.end()) return std::nullopt;
+        fleet::VassalView view = found->second->view;
+        view.history.clear();
+        return view;
+    }
     const common::scoreboard::Board* board(std::string_view name) const override {
         const auto found = vassals.find(std::string(name));
         return found == vassals.end() ? nullptr : found->second->view.board;
@@ -177,7 +184,7 @@ public:
     std::vector<std::string> scaled;
     std::vector<fleet::Difference> differences;
     std::vector<fleet::CandidateFile> candidates;
-    mutable int views_made = 0;
+    mutable int views_made = 0, histories_copied = 0;
     mutable std::uint64_t names_version_ = 0;
     mutable std::vector<std::string> names_then_;
     Self facts{"0.1.0", 4242, 1'700'000'000'000'000, {"/etc/apps.d"}, "/run/emperor", false};

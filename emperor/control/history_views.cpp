@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <span>
 #include <string_view>
 
@@ -17,14 +18,12 @@ using fleet::HistoryEntry;
 namespace {
 
 constexpr std::size_t log_lines = 15;
+// After so long a time without a failure a recovery was one.
+constexpr std::int64_t steady_us = 600'000'000;
+constexpr std::string_view again = "again after: ";
 
 bool is_one_of(std::string_view event, std::initializer_list<std::string_view> events) {
     return std::ranges::find(events, event) != events.end();
-}
-
-// The vassal is as it was asked to be: what came before explains how it got here, not why it left.
-bool is_settled(const HistoryEntry& entry) {
-    return is_one_of(entry.event, {"running", "reloaded", "recovered", "adopted", "stopped", "sleeping"});
 }
 
 bool is_failure(const HistoryEntry& entry) {
@@ -32,15 +31,45 @@ bool is_failure(const HistoryEntry& entry) {
                                    "worker_exited", "worker_not_started"});
 }
 
-// What a failure brings along by itself.
-bool follows_from_failure(const HistoryEntry& entry) {
-    return entry.event == "backoff" || (entry.event == "starting" && entry.text.starts_with("again after: "));
+// What may come again and again, and is then told once.
+bool repeats(const HistoryEntry& entry) {
+    return is_failure(entry) || is_one_of(entry.event, {"queue_full", "queue_normal", "log_failed", "log_recovered"});
 }
 
-// "worker 2 (pid 4711): exit code 3" → "worker: exit code 3": another pid is not another failure.
-std::string without_pid(const std::string& text) {
+// It serves again, and nobody has done anything about it.
+bool is_recovery(std::span<const HistoryEntry> history, std::size_t at) {
+    const HistoryEntry& entry = history[at];
+    if (entry.event == "recovered") return true;
+    if (entry.event != "running") return false;
+    while (at > 0 && history[at].event != "starting") --at;
+    return history[at].event == "starting" && history[at].generation == entry.generation && history[at].text.starts_with(again);
+}
+
+// The vassal is as it was asked to be: what came before explains how it got here, not why it left. A recovery from which it
+// soon failed anew is a part of the failing.
+bool is_settled(std::span<const HistoryEntry> history, std::size_t at) {
+    const bool is_recovered = is_recovery(history, at);
+    if (!is_recovered) return is_one_of(history[at].event, {"running", "reloaded", "adopted", "stopped", "sleeping"});
+    const auto later = history.subspan(at + 1);
+    const auto failure = std::ranges::find_if(later, is_failure);
+    return failure == later.end() || failure->time_us - history[at].time_us >= steady_us;
+}
+
+// What a failure brings along by itself.
+bool follows_from_failure(std::span<const HistoryEntry> history, std::size_t at) {
+    const HistoryEntry& entry = history[at];
+    return is_one_of(entry.event, {"backoff", "degraded", "clients get 503"}) || is_recovery(history, at) ||
+           (entry.event == "starting" && entry.text.starts_with(again));
+}
+
+// "worker 2 (pid 4711): exit code 3" → "exit code 3": another worker with another pid is not another failure, and neither is
+// "request timeout: GET /x after 2.1 s" instead of 2 s.
+std::string_view essence_of(const HistoryEntry& entry) {
+    if (!is_failure(entry)) return {};
+    std::string_view text = entry.text;
     const std::size_t colon = text.find(": ");
-    return text.starts_with("worker ") && colon != std::string::npos ? "worker" + text.substr(colon) : text;
+    if (text.starts_with("worker ") && colon != text.npos) text.remove_prefix(colon + 2);
+    return text.starts_with("request timeout: ") ? text.substr(0, text.rfind(" after ")) : text;
 }
 
 struct Cause {
@@ -49,18 +78,22 @@ struct Cause {
     std::size_t count = 1;
 };
 
-bool is_again(const Cause& cause, const HistoryEntry& entry) {
-    return is_failure(entry) && entry.event == cause.first->event &&
-           without_pid(entry.text) == without_pid(cause.first->text);
+// The same thing before, with nothing but other failures and what follows from them in between.
+Cause* same_as(const HistoryEntry& entry, std::vector<Cause>& causes) {
+    for (auto cause = causes.rbegin(); cause != causes.rend() && repeats(*cause->first) && repeats(entry); ++cause)
+        if (cause->first->event == entry.event && essence_of(*cause->first) == essence_of(entry)) return &*cause;
+    return nullptr;
 }
 
-std::vector<Cause> causes_from(std::span<const HistoryEntry> entries) {
+std::vector<Cause> causes_from(std::span<const HistoryEntry> history, std::size_t begin) {
     std::vector<Cause> causes;
-    for (const HistoryEntry& entry : entries) {
-        if (!causes.empty() && is_again(causes.back(), entry)) {
-            causes.back().last = &entry;
-            ++causes.back().count;
-        } else if (causes.empty() || !follows_from_failure(entry)) {
+    for (std::size_t at = begin; at < history.size(); ++at) {
+        const HistoryEntry& entry = history[at];
+        const bool is_end = at + 1 == history.size() && is_recovery(history, at);
+        if (Cause* const cause = same_as(entry, causes)) {
+            cause->last = &entry;
+            ++cause->count;
+        } else if (causes.empty() || is_end || !follows_from_failure(history, at)) {
             causes.push_back({&entry, &entry});
         }
     }
@@ -68,13 +101,29 @@ std::vector<Cause> causes_from(std::span<const HistoryEntry> entries) {
 }
 
 // From the settled state before the newest one.
-std::span<const HistoryEntry> story_of(const std::vector<HistoryEntry>& history) {
+std::size_t story_of(std::span<const HistoryEntry> history) {
     std::size_t begin = history.size();
-    while (begin > 0 && !is_settled(history[begin - 1])) --begin;
-    if (begin > 0) --begin;
-    while (begin > 0 && !is_settled(history[begin - 1])) --begin;
-    if (begin > 0) --begin;
-    return std::span(history).subspan(begin);
+    for (int settled = 0; settled < 2 && begin > 0; ++settled) {
+        while (begin > 0 && !is_settled(history, begin - 1)) --begin;
+        if (begin > 0) --begin;
+    }
+    return begin;
+}
+
+// Of the last lines those that stand in no cause's detail: a traceback is shown once.
+std::vector<common::link::LogRecord> lines_beside(const std::vector<Cause>& causes, const common::scoreboard::Board& board) {
+    std::set<std::string_view> shown;
+    for (const Cause& cause : causes) {
+        for (std::string_view rest = cause.last->detail; !rest.empty();) {
+            const std::string_view line = rest.substr(0, rest.find('\n'));
+            shown.insert(line);
+            rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        }
+    }
+    std::vector<common::link::LogRecord> lines = common::scoreboard::read_log(board);
+    std::erase_if(lines, [&](const auto& line) { return shown.contains(line.text); });
+    if (lines.size() > log_lines) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(log_lines));
+    return lines;
 }
 
 }  // namespace
@@ -103,7 +152,8 @@ Json merged_events(const std::vector<fleet::VassalView>& views, std::size_t limi
 
 Json explanation(const fleet::VassalView& view) {
     Json causes = Json::array(), log = Json::array();
-    for (const Cause& cause : causes_from(story_of(view.history))) {
+    const std::vector<Cause> found = causes_from(view.history, story_of(view.history));
+    for (const Cause& cause : found) {
         Json json = event_json(view.name, *cause.last);
         json.erase("app");
         json["time_us"] = cause.first->time_us;
@@ -112,7 +162,7 @@ Json explanation(const fleet::VassalView& view) {
         causes.push_back(std::move(json));
     }
     if (view.board)
-        for (const auto& record : common::scoreboard::read_log(*view.board, log_lines)) log.push_back(log_line(record));
+        for (const auto& record : lines_beside(found, *view.board)) log.push_back(log_line(record));
     Json json = {{"app", view.name},
                  {"state", supervise::name_of(view.status.state)},
                  {"since_us", view.since_us},

@@ -2,6 +2,8 @@
 // How a host carries out what its machine decided.
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <deque>
+#include <map>
 #include <utility>
 
 #include "common/log/log.h"
@@ -219,13 +221,24 @@ void VassalHost::note(HistoryEntry entry) {
     context_.event(name_, history_.entries().back());
 }
 
-std::string VassalHost::last_lines(int worker) const {
+// What an earlier process of this worker said before its own end explains nothing.
+std::string VassalHost::last_lines(int worker) {
     if (!board_) return {};
-    std::string text;
-    for (const auto& record : common::scoreboard::read_log(board_.board(), detail_lines)) {
-        const bool is_meant = worker == 0 || record.worker == 0 || record.worker == worker;
-        if (is_meant && epoch_us() - record.time_us < detail_age_us) text += record.text + "\n";
+    const std::int64_t now_us = epoch_us(), oldest_us = now_us - detail_age_us;
+    std::map<int, std::int64_t> told_us = told_us_;
+    std::deque<std::string> lines;
+    for (auto& record : common::scoreboard::read_log(board_.board())) {
+        if (worker != 0 && record.worker != 0 && record.worker != worker) continue;
+        const auto told = told_us_.find(record.worker);
+        const bool is_told = told != told_us_.end() && told->second <= now_us && record.time_us <= told->second;
+        if (is_told || record.time_us <= oldest_us) continue;
+        told_us[record.worker] = record.time_us;
+        lines.push_back(std::move(record.text));
+        if (lines.size() > detail_lines) lines.pop_front();
     }
+    told_us_ = std::move(told_us);
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
     return text;
 }
 

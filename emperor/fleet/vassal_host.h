@@ -111,7 +111,7 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] VassalView view() const;
     [[nodiscard]] supervise::DisplayState shown() const noexcept { return shown_; }
-    [[nodiscard]] VassalView glance() const;  // without history and diagnostics
+    [[nodiscard]] VassalView glance() const;  // without history
     [[nodiscard]] const common::scoreboard::Board* board() const noexcept { return board_ ? &board_.board() : nullptr; }
     [[nodiscard]] bool has_processes() const noexcept { return !instances_.empty() || hold_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
@@ -197,7 +197,7 @@ private:
     // With the app's last lines, those of `worker` (0: of all).
     void remember_failure(std::string event, supervise::Generation generation, std::string text, int worker = 0);
     void note(HistoryEntry entry);
-    [[nodiscard]] std::string last_lines(int worker) const;
+    [[nodiscard]] std::string last_lines(int worker);
     void finish(const supervise::OperationDone& done);
     // After a rollout the old generation may accept for another moment: whoever asked for the new one is answered when
     // only the new one does, or a second later at most.
@@ -281,6 +281,7 @@ private:
     std::vector<std::string> routed_hosts_;
     std::string routed_to_;                // the socket that they lead to
     History history_;
+    std::map<int, std::int64_t> told_us_;  // by worker: how far its lines are the detail of a failure already
     common::config::Diagnostics diagnostics_;
     std::string invalid_text_;
     std::string socket_problem_;  // why a removed socket could not be put back

@@ -1,4 +1,5 @@
 """emperorctl why and events: what happened, who ordered it, how it ended; also before the emperor's last restart."""
+import contextlib
 import json
 import select
 import signal
@@ -38,6 +39,42 @@ def test_why_tells_the_order_and_the_failures_behind_a_backoff(emperor, scratch)
     assert len(causes) < 12, causes
     (scratch / "broken").unlink()
     emperor.wait_serving("shop")
+
+
+def test_a_crash_loop_is_told_with_one_traceback(emperor, scratch):
+    (scratch / "main.py").write_text("def helper():\n    return undefined_name\n\nhelper()\n")
+    emperor.write("shop", "main:application", chdir=scratch)
+    emperor.wait_state("shop", "backoff")
+    wait_until(lambda: emperor.ctl_json("why", "shop")["crashes"] >= 4, 20, emperor.output)
+    for event in events_of(emperor, "shop"):
+        assert event.get("detail", "").count("Traceback") == (event["event"] == "start failed"), event
+    text = emperor.ctl("why", "shop").stdout
+    assert text.count("Traceback (most recent call last)") == 1 and " times, last " in text, text
+
+
+MORTAL = """import os, signal
+def application(environ, start_response):
+    if environ["PATH_INFO"] != "/":
+        print("about to do", environ["PATH_INFO"], flush=True)
+        os.kill(os.getpid(), {"/fault": signal.SIGSEGV, "/kill": signal.SIGKILL}[environ["PATH_INFO"]])
+    start_response("200 OK", [])
+    return [b"alive"]
+"""
+
+
+def test_an_end_is_explained_by_the_words_of_the_process_that_ended(emperor, scratch):
+    (scratch / "main.py").write_text(MORTAL)
+    emperor.write("shop", "main:application", chdir=scratch, workers=1)
+    for number, way in enumerate(["/fault", "/kill", "/fault", "/kill"], 1):
+        emperor.wait_serving("shop")
+        with contextlib.suppress(OSError, ValueError):
+            emperor.get("shop", way, timeout=20)
+        ends = wait_until(lambda: (found := [one for one in events_of(emperor, "shop") if one["event"] == "worker_exited"])
+                          and len(found) >= number and found, 15, emperor.output)
+        assert ends[-1]["detail"].count("about to do ") == 1 and f"about to do {way}\n" in ends[-1]["detail"], ends[-1]
+        assert ("Segmentation fault" in ends[-1]["detail"]) == (way == "/fault"), ends[-1]
+    causes = [cause for cause in emperor.ctl_json("why", "shop")["causes"] if cause["event"] == "worker_exited"]
+    assert [cause["count"] for cause in causes] == [2, 2], causes
 
 
 def test_why_shows_the_traceback_of_a_request_over_its_time(emperor):

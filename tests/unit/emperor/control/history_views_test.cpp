@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 
 namespace emperor::control {
@@ -72,6 +73,7 @@ TEST(Why, the_same_failure_again_and_again_is_one_cause_with_a_count) {
     for (int round = 0; round < 3; ++round) {
         history.push_back({10 + round, "crashed", 2, "exit code 13", "last words " + std::to_string(round)});
         history.push_back({20 + round, "backoff", 0, "next attempt in 0.10 s: exit code 13"});
+        if (round == 1) history.push_back({25, "clients get 503", 0, "it could not serve for restart.hold"});
         history.push_back({30 + round, "starting", 3, "again after: exit code 13"});
     }
     history.push_back({50, "crashed", 3, "exit code 14"});
@@ -92,6 +94,67 @@ TEST(Why, another_pid_is_not_another_failure_another_reason_is) {
     ASSERT_EQ(causes.size(), 3u);
     EXPECT_EQ(causes[1]["count"], 2);
     EXPECT_EQ(causes[2]["count"], 1);
+}
+
+TEST(Why, an_app_that_recovers_and_fails_again_and_again_has_one_cause_beside_what_began_it) {
+    std::vector<fleet::HistoryEntry> history = {{1, "running", 1, "new file"}, {2, "reloading", 2, "edited"}, {3, "reloaded", 2, "edited"}};
+    for (int round = 0; round < 5; ++round) {
+        const std::string pid = std::to_string(100 + round);
+        history.push_back({round * 10'000'000 + 4, "worker_exited", 2, "worker 1 (pid " + pid + "): exit code 3", "lost the database\n"});
+        history.push_back({round * 10'000'000 + 5, "degraded", 2, "exit code 3"});
+        history.push_back({round * 10'000'000 + 6, "recovered", 2, ""});
+    }
+    const Json causes = explanation(view_of("shop", history))["causes"];
+    EXPECT_EQ(events_of(causes), (std::vector<std::string>{"reloaded: edited", "worker_exited: worker 1 (pid 104): exit code 3", "recovered: "}));
+    EXPECT_EQ(causes[1]["count"], 5);
+    // What comes much later is another story.
+    history.push_back({7'200'000'000, "worker_exited", 2, "worker 1 (pid 9): exit code 4"});
+    EXPECT_EQ(explanation(view_of("shop", history))["causes"].size(), 3u);
+}
+
+TEST(Why, masters_that_are_started_again_by_themselves_do_not_end_the_story) {
+    std::vector<fleet::HistoryEntry> history = {{1, "starting", 1, "new file"}, {2, "running", 1, "new file"}};
+    for (unsigned round = 0; round < 3; ++round) {
+        history.push_back({10 + round * 10, "crashed", 1 + round, "signal 9 (SIGKILL)"});
+        history.push_back({11 + round * 10, "starting", 2 + round, "again after: signal 9 (SIGKILL)"});
+        history.push_back({12 + round * 10, "running", 2 + round, "new file"});
+    }
+    const Json causes = explanation(view_of("shop", history))["causes"];
+    EXPECT_EQ(events_of(causes), (std::vector<std::string>{"running: new file", "crashed: signal 9 (SIGKILL)", "running: new file"}));
+    EXPECT_EQ(causes[1]["count"], 3);
+}
+
+TEST(Why, failures_that_take_turns_are_counted_each_until_somebody_does_something) {
+    std::vector<fleet::HistoryEntry> history = {{1, "running", 1, "new file"}};
+    for (int round = 0; round < 3; ++round) {
+        history.push_back({10 + round, "worker_exited", 2, "worker 1 (pid 7): request timeout: GET /x after 2 s", "traceback"});
+        history.push_back({20 + round, "worker_exited", 2, "worker 2 (pid 7): request timeout: GET /x after 2.1 s", "traceback"});
+        history.push_back({30 + round, "queue_full", 1, std::to_string(60 + round) + " of 64 clients wait"});
+        history.push_back({40 + round, "queue_normal", 1, "after 5 s"});
+    }
+    history.push_back({50, "requested", 0, "operator root (pid 7): restart"});
+    history.push_back({51, "start failed", 3, "exit code 3"});
+    const Json causes = explanation(view_of("shop", history))["causes"];
+    ASSERT_EQ(causes.size(), 6u) << causes;
+    EXPECT_EQ(causes[1]["count"], 6);
+    EXPECT_EQ(causes[2]["text"], "62 of 64 clients wait");
+    EXPECT_EQ(causes[3]["count"], 3);
+    EXPECT_EQ(causes[4]["event"], "requested");
+}
+
+TEST(Why, log_lines_that_a_cause_shows_are_not_shown_twice) {
+    fleet::VassalView view = view_of("shop", {{1, "running", 1, "new file"}, {2, "crashed", 2, "exit code 1", "Traceback\nNameError: x\n"}});
+    const auto board = std::make_unique<common::scoreboard::Board>();
+    for (int round = 0; round < 20; ++round)
+        for (const char* text : {"hello", "Traceback", "NameError: x"}) {
+            common::link::LogRecord record;
+            record.text = text;
+            common::scoreboard::append_log(*board, record);
+        }
+    view.board = board.get();
+    const Json log = explanation(view)["log"];
+    EXPECT_EQ(log.size(), 15u);
+    for (const Json& line : log) EXPECT_EQ(line["text"], "hello");
 }
 
 TEST(Why, says_the_state_its_reason_and_when_the_next_attempt_comes) {

@@ -33,6 +33,12 @@ struct Endpoint {
     std::unique_ptr<Acceptor> acceptor;
 };
 
+// Who is being answered; owned by its own coroutine.
+struct Guest {
+    Client* client;
+    std::string vassal;  // whose socket it came to; empty: the fleet's
+};
+
 Address unix_address(std::string path) {
     Address address;
     address.path = std::move(path);
@@ -49,7 +55,7 @@ public:
     common::Result<void> start();
     void sync();
     void close();
-    std::size_t clients() const noexcept { return clients_.size(); }
+    std::size_t clients() const noexcept { return guests_.size(); }
     Catalogue& catalogue() noexcept { return catalogue_; }
 
 private:
@@ -59,6 +65,9 @@ private:
     void open_vassal(const std::string& name);
     void tick();
     void on_connection(common::UniqueFd fd, const std::string& vassal);
+    void make_room(const std::string& vassal);
+    void forget(const Client* client);
+
     asio::io_context& io_;
     fleet::FleetApi* fleet_;  // null once the server is closed
     Options options_;
@@ -71,7 +80,7 @@ private:
     std::map<std::string, Endpoint> vassal_endpoints_;
     std::optional<std::uint64_t> synced_;  // the fleet's names_version() that the endpoints agree with
     std::set<std::string> refused_;  // could not be opened: said once, tried again at every sync
-    std::set<Client*> clients_;
+    std::vector<Guest> guests_;  // as they came
 };
 
 common::Result<void> Server::Impl::start() {
@@ -150,7 +159,7 @@ void Server::Impl::sync() {
 
 void Server::Impl::open_vassal(const std::string& name) {
     if (!common::config::is_valid_name(name)) return;  // an invalid file is on show, but has no socket
-    const std::optional<fleet::VassalView> view = fleet_->view(name);
+    const std::optional<fleet::VassalView> view = fleet_->glance(name);
     SocketAccess access{.mode = 0660, .owner = {}, .group = options_.group};
     if (::geteuid() == 0 && view && view->identity) access.owner = view->identity->uid;  // a tenant reads its own
     common::Result<Endpoint> endpoint =
@@ -163,18 +172,39 @@ void Server::Impl::open_vassal(const std::string& name) {
     }
 }
 
+// Whoever just sits there has sat there longest: a client that asks gets its answer beside any number of those. And an app's
+// socket, which belongs to a tenant, holds few places, so that its clients displace nobody else's.
+void Server::Impl::make_room(const std::string& vassal) {
+    std::map<std::string_view, std::size_t> number;
+    for (const Guest& guest : guests_) ++number[guest.vassal];
+    const auto more = [](const auto& one, const auto& other) { return one.second < other.second; };
+    std::string_view whose = vassal;
+    if (vassal.empty() || number[vassal] < options_.max_clients_of_vassal) {
+        if (guests_.size() < options_.max_clients) return;
+        whose = std::ranges::max_element(number, more)->first;
+    }
+    const auto oldest = std::ranges::find(guests_, whose, &Guest::vassal);
+    if (oldest == guests_.end()) return;
+    oldest->client->close();
+    guests_.erase(oldest);
+}
+
+void Server::Impl::forget(const Client* client) {
+    std::erase_if(guests_, [client](const Guest& guest) { return guest.client == client; });
+}
+
 void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal) {
-    if (clients_.size() >= options_.max_clients) return;  // closed: the client sees end of file
+    make_room(vassal);
     auto client = std::make_shared<Client>(io_, std::move(fd), options_, [this, vassal](const Target& target) {
         return fleet_ ? catalogue_.answer(vassal, target) : Answer{};
     });
-    clients_.insert(client.get());
+    guests_.push_back({client.get(), vassal});
     // The completion handler owns the client: a coroutine lambda's own captures die too early with g++ 12.
     asio::co_spawn(
         io_, [raw = client.get()] { return raw->run(); },
         [self = shared_from_this(), client](const std::exception_ptr& error) {
             client->close();
-            self->clients_.erase(client.get());
+            self->forget(client.get());
             if (error) common::log::error("stats client failed");
         });
 }
@@ -185,8 +215,8 @@ void Server::Impl::close() {
     agent_.reset();
     fleet_endpoints_.clear();
     vassal_endpoints_.clear();
-    for (Client* client : clients_) client->close();
-    clients_.clear();
+    for (const Guest& guest : guests_) guest.client->close();
+    guests_.clear();
 }
 
 Server::Server(asio::io_context& io, fleet::FleetApi& fleet, Options options)

@@ -3,7 +3,8 @@
 // those of --agent, for load balancers (agent.h). A client
 // connects, gets one JSON document and end of file; one that sends "GET " within 20 ms gets it as an HTTP/1.0 answer.
 // Owned by the emperor's wiring; destroy it before the fleet and before the io_context. It never talks to a vassal,
-// never blocks the loop, and drops clients that do not read: at most `max_clients` at once, 5 s each.
+// never blocks the loop, and drops clients that do not read: at most `max_clients` at once, 5 s each; one more takes the
+// place of the one that has been there longest.
 #pragma once
 
 #include <sys/types.h>
@@ -35,6 +36,7 @@ struct Options {
     std::vector<common::net::Address> agents{};     // where HAProxy's agent-check is answered (agent.h)
     std::optional<gid_t> group;                     // of the sockets (admin_group); default: the emperor's
     std::size_t max_clients = 128;
+    std::size_t max_clients_of_vassal = 16;         // on the socket of one
     std::chrono::milliseconds peek{20};             // how long to wait for "GET "
     std::chrono::milliseconds client_deadline{5000};
     std::chrono::milliseconds freshness{100};       // a document is built at most this often

@@ -185,6 +185,39 @@ TEST_F(StatsServer, clients_that_do_not_read_are_dropped_and_cost_no_more_than_t
     EXPECT_FALSE(Json::parse(SocketClient(io, vassal_path("shop")).read_all()).empty());
 }
 
+TEST_F(StatsServer, a_client_that_asks_is_answered_beside_any_number_that_just_sit_there) {
+    options.client_deadline = 60s;
+    options.max_clients = 5;
+    start();
+    std::vector<std::unique_ptr<SocketClient>> idle;
+    for (int count = 0; count < 8; ++count) {
+        idle.push_back(std::make_unique<SocketClient>(io, fleet_path()));
+        idle.back()->write("GET / HTTP/1.0\r\n");
+        run_until(io, [&] { return server->clients() == std::min<std::size_t>(idle.size(), 5); });
+    }
+    EXPECT_TRUE(get(fleet_path(), "GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200 "));
+    EXPECT_TRUE(idle[0]->is_ended());
+    EXPECT_FALSE(idle[7]->is_ended());
+}
+
+TEST_F(StatsServer, clients_of_an_app_s_socket_displace_each_other_and_nobody_else) {
+    options.client_deadline = 60s;
+    options.max_clients = 5;
+    options.max_clients_of_vassal = 2;
+    start();
+    SocketClient reader(io, fleet_path());
+    reader.write("GET / HTTP/1.0\r\n");
+    run_until(io, [&] { return server->clients() == 1; });
+    std::vector<std::unique_ptr<SocketClient>> idle;
+    for (int count = 0; count < 8; ++count) {
+        idle.push_back(std::make_unique<SocketClient>(io, vassal_path("shop")));
+        idle.back()->write("GET / HTTP/1.0\r\n");
+        run_until(io, [&] { return server->clients() == 1 + std::min<std::size_t>(idle.size(), 2); });
+    }
+    reader.write("\r\n");
+    EXPECT_TRUE(reader.read_all().starts_with("HTTP/1.0 200 "));
+}
+
 TEST_F(StatsServer, half_a_request_ends_at_the_deadline) {
     options.client_deadline = 30ms;
     start();

@@ -34,11 +34,12 @@ std::int64_t now_us() {
         .count();
 }
 
-// Opens the output; a file that cannot be opened is reported on standard error, which then takes its place.
+// Opens the output; a file that cannot be opened is reported on standard error, which then takes its place. Non-blocking, because
+// it may be a FIFO or a terminal (/dev/stdout): one that nobody reads must hold up neither this nor a write.
 void open_output(State& current) {
     current.output.reset();
     if (current.options.file.empty()) return void(current.output.emplace(STDERR_FILENO));
-    UniqueFd file(::open(current.options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
+    UniqueFd file(::open(current.options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644));
     if (file) return void(current.output.emplace(std::move(file)));
     const std::string problem = std::error_code(errno, std::generic_category()).message();
     current.output.emplace(STDERR_FILENO);

@@ -95,7 +95,10 @@ std::string json_string(std::string_view text) {
             continue;
         }
         const char c = text[0];
-        if (length > 1) out += text.substr(0, length);
+        // As text: the file is read on terminals too.
+        if (length == 2 && is_control(text.substr(0, length)))
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(text[1]));
+        else if (length > 1) out += text.substr(0, length);
         else if (c == '"' || c == '\\') (out += '\\') += c;
         else if (c == '\n') out += "\\n";
         else if (c == '\t') out += "\\t";

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/log/log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
 #include <string>
 
+#include "common/base/unique_fd.h"
 #include "common/log/text.h"
 
 namespace common::log {
@@ -64,12 +67,36 @@ TEST(Json, invalid_utf8_becomes_the_replacement_character) {
     EXPECT_EQ(json_string("a\xFF\x01"), "\"a\xEF\xBF\xBD\\u0001\"");
 }
 
+TEST(Json, controls_of_eight_bits_are_escaped_and_other_letters_stay) {
+    EXPECT_EQ(json_string("\xC2\x9B" "2J gr\xC3\xBC\xC3\x9F \x7f"), "\"\\u009b2J gr\xC3\xBC\xC3\x9F \\u007f\"");
+}
+
 TEST_F(LogFile, records_below_the_level_are_not_written) {
     configure({.level = Level::warn, .file = path});
     info("quiet");
     warn("loud");
     EXPECT_EQ(read(path).find("quiet"), std::string::npos);
     EXPECT_NE(read(path).find("loud"), std::string::npos);
+}
+
+TEST_F(LogFile, a_fifo_that_nobody_opens_is_no_file_and_holds_nobody_up) {
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    testing::internal::CaptureStderr();
+    configure({.file = path});
+    info("hello");
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("log file cannot be opened"), std::string::npos) << told;
+    EXPECT_NE(told.find("hello"), std::string::npos);
+}
+
+TEST_F(LogFile, a_fifo_that_nobody_reads_loses_lines_and_holds_nobody_up) {
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const UniqueFd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    configure({.file = path});
+    const std::uint64_t before = lost_lines();
+    const std::string text(1000, 'x');
+    for (int number = 0; number < 3000; ++number) info("hello", {{"text", text}});
+    EXPECT_GT(lost_lines(), before);
 }
 
 TEST_F(LogFile, reopen_writes_to_a_new_file_after_rotation) {

@@ -39,7 +39,7 @@ int logs(const Context& context, const LogsOptions& options) {
     stream.is_wanted = [&](const Json& line) { return !pattern || pattern->matches(text_at(line, "text")); };
     stream.show = [&](const Json& line) {
         if (context.output == Output::json) context.out << line.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-        else context.out << render_log_line(text_at(line, "app"), line, context.is_terminal, context.style.is_colored);
+        else context.out << render_log_line(text_at(line, "app"), line, context.style.is_colored);
     };
     return run_stream(context, stream);
 }

@@ -255,7 +255,7 @@ std::string render_show(const Json& app, const Style& style, std::int64_t now_us
     }
     if (const Json& log = part_at(app, "log"); !log.empty()) {
         page += heading("last log lines", style);
-        for (const Json& line : log) page += "  " + render_log_line(text_at(app, "name"), line, true);
+        for (const Json& line : log) page += "  " + render_log_line(text_at(app, "name"), line);
     }
     return page;
 }
@@ -269,7 +269,7 @@ std::string render_failure(const std::string& operation, const Json& outcome) {
     text += "\n" + indented("  ", text_at(failure, "detail"));
     const Json& log = part_at(outcome, "log");
     if (!log.empty()) text += "last log lines of " + app + ":\n";
-    for (const Json& line : log) text += "  " + render_log_line(app, line, true);
+    for (const Json& line : log) text += "  " + render_log_line(app, line);
     return text;
 }
 

@@ -79,7 +79,7 @@ std::string render_why(const Json& why, const Style& style, std::int64_t now_us)
     }
     if (const Json& log = part_at(why, "log"); !log.empty()) {
         page += "last log lines\n";
-        for (const Json& line : log) page += "  " + render_log_line(text_at(why, "app"), line, true);
+        for (const Json& line : log) page += "  " + render_log_line(text_at(why, "app"), line);
     }
     if (const std::string advice = advice_for(why, now_us); !advice.empty()) page += advice + "\n";
     return page;

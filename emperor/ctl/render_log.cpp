@@ -32,7 +32,7 @@ Color color_of(common::log::Level level) {
 
 }  // namespace
 
-std::string render_log_line(const std::string& app, const Json& line, bool is_terminal, bool is_colored) {
+std::string render_log_line(const std::string& app, const Json& line, bool is_colored) {
     const std::string text = text_at(line, "text");
     std::string who = harmless(app);
     if (const std::int64_t worker = number_at(line, "worker"); worker > 0) who += "[" + std::to_string(worker) + "]";
@@ -41,7 +41,7 @@ std::string render_log_line(const std::string& app, const Json& line, bool is_te
     if (const std::int64_t dropped = number_at(line, "dropped"); dropped > 0)
         shown += " (" + std::to_string(dropped) + " lines lost)";
     return shown + " | " +
-           paint(is_terminal ? harmless(text, true) : text, color_of(common::log::level_of_line(text)), is_colored) + "\n";
+           paint(harmless(text, true), color_of(common::log::level_of_line(text)), is_colored) + "\n";
 }
 
 }  // namespace emperor::ctl

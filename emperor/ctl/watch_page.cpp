@@ -212,7 +212,8 @@ std::vector<std::string> WatchPage::table(const Style& style) const {
             cells.push_back({started > 0 ? span_text(std::chrono::microseconds(answered_us_ - started)) : "-", Color::none});
         }
         const std::string requests = requests_of(row.app);
-        cells.push_back({note + (note.empty() || requests.empty() ? "" : "; ") + requests, Color::none});
+        // What is cut is what stands last: the note is the same at every look.
+        cells.push_back({requests + (note.empty() || requests.empty() ? "" : "; ") + note, Color::none});
         table.add(std::move(cells));
     }
     std::vector<std::string> lines;

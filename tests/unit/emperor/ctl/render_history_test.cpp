@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "emperor/ctl/render_log.h"
 #include "emperor/ctl/text.h"
 
 namespace emperor::ctl {
@@ -16,6 +17,11 @@ TEST(Event, is_one_line_and_its_detail_below) {
     EXPECT_EQ(render_event(event, {}), time_text(now_us) + " shop worker exited: worker 1 (pid 9): exit code 3\\x1b[2J (generation 3)\n"
                                                            "    Traceback\n      File x\n");
     EXPECT_NO_THROW((void)render_event({{"app", 5}}, {}));
+}
+
+TEST(LogLine, is_made_harmless_wherever_it_goes) {
+    EXPECT_EQ(render_log_line("shop", {{"time_us", now_us}, {"worker", 2}, {"text", "a\tb\r\x1b[2J"}}),
+              time_text(now_us) + " shop[2] | a\tb\\r\\x1b[2J\n");
 }
 
 TEST(Why, shows_the_state_the_causes_and_what_comes_next) {

@@ -51,6 +51,15 @@ TEST_F(WatchPageTest, shows_busy_workers_queue_rate_and_requests_with_their_age)
         EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
 }
 
+TEST_F(WatchPageTest, a_request_in_flight_stands_before_what_is_always_so) {
+    Json busy = app("shop", 1, 0, 0, 3 * second);
+    busy["last_reload"] = "failed: import: NameError: name 'undefined_name' is not defined";
+    page.take({{"apps", {busy}}}, now);
+    const std::string line = page.lines({80, 24}, false)[2];
+    EXPECT_NE(line.find("GET /slow\\x1b[2J 3 s"), std::string::npos) << line;
+    EXPECT_NE(page.plain().find(" 3 s; "), std::string::npos) << page.plain();
+}
+
 TEST_F(WatchPageTest, sorts_by_column_and_key_and_turns_round) {
     const std::tuple<const char*, Column, const char*> table[] = {
         {"n", Column::name, "app2 app10 zoo "},  {"b", Column::busy, "app2 app10 zoo "}, {"w", Column::queue, "app10 zoo app2 "},

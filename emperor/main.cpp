@@ -42,6 +42,8 @@ int try_out() {
 int run(const emperor::Options& options, std::vector<std::string> arguments) {
     common::log::configure(options.log);
     if (options.is_trial) return try_out();
+    // logrotate and others do not know whether signals are handled already: sent before that, they would end us.
+    for (const int number : {SIGHUP, SIGUSR1}) ::signal(number, SIG_IGN);
     auto runtime_dir = emperor::RuntimeDir::open(options.runtime_dir);
     if (!runtime_dir) {
         common::log::error("cannot start", {{"reason", runtime_dir.error().message()}});

@@ -79,6 +79,8 @@ void Upgrade::finish(const Result<void>& result) {
 void Upgrade::execute(const process::InheritedSockets& inherited) const {
     inherited.keep_over_exec();
     (void)::setrlimit(RLIMIT_NOFILE, &open_files_);
+    // Until the new program handles them they would end it; and it opens its log and looks at its directories anyway.
+    for (const int number : {SIGHUP, SIGUSR1}) ::signal(number, SIG_IGN);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -2,7 +2,9 @@
 import os
 import pathlib
 import shutil
+import signal
 import struct
+import threading
 
 import pytest
 
@@ -51,6 +53,29 @@ def test_the_emperor_is_replaced_in_place_and_no_request_is_lost(idle_emperor, o
     os.kill(master, 9)
     wait_until(lambda: emperor.serves("probe") and emperor.master_pid("probe") != master, 15)
     assert "SIGKILL" in emperor.ctl("show", "probe").stdout
+
+
+def test_signals_for_log_files_and_rescans_in_the_middle_of_an_upgrade_end_nobody(idle_emperor, own_binaries):
+    emperor = idle_emperor.start()
+    emperor.write("probe")
+    emperor.wait_serving("probe")
+    pid, ended = emperor.process.pid, threading.Event()
+
+    def storm():
+        while not ended.wait(0.0005):
+            for number in (signal.SIGUSR1, signal.SIGHUP):
+                os.kill(pid, number)
+
+    sender = threading.Thread(target=storm)
+    sender.start()
+    try:
+        for _ in range(4):
+            wait_until(lambda: emperor.ctl("upgrade").returncode == 0, 20, emperor.output)
+            assert emperor.process.poll() is None
+    finally:
+        ended.set()
+        sender.join()
+    emperor.wait_state("probe", "running")
 
 
 @pytest.mark.parametrize("program, why", [("#!/bin/sh\nexit 1\n", "cannot take over"), ("no program at all\n", "exec")])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stats sockets: stats.sock (the fleet), stats/NAME.sock (one vassal each) and the addresses of --stats; beside them
 // those of --agent, for load balancers (agent.h). A client
-// connects, gets one JSON document and end of file; one that sends "GET " within 20 ms gets it as an HTTP/1.0 answer.
+// connects, gets one JSON document and end of file; one that sends "GET " within 100 ms gets it as an HTTP/1.0 answer.
 // Owned by the emperor's wiring; destroy it before the fleet and before the io_context. It never talks to a vassal,
 // never blocks the loop, and drops clients that do not read: at most `max_clients` at once, 5 s each; one more takes the
 // place of the one that has been there longest.
@@ -37,7 +37,7 @@ struct Options {
     std::optional<gid_t> group;                     // of the sockets (admin_group); default: the emperor's
     std::size_t max_clients = 128;
     std::size_t max_clients_of_vassal = 16;         // on the socket of one
-    std::chrono::milliseconds peek{20};             // how long to wait for "GET "
+    std::chrono::milliseconds peek{100};            // how long to wait for "GET "
     std::chrono::milliseconds client_deadline{5000};
     std::chrono::milliseconds freshness{100};       // a document is built at most this often
     std::chrono::milliseconds sync_interval{500};   // how often vassals are looked for; sync() does it at once

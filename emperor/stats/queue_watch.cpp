@@ -12,16 +12,28 @@ namespace {
 
 namespace scoreboard = common::scoreboard;
 
-bool is_busy(const scoreboard::Board& board) noexcept {
+constexpr std::size_t idle_looks = 50;  // at once
+
+bool is_busy(const scoreboard::WorkerSlot& slot) noexcept {
+    const auto threads = std::min<std::size_t>(slot.most_threads.load(std::memory_order_relaxed), slot.thread.size());
+    for (std::size_t thread = 0; thread < threads; ++thread)
+        if (slot.thread[thread].request_started_us.load(std::memory_order_relaxed) != 0) return true;
+    return false;
+}
+
+enum class Activity { none, serving, busy };  // none: nobody would answer a client
+
+Activity activity_of(const scoreboard::Board& board) noexcept {
+    Activity activity = Activity::none;
     for (std::size_t row = 0; row < board.worker.size(); ++row) {
         for (std::size_t at = 0; at < board.worker[row].size() && scoreboard::is_used(board, row, at); ++at) {
             const scoreboard::WorkerSlot& slot = board.worker[row][at];
-            const auto threads = std::min<std::size_t>(slot.most_threads.load(std::memory_order_relaxed), slot.thread.size());
-            for (std::size_t thread = 0; thread < threads; ++thread)
-                if (slot.thread[thread].request_started_us.load(std::memory_order_relaxed) != 0) return true;
+            if (is_busy(slot)) return Activity::busy;
+            const auto state = static_cast<scoreboard::WorkerState>(slot.state.load(std::memory_order_relaxed));
+            if (state == scoreboard::WorkerState::serving) activity = Activity::serving;
         }
     }
-    return false;
+    return activity;
 }
 
 }  // namespace
@@ -50,9 +62,18 @@ QueueSample sample_of(const fleet::VassalView& view, const std::vector<ListenQue
 }
 
 void QueueWatch::look_for_busy() {
+    std::vector<std::string> silent;
     for (const std::string& name : fleet_.names()) {
         const scoreboard::Board* board = fleet_.board(name);
-        if (board != nullptr && is_busy(*board)) busy_.try_emplace(name);
+        const Activity activity = board != nullptr ? activity_of(*board) : Activity::serving;
+        if (activity == Activity::busy) busy_.try_emplace(name);
+        if (activity == Activity::none) silent.push_back(name);
+    }
+    // They may start for long while clients come, or sleep: in turn, so that a thousand that sleep cost little.
+    auto next = std::ranges::upper_bound(silent, last_silent_);
+    for (std::size_t looks = std::min(idle_looks, silent.size()); looks > 0; --looks, ++next) {
+        if (next == silent.end()) next = silent.begin();
+        busy_.try_emplace(last_silent_ = *next);
     }
 }
 

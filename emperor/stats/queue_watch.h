@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks at the listen queues of vassals that are busy, and says when one fills up (queue_episode.h): in the log and in the
-// vassal's history. An idle vassal costs nothing: its queue is not asked for while nobody is in a request. Owned by the
-// server.
+// vassal's history. An idle vassal costs nothing: its queue is not asked for while nobody is in a request. Those of which no
+// worker serves are looked at in turn. Owned by the server.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ class QueueWatch {
 public:
     explicit QueueWatch(fleet::FleetApi& fleet) : fleet_(fleet) {}
 
-    // Which vassals are busy; every few seconds.
+    // Which vassals are busy, or serve nobody; every few seconds.
     void look_for_busy();
     // The queues of those; more often.
     void look(std::int64_t monotonic_us, common::TimePoint now);
@@ -33,6 +33,7 @@ private:
     fleet::FleetApi& fleet_;
     QueueProbe probe_;
     std::map<std::string, QueueEpisode, std::less<>> busy_;
+    std::string last_silent_;  // of which no worker serves, in the order of names
 };
 
 // What an episode is made of; `queues` are of the view's listeners.

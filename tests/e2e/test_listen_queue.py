@@ -7,11 +7,7 @@ import socket
 from harness.waiting import wait_until
 
 
-def test_one_line_when_the_queue_fills_up_and_one_when_it_is_over(emperor):
-    emperor.write("shop", socket_backlog=8)
-    emperor.wait_running("shop")
-    clients = []
-
+def asking(emperor, clients):
     def ask(uri):
         """A client that has sent its request and waits; uwsgi's packet by hand."""
         client = socket.socket(socket.AF_UNIX)
@@ -22,7 +18,14 @@ def test_one_line_when_the_queue_fills_up_and_one_when_it_is_over(emperor):
         client.connect(str(emperor.socket("shop")))
         client.sendall(b"\0" + len(body).to_bytes(2, "little") + b"\0" + body)
         clients.append(client)
+    return ask
 
+
+def test_one_line_when_the_queue_fills_up_and_one_when_it_is_over(emperor):
+    emperor.write("shop", socket_backlog=8)
+    emperor.wait_running("shop")
+    clients = []
+    ask = asking(emperor, clients)
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: [client.close() for client in clients])
         ask("/sleep?s=8")
@@ -39,3 +42,21 @@ def test_one_line_when_the_queue_fills_up_and_one_when_it_is_over(emperor):
             assert client.recv(100).startswith(b"HTTP/1.1 200")
     emperor.wait_log("listen queue normal", seconds=15)
     assert emperor.output().count("listen queue full") == 1 and emperor.output().count("listen queue normal") == 1
+
+
+def test_clients_of_an_app_that_starts_for_long_are_told_of_too(emperor, scratch):
+    (scratch / "main.py").write_text("import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\nfrom probe import application\n")
+    emperor.write("shop", "main:application", chdir=scratch, python_path=str(emperor.apps), socket_backlog=8)
+    wait_until(emperor.socket("shop").exists, 10)
+    clients = []
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: [client.close() for client in clients])
+        for _ in range(8):
+            asking(emperor, clients)("/")
+        emperor.wait_log("listen queue full", seconds=15)
+        line = next(line for line in emperor.output().splitlines() if "listen queue full" in line)
+        assert "depth=8 limit=8 busy=0 threads=0" in line and "emperorctl why shop" in line, line
+        (scratch / "go").touch()
+        for client in clients:
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+    emperor.wait_log("listen queue normal", seconds=20)

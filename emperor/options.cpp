@@ -11,6 +11,7 @@
 #include <iterator>
 #include <thread>
 
+#include "common/config/host_name.h"
 #include "common/net/address.h"
 #include "emperor/runtime_dir.h"
 
@@ -108,6 +109,14 @@ std::optional<std::string> bad_address(const char* option, const std::string& te
     return std::string(option) + " " + text + ": " + address.error().message();
 }
 
+// What no Host header would ever be equal to, such as a name with a port. An underscore is in no host name, but in use.
+std::optional<std::string> bad_host(const std::string& name) {
+    std::string text = name;
+    std::ranges::replace(text, '_', 'x');
+    const auto problem = common::config::check_host_name(text);
+    return problem ? std::optional("--http-host " + name + ": " + *problem) : std::nullopt;
+}
+
 }  // namespace
 
 std::variant<Options, int> parse_options(int argc, const char* const* argv) {
@@ -135,6 +144,8 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
     if (const auto problem = bad_address("--agent", line.options.agent)) return complain(*problem);
     if (const auto problem = bad_address("--http", line.options.http)) return complain(*problem);
     if (const auto problem = bad_address("--control", line.options.control)) return complain(*problem);
+    for (const std::string& name : line.options.http_hosts)
+        if (const auto problem = bad_host(name)) return complain(*problem);
     return line.options;
 }
 

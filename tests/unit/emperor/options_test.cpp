@@ -121,6 +121,11 @@ TEST_F(OptionsTest, the_dashboard_is_where_the_command_line_says_else_where_the_
     EXPECT_EQ(of_line.http_hosts, std::vector<std::string>{"x"});
     EXPECT_EQ(code({"--vassals", "a", "--http", "nowhere"}), 2);
     EXPECT_THAT(complaint, HasSubstr("--http nowhere"));
+    for (const char* name : {"ops.example.com:9180", "*.example.com", "http://ops.example.com", "", "ops.example.com."}) {
+        EXPECT_EQ(code({"--vassals", "a", "--http-host", name}), 2) << name;
+        EXPECT_THAT(complaint, HasSubstr("--http-host " + std::string(name) + ": "));
+    }
+    EXPECT_EQ(good({"--vassals", "a", "--http-host", "ops_box"}).http_hosts, std::vector<std::string>{"ops_box"});
 }
 
 TEST_F(OptionsTest, a_file_that_cannot_be_used_is_exit_2) {

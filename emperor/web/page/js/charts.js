@@ -72,7 +72,7 @@ function options(chart, width) {
     width,
     height,
     pxAlign: 1,
-    padding: [10, 8, 0, 0],
+    padding: [10, 16, 0, 0], // right: half of a time that stands at the end
     cursor: { y: false, points: { size: 6 }, sync: { key: "app" } },
     legend: { show: false },
     scales: {

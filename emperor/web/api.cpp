@@ -12,7 +12,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr const char* actor = "dashboard";
 constexpr int shown_events = 100, shown_log_lines = 200;
 
 stats::Document document(const Json& json) {
@@ -56,18 +55,18 @@ std::string Api::control_line(const Route& route, const std::string& body, std::
     return line_of("operation", route.operation, {{"app", route.name}, {"wait", route.waits}});
 }
 
-void Api::ask(std::string_view line, const std::shared_ptr<control::Conversation>& conversation) {
-    control_.ask(line, actor, conversation);
+void Api::ask(std::string_view line, const std::string& peer, const std::shared_ptr<control::Conversation>& conversation) {
+    control_.ask(line, peer.empty() ? "dashboard" : "dashboard from " + peer, conversation);
 }
 
 std::vector<std::shared_ptr<Feed>> Api::follow(const std::string& vassal, const std::shared_ptr<EventStream>& stream) {
     std::vector<std::shared_ptr<Feed>> feeds{std::make_shared<Feed>(stream, "events")};
     Json arguments = {{"follow", true}, {"lines", shown_events}};
     if (!vassal.empty()) arguments["app"] = vassal;
-    ask(line_of("events", "events", arguments), feeds.back());
+    ask(line_of("events", "events", arguments), "", feeds.back());
     if (vassal.empty()) return feeds;
     feeds.push_back(std::make_shared<Feed>(stream, "log"));
-    ask(line_of("log", "logs", {{"app", vassal}, {"follow", true}, {"lines", shown_log_lines}}), feeds.back());
+    ask(line_of("log", "logs", {{"app", vassal}, {"follow", true}, {"lines", shown_log_lines}}), "", feeds.back());
     return feeds;
 }
 

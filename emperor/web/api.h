@@ -29,7 +29,8 @@ public:
     [[nodiscard]] static bool asks_control(const Route& route) noexcept;
     // Nothing and a `problem` where the body of a request makes no sense.
     [[nodiscard]] static std::string control_line(const Route& route, const std::string& body, std::string& problem);
-    void ask(std::string_view line, const std::shared_ptr<control::Conversation>& conversation);
+    // `peer`: who asks, for the record of an operation.
+    void ask(std::string_view line, const std::string& peer, const std::shared_ptr<control::Conversation>& conversation);
 
     [[nodiscard]] bool knows(const std::string& vassal) const { return fleet_.glance(vassal).has_value(); }
     // Fills a stream: events of one vassal or ("") of all; with `logs` its log too. The feeds live as long as the stream.

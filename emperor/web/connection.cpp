@@ -173,7 +173,7 @@ asio::awaitable<Reply> Connection::reply_to(const Request& request, const Route&
 asio::awaitable<Reply> Connection::ask(std::string line, bool hides_secrets) {
     const auto waiting = std::make_shared<WaitingLine>(stream_.get_executor());
     outcome_ = waiting;
-    desk_->api.ask(line, waiting);
+    desk_->api.ask(line, peer_of(stream_.socket().native_handle()), waiting);
     const auto patience = desk_->limits.operation;
     co_await waiting->wait(patience);
     outcome_.reset();

@@ -68,7 +68,7 @@ def test_actions_take_the_token_and_are_recorded(dashboard):
     assert emperor.state("shop") == "running"
     assert dashboard.json("/api/v1/vassals/shop/reload", method="POST", token=TOKEN) == {"outcomes": [{"app": "shop", "ok": True}]}
     assert emperor.status("shop")["generation"] == 2
-    assert any("operator dashboard" in cause["text"] for cause in emperor.ctl_json("why", "shop")["causes"])
+    assert any("operator dashboard from 127.0.0.1" in cause["text"] for cause in emperor.ctl_json("why", "shop")["causes"])
     assert dashboard.ask("/api/v1/vassals/shop/scale", "POST", {"workers": 3}, token=TOKEN)[0] == 200
     wait_until(lambda: dashboard.rows()["shop"]["workers"] == 3, 5, "three workers")
     assert dashboard.ask("/api/v1/vassals/shop/scale", "POST", {"workers": 0}, token=TOKEN)[0] == 400

@@ -55,7 +55,7 @@ TEST_F(WebServer, an_operation_waits_for_its_outcome_and_bears_the_dashboards_na
     SocketClient client(io, path);
     client.write("POST /api/v1/vassals/shop/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + bearer + "\r\n");
     ASSERT_TRUE(run_until(io, [&] { return !fleet.asked.empty(); }));
-    EXPECT_EQ(fleet.asked.front().actor.name, "dashboard");
+    EXPECT_EQ(fleet.asked.front().actor.name, "dashboard from uid " + std::to_string(::getuid()));
     EXPECT_TRUE(client.is_silent());
     fleet.asked.front().done({.ok = false, .failure = {"import", "ModuleNotFoundError", "…"}, .last_log = {}});
     const std::string answer = client.read_all();

@@ -18,6 +18,8 @@ namespace http = boost::beast::http;
 
 namespace {
 
+constexpr std::size_t piece_size = 64 * 1024;
+
 // Ends with the connection: no length, no chunks.
 std::string stream_head() {
     http::response<http::empty_body> response(http::status::ok, 11);
@@ -33,10 +35,16 @@ std::string stream_head() {
 
 }  // namespace
 
+// In pieces, each with its time: the first event of a thousand apps takes a thin line longer than a reader that is gone
+// deserves.
 asio::awaitable<bool> Connection::write_text(std::string_view text) {
     boost::system::error_code error;
-    stream_.expires_after(desk_->limits.write);
-    co_await asio::async_write(stream_, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
+    while (!text.empty() && !error && desk_) {
+        const std::string_view piece = text.substr(0, piece_size);
+        text.remove_prefix(piece.size());
+        stream_.expires_after(desk_->limits.write);
+        co_await asio::async_write(stream_, asio::buffer(piece), asio::redirect_error(asio::use_awaitable, error));
+    }
     co_return !error && desk_;
 }
 

@@ -39,7 +39,7 @@ struct Limits {
     std::size_t stream_size = 1u << 20;             // bytes that wait for one stream's reader
     std::chrono::milliseconds request{10'000};      // for a whole request to arrive
     std::chrono::milliseconds idle{60'000};         // between requests of one connection
-    std::chrono::milliseconds write{10'000};        // for an answer or an event to be taken
+    std::chrono::milliseconds write{10'000};        // for an answer, or 64 KiB of an event, to be taken
     std::chrono::milliseconds operation{300'000};   // for the outcome of an operation
     std::chrono::milliseconds grace{1'000};         // for a connection without a request, when a newer one wants its place
     std::chrono::milliseconds tick{1'000};          // between two documents of a stream

@@ -78,6 +78,12 @@ public:
         run_until(io_, [&] { return !receive(); });
         return std::exchange(received_, {});
     }
+    // At most so many bytes of what is there; how many there were. For readers that are slow on purpose.
+    std::size_t take(std::size_t most) {
+        std::string bytes(most, '\0');
+        const ssize_t size = ::recv(fd_.get(), bytes.data(), most, 0);
+        return size > 0 ? static_cast<std::size_t>(size) : 0;
+    }
     std::string read_line() {
         run_until(io_, [&] { return !receive() || received_.find('\n') != std::string::npos; });
         const auto end = std::min(received_.find('\n'), received_.size());

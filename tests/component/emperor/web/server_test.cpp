@@ -149,6 +149,23 @@ TEST_F(WebServer, a_client_that_does_not_read_its_stream_is_dropped) {
     EXPECT_TRUE(fleet.followers.empty());
 }
 
+TEST_F(WebServer, a_large_event_may_take_a_thin_line_long) {
+    start({.write = 1s});
+    SocketClient client(io, path);
+    client.write("GET /api/v1/vassals/shop/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    ASSERT_TRUE(run_until(io, [&] { return !fleet.followers.empty(); }));
+    constexpr std::size_t size = 768 * 1024;
+    fleet.write_line("shop", std::string(size, 'x'));
+    std::size_t taken = 0;
+    const auto began = std::chrono::steady_clock::now();
+    while (taken < size && server->streams() == 1) {
+        io.restart();
+        io.run_for(20ms);
+        taken += client.take(8 * 1024);
+    }
+    EXPECT_GE(taken, size) << "not dropped, though it took " << (std::chrono::steady_clock::now() - began) / 1ms << " ms";
+}
+
 TEST_F(WebServer, head_of_a_stream_says_what_it_is) {
     start({.streams = 0});
     for (const char* target : {"/api/v1/stream", "/api/v1/vassals/shop/stream"}) {

@@ -98,7 +98,7 @@ bool VassalHost::roll_out_again(const std::string& cause) {
 void VassalHost::restore_sockets() {
     const supervise::VassalStatus status = machine_.status();
     const LaunchPtr next = status.is_asleep ? next_launch() : nullptr;
-    if (next && next->has_listeners && !lost_socket(*next).empty()) {
+    if (next && (!next->has_listeners || !lost_socket(*next).empty())) {
         static_cast<void>(with_sockets_in_place(next));
         return look_after_sleep(status);
     }

@@ -2,6 +2,7 @@
 // Sleep of a vassal that runs on demand: who sleeps has its listeners watched, who is awake its counters.
 #include <algorithm>
 
+#include "common/log/log.h"
 #include "emperor/fleet/vassal_host.h"
 
 namespace emperor::fleet {
@@ -50,7 +51,7 @@ void VassalHost::look_after_sleep(const supervise::VassalStatus& status) {
     }
     const bool somebody_accepts = std::ranges::any_of(instances_, [](const auto& item) { return item.second->is_accepting(); });
     const LaunchPtr next = status.is_asleep ? next_launch() : nullptr;
-    if (!next || somebody_accepts || !next->has_listeners) return sleeper_.release();
+    if (!next || somebody_accepts || !can_be_woken(*next)) return sleeper_.release();
     // Where only others listen, nobody would be woken.
     for (const LaunchPtr& launch : {newest_, activated_}) {
         if (!instances_.empty() || !launch || launch == next) continue;
@@ -58,6 +59,20 @@ void VassalHost::look_after_sleep(const supervise::VassalStatus& status) {
         launch->has_listeners = false;
     }
     if (!sleeper_.is_watching(next->listeners)) sleeper_.watch(next->listeners);
+}
+
+// Another configuration may be the one to wake up with since the last look: after a reload of what was rolled back.
+bool VassalHost::can_be_woken(Launch& launch) {
+    if (launch.has_listeners) return true;
+    auto opened = pool_.open(*launch.deployment);
+    std::string problem = opened ? "" : common::config::headline(opened.error());
+    if (!problem.empty() && problem != socket_problem_)
+        common::log::error("socket lost", {{"vassal", name_}, {"reason", problem}});
+    socket_problem_ = std::move(problem);
+    if (!opened) return false;  // each rescan tries again
+    launch.listeners = std::move(*opened);
+    launch.has_listeners = true;
+    return true;
 }
 
 supervise::Activity VassalHost::activity() const {

@@ -144,6 +144,7 @@ private:
     // host_sleep.cpp
     void look_after_sleep(const supervise::VassalStatus& status);
     void look_whether_idle();
+    [[nodiscard]] bool can_be_woken(Launch& launch);
     [[nodiscard]] supervise::Activity activity() const;
 
     // host_routes.cpp

@@ -211,6 +211,19 @@ def test_it_sleeps_and_wakes_as_the_configuration_says_that_it_runs(idle_emperor
     wait_until(lambda: new.exists() and ask(new) == "2", 20)
 
 
+def test_a_reload_of_one_that_sleeps_lets_the_file_s_configuration_be_woken(emperor, scratch):
+    old, new = scratch / "old.sock", scratch / "new.sock"
+    scratch.chmod(0o777)
+    sleepy = {"on_demand": True, "timeouts_idle": "1s"}
+    rolled_back(emperor, {**sleepy, "listen": [f"uwsgi:{old}"]}, {**sleepy, "listen": [f"uwsgi:{new}"]})
+    emperor.wait_state("shop", "sleeping")
+    done = emperor.ctl("reload", "shop")
+    assert done.returncode == 0 and "asleep" in done.stdout, done
+    wait_until(new.exists, 10, "its address")
+    assert ask(new) == "2" and not old.exists()
+    assert emperor.wait_state("shop", "running")["generation"] == 4
+
+
 def test_it_stays_up_where_only_its_file_is_on_demand(emperor):
     rolled_back(emperor, {}, {"on_demand": True, "timeouts_idle": "1s"})
     pid = emperor.pid("shop")

@@ -13,8 +13,8 @@ from harness.waiting import wait_until
 class Rollout:
     """`shop` serves version 1 under load while version 2 is on its way."""
 
-    def __init__(self, emperor, scratch):
-        self.emperor, self.ledger = emperor, Ledger(scratch)
+    def __init__(self, emperor, scratch, preload):
+        self.emperor, self.ledger, self.preload = emperor, Ledger(scratch), preload
         self.deploy(1)
         emperor.wait_running("shop")
         self.old = emperor.status("shop")["pid"]
@@ -24,7 +24,8 @@ class Rollout:
 
     def deploy(self, version, start=0.0, probe=0.0):
         app = self.ledger.app(VERSION=str(version), START=str(start), PROBE=str(probe))
-        self.emperor.write("shop", "deploys:application", workers=2, env=app["env"], health={"path": "/healthz"})
+        self.emperor.write("shop", "deploys:application", workers=2, env=app["env"], preload=self.preload,
+                           health={"path": "/healthz"})
 
     def successor(self):
         shown = self.emperor.ctl_json("show", "shop")["instances"]
@@ -118,7 +119,7 @@ VICTIMS = {
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
 def test_a_death_in_the_middle_of_a_rollout_costs_nothing_but_what_was_inside(idle_emperor, scratch, step, victim, measured):
     emperor = idle_emperor.start()
-    rollout = Rollout(emperor, scratch)
+    rollout = Rollout(emperor, scratch, preload=step in (Rollout.probing, Rollout.draining))
     ledger = rollout.ledger
     with ledger:
         ledger.wait_answers(20, "shop")

@@ -75,6 +75,36 @@ def test_alerts_ask_for_metrics_that_there_are(source, shop):
     assert [name for name in asked if not re.search(rf"^{name}[ {{]", known, re.M)] == []
 
 
+def test_alerts_fire_when_they_should(source, scratch):
+    """promtool plays hours in no time. An app with a long backoff has none while it tries; and every kind of lost line counts."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is missing (scripts/setup.sh installs Debian's prometheus)")
+    app = '{instance="box", app="shop"}'
+    figures = {"emperor_app_up": "0x40", "emperor_app_backoff_seconds": "45 30 15 0 " * 10,
+               "emperor_app_log_dropped_lines_total": "0x40", "emperor_app_log_file_dropped_lines_total": "0x40",
+               "emperor_app_log_journal_dropped_lines_total": "0x40", "emperor_app_access_dropped_lines_total": "0x40"}
+
+    def fires(alert, more):
+        series = [{"series": name + app, "values": values.strip()} for name, values in {**figures, **more}.items()]
+        expected = [{"exp_labels": {"instance": "box", "app": "shop", "severity": "never"}}]  # so that promtool prints what it got
+        steps = {"interval": "15s", "input_series": series,
+                 "alert_rule_test": [{"eval_time": "8m", "alertname": alert, "exp_alerts": expected}]}
+        path = scratch / "test.yml"
+        rules = [str(source / "configs/prometheus/alerts.yml")]
+        path.write_text(json.dumps({"rule_files": rules, "evaluation_interval": "15s", "tests": [steps]}))
+        done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, timeout=60)
+        text = "".join((done.stdout + done.stderr).split())
+        assert "got:[" in text, text
+        return "got:[]" not in text
+
+    assert fires("EmperorAppDown", {})
+    assert not fires("EmperorAppDown", {"emperor_app_up": "1x40"})
+    assert not fires("EmperorAppDown", {"emperor_app_backoff_seconds": "0x40"}), "one that sleeps or was stopped is not down"
+    assert not fires("EmperorLogDropped", {})
+    for kind in ("log", "log_file", "log_journal", "access"):
+        assert fires("EmperorLogDropped", {f"emperor_app_{kind}_dropped_lines_total": "0x10 5x30"}), kind
+
+
 class Prometheus:
     """A real one, in a directory of its own, that scrapes every second."""
 

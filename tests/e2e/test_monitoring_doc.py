@@ -20,6 +20,6 @@ def test_each_step_of_the_document_works(emperor, source, measured):
                           env={**os.environ, "EMPEROR_RUNTIME": str(emperor.runtime), "PATH": f"{emperor.binaries}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.stdout + done.stderr
     for expected in ("hello", "requests in the last minute:", '"delta_requests"', "changed:", 'emperor_app_up{app="hello"} 1', "SUCCESS",
-                     "emperor_app_request_duration_seconds_count"):
+                     "emperor_app_request_duration_seconds_count", "QUEUE", "killed by signal 9 (SIGKILL)", "log files reopened: 1 apps"):
         assert expected in done.stdout, f"{expected!r} in\n{done.stdout}"
     measured(f"{len(blocks)} blocks")

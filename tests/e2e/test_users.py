@@ -7,6 +7,8 @@ import stat
 
 import pytest
 
+from harness.waiting import wait_until
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it starts vassals as other users")
 needs_no_root = pytest.mark.skipif(os.geteuid() == 0, reason="needs a plain user")
 
@@ -89,6 +91,26 @@ def test_a_tenant_cannot_bind_where_he_may_not_write(idle_emperor, scratch):
     row = emperor.wait_state("probe", "invalid")
     assert "stolen.sock" in row["reason"]
     assert not (scratch / "stolen.sock").exists()
+
+
+@needs_root
+def test_a_tenant_s_log_file_is_opened_with_his_rights(idle_emperor, scratch):
+    (scratch / "root.log").write_text("root's\n")
+    (scratch / "own").mkdir(mode=0o777)
+    (scratch / "own").chmod(0o777)
+    (scratch / "own" / "link.log").symlink_to(scratch / "root.log")
+    for name, path in (("probe", scratch / "own" / "probe.log"), ("new", scratch / "new.log"), ("link", scratch / "own" / "link.log")):
+        idle_emperor.write(name, log_file=str(path))
+        give(idle_emperor, name, "nobody")
+    emperor = idle_emperor.start()
+    emperor.wait_running("probe", "new", "link")
+    for name in ("probe", "new", "link"):
+        emperor.get(name, "/log?text=hello")
+    wait_until(lambda: "hello" in (scratch / "own" / "probe.log").read_text(), 10)
+    assert (scratch / "own" / "probe.log").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    for name in ("new", "link"):
+        wait_until(lambda: "Permission denied" in emperor.status(name)["reason"], 10, lambda: f"{emperor.status(name)}")
+    assert (scratch / "root.log").read_text() == "root's\n" and not (scratch / "new.log").exists()
 
 
 @needs_root

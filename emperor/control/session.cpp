@@ -107,12 +107,12 @@ void Session::keep(std::unique_ptr<fleet::FleetApi::Subscription> subscription) 
 }
 
 void Session::send(std::string line) {
-    if (is_closed_) return;
+    if (is_closed_ || is_dropped_) return;
     // One answer may be larger than the bound; what may not grow is a heap of them that nobody reads.
     if (!output_.empty() && output_size_ + line.size() > limits_.output_size) {
         common::log::warn("control client dropped", {{"uid", peer_.uid}, {"pid", peer_.pid}, {"reason", "does not read"}});
         // Not now: the caller may be one of the subscriptions that close() destroys.
-        has_input_ended_ = true;
+        is_dropped_ = has_input_ended_ = true;
         asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });
         return;
     }

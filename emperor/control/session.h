@@ -63,6 +63,7 @@ private:
     std::vector<std::unique_ptr<fleet::FleetApi::Subscription>> subscriptions_;
     bool is_writing_ = false;
     bool has_input_ended_ = false;  // the client sends no more, but may still read
+    bool is_dropped_ = false;       // it does not read; to be closed in a moment
     bool is_closed_ = false;
 };
 

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "common/log/log.h"
 #include "tests/component/emperor/control/socket_client.h"
 #include "tests/unit/emperor/control/fake_fleet.h"
 
@@ -120,6 +123,23 @@ TEST_F(ControlServer, a_follower_that_does_not_read_is_dropped_and_unsubscribed)
     }
     run_until(io, [&] { return server->sessions() == 0; });
     EXPECT_TRUE(fleet.followers.empty());
+}
+
+TEST_F(ControlServer, the_end_of_a_follower_that_does_not_read_is_told_once_however_much_comes_at_once) {
+    start({.output_size = 100'000});
+    const std::string log = directory.path() + "/log";
+    common::log::configure({.file = log});
+    SocketClient client(io, path);
+    client.write("{\"command\":\"logs\",\"args\":{\"app\":\"shop\",\"follow\":true}}\n");
+    run_until(io, [&] { return !fleet.followers.empty(); });
+    for (int count = 0; count < 200; ++count) fleet.write_line("shop", std::string(8000, 'y'));
+    run_until(io, [&] { return server->sessions() == 0; });
+    common::log::configure({});
+    std::ifstream in(log);
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    const std::size_t told = text.find("control client dropped");
+    EXPECT_NE(told, std::string::npos);
+    EXPECT_EQ(text.find("control client dropped", told + 1), std::string::npos) << text;
 }
 
 TEST_F(ControlServer, a_follower_gets_lines_until_it_goes) {

@@ -101,6 +101,7 @@ private:
     void look_again() override { watcher_.mark_dirty(); }
 
     void scan_now();
+    void note_edit(const plan::Action& action);
     void apply(const plan::Action& action);
     bool desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause, supervise::Change change);
     [[nodiscard]] plan::Known known() const;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The level-triggered half of the fleet: look at the directories, compare with what is there, tell the hosts.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "common/log/log.h"
@@ -174,6 +178,22 @@ bool Fleet::desire(VassalHost& host, const plan::DesiredFile& file, const std::s
     return host.desire(std::move(deployment), cause, change);
 }
 
+// Who wrote it cannot be known, whose the file is can. Values are not told: there may be secrets among them.
+void Fleet::note_edit(const Action& action) {
+    if (action.keys.empty()) return;
+    const std::filesystem::path file(action.file->path);
+    const std::string path = action.kind == Action::Kind::defaults_changed ? file.parent_path() / "_defaults.yaml" : file;
+    struct stat status {};
+    std::string text = path;
+    if (::stat(path.c_str(), &status) == 0) {
+        const common::config::Identity identity = builder_.identity_of(action.file->path);
+        const bool is_known = identity.uid == status.st_uid && !identity.user.empty();
+        text += " of " + (status.st_uid == 0 ? "root" : is_known ? identity.user : "uid " + std::to_string(status.st_uid));
+    }
+    for (std::size_t at = 0; at < action.keys.size(); ++at) text += (at == 0 ? ": " : ", ") + action.keys[at];
+    note(action.name, "edited", text);
+}
+
 void Fleet::apply(const Action& action) {
     log::debug("planned", {{"vassal", action.name}, {"action", plan::name_of(action.kind)}, {"cause", action.cause}});
     switch (action.kind) {
@@ -188,6 +208,7 @@ void Fleet::apply(const Action& action) {
         case Action::Kind::touched:
         case Action::Kind::defaults_changed:
         case Action::Kind::added:
+            note_edit(action);
             if (!desire(host_of(action.name), *action.file, action.cause, change_for(action.reload))) has_listen_failures_ = true;
             return;
     }

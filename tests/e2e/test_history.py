@@ -1,6 +1,7 @@
 """emperorctl why and events: what happened, who ordered it, how it ended; also before the emperor's last restart."""
 import contextlib
 import json
+import pwd
 import select
 import signal
 import subprocess
@@ -50,6 +51,19 @@ def test_a_crash_loop_is_told_with_one_traceback(emperor, scratch):
         assert event.get("detail", "").count("Traceback") == (event["event"] == "start failed"), event
     text = emperor.ctl("why", "shop").stdout
     assert text.count("Traceback (most recent call last)") == 1 and " times, last " in text, text
+
+
+def test_an_edit_is_told_with_what_differs_and_whose_the_file_is(emperor):
+    emperor.write("shop", env={"TOKEN": "old-secret"})
+    emperor.wait_serving("shop")
+    emperor.write("shop", env={"TOKEN": "new-secret"}, workers=2)
+    wait_event(emperor, "reloaded", "edited")
+    owner = pwd.getpwuid(emperor.path_of("shop").stat().st_uid).pw_name
+    edit = wait_event(emperor, "edited", f"{emperor.path_of('shop')} of {owner}: ")
+    assert "env" in edit["text"] and "workers" in edit["text"] and "secret" not in edit["text"], edit
+    assert edit["text"] in emperor.ctl("why", "shop").stdout
+    emperor.write_text("_defaults", "threads: 2\n")
+    wait_event(emperor, "edited", f"_defaults.yaml of {owner}: threads")
 
 
 MORTAL = """import os, signal

@@ -33,10 +33,14 @@ struct Endpoint {
     std::unique_ptr<Acceptor> acceptor;
 };
 
+constexpr std::size_t small_document = 64 * 1024;
+
 // Who is being answered; owned by its own coroutine.
 struct Guest {
     Client* client;
     std::string vassal;  // whose socket it came to; empty: the fleet's
+    std::uint64_t id = 0;
+    Document document{};  // that is being written to it; null: none, or a small one
 };
 
 Address unix_address(std::string path) {
@@ -66,6 +70,7 @@ private:
     void tick();
     void on_connection(common::UniqueFd fd, const std::string& vassal);
     void make_room(const std::string& vassal);
+    void write_to(std::uint64_t id, const Document& document);
     void forget(const Client* client);
 
     asio::io_context& io_;
@@ -81,6 +86,7 @@ private:
     std::optional<std::uint64_t> synced_;  // the fleet's names_version() that the endpoints agree with
     std::set<std::string> refused_;  // could not be opened: said once, tried again at every sync
     std::vector<Guest> guests_;  // as they came
+    std::uint64_t last_guest_ = 0;
 };
 
 common::Result<void> Server::Impl::start() {
@@ -189,16 +195,37 @@ void Server::Impl::make_room(const std::string& vassal) {
     guests_.erase(oldest);
 }
 
+// Those that do not read hold the documents of different moments, each some megabytes with a thousand vassals. What is small is
+// with the kernel at once.
+void Server::Impl::write_to(std::uint64_t id, const Document& document) {
+    const auto own = std::ranges::find(guests_, id, &Guest::id);
+    if (own == guests_.end() || !document || document->size() <= small_document) return;
+    own->document = document;
+    const auto is_older = [&](const Guest& guest) { return guest.document && guest.document != document; };
+    std::set<const std::string*> older;
+    for (const Guest& guest : guests_)
+        if (is_older(guest)) older.insert(guest.document.get());
+    for (std::size_t held = older.size() + 1; held > options_.max_documents; --held) {
+        const Document oldest = std::ranges::find_if(guests_, is_older)->document;
+        for (const Guest& guest : guests_)
+            if (guest.document == oldest) guest.client->close();
+        std::erase_if(guests_, [&](const Guest& guest) { return guest.document == oldest; });
+    }
+}
+
 void Server::Impl::forget(const Client* client) {
     std::erase_if(guests_, [client](const Guest& guest) { return guest.client == client; });
 }
 
 void Server::Impl::on_connection(common::UniqueFd fd, const std::string& vassal) {
     make_room(vassal);
-    auto client = std::make_shared<Client>(io_, std::move(fd), options_, [this, vassal](const Target& target) {
-        return fleet_ ? catalogue_.answer(vassal, target) : Answer{};
+    const std::uint64_t id = ++last_guest_;
+    auto client = std::make_shared<Client>(io_, std::move(fd), options_, [this, vassal, id](const Target& target) {
+        Answer answer = fleet_ ? catalogue_.answer(vassal, target) : Answer{};
+        write_to(id, answer.body);
+        return answer;
     });
-    guests_.push_back({client.get(), vassal});
+    guests_.push_back({client.get(), vassal, id});
     // The completion handler owns the client: a coroutine lambda's own captures die too early with g++ 12.
     asio::co_spawn(
         io_, [raw = client.get()] { return raw->run(); },

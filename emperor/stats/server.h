@@ -37,6 +37,7 @@ struct Options {
     std::optional<gid_t> group;                     // of the sockets (admin_group); default: the emperor's
     std::size_t max_clients = 128;
     std::size_t max_clients_of_vassal = 16;         // on the socket of one
+    std::size_t max_documents = 8;                  // of different moments, that are being written
     std::chrono::milliseconds peek{100};            // how long to wait for "GET "
     std::chrono::milliseconds client_deadline{5000};
     std::chrono::milliseconds freshness{100};       // a document is built at most this often

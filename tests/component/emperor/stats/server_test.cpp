@@ -200,6 +200,25 @@ TEST_F(StatsServer, a_client_that_asks_is_answered_beside_any_number_that_just_s
     EXPECT_FALSE(idle[7]->is_ended());
 }
 
+TEST_F(StatsServer, clients_that_do_not_read_hold_few_documents) {
+    options.client_deadline = 60s;
+    options.freshness = 0ms;
+    start();
+    fleet.facts.directories.assign(20'000, std::string(200, 'd'));  // more than a socket buffer holds
+    std::vector<std::unique_ptr<SocketClient>> slow;
+    for (int count = 1; count <= 20; ++count) {
+        slow.push_back(std::make_unique<SocketClient>(io, fleet_path()));
+        const int made = fleet.views_made;
+        slow.back()->write("GET / HTTP/1.0\r\n\r\n");
+        run_until(io, [&] { return fleet.views_made > made; });
+        io.restart();
+        io.poll();
+        EXPECT_LE(server->clients(), options.max_documents);
+    }
+    EXPECT_EQ(server->clients(), options.max_documents);
+    EXPECT_TRUE(slow.back()->read_all().starts_with("HTTP/1.0 200 "));
+}
+
 TEST_F(StatsServer, clients_of_an_app_s_socket_displace_each_other_and_nobody_else) {
     options.client_deadline = 60s;
     options.max_clients = 5;

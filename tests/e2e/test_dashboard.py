@@ -59,6 +59,13 @@ def test_actions_ask_for_the_token_and_show_their_effect(dashboard, browser):
     browser.wait("document.querySelector('.title .state').textContent === 'stopped'")
     browser.click("[data-action=start]")
     browser.wait("document.querySelector('.title .state').textContent === 'running'")
+    browser.wait("!document.querySelector('[data-action=restart]').disabled")
+    browser.click("[data-action=restart]")
+    browser.press("Escape")
+    browser.click("[data-action=restart]")
+    browser.click("dialog .primary")
+    browser.wait("document.querySelector('#toasts').innerText.includes('restart done')")
+    assert emperor.status("shop")["generation"] == 4, "stopped and started, and restarted once"
     emperor.write("shop", app="nothing_here:application")
     browser.wait("document.querySelector('.why').textContent.includes('nothing_here')")
     browser.press("r")

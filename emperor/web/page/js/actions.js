@@ -7,11 +7,17 @@ import { askForToken, onToken } from "./token.js";
 
 const actions = [
   ["reload", "Reload", "a new generation, proven before it takes over; no request is lost", ""],
-  ["restart", "Restart", "stop, then start", ""],
+  ["restart", "Restart", "stop, then start; clients wait meanwhile", ""],
   ["rollback", "Roll back", "go back to the configuration that ran before", ""],
   ["start", "Start", "", ""],
   ["stop", "Stop", "until somebody starts it again", "danger"],
 ];
+
+// Before what clients feel.
+const questions = {
+  stop: (name) => `Stop ${name}?`,
+  restart: (name) => `Restart ${name}? Its clients wait until it is back.`,
+};
 
 function confirmed(text) {
   return new Promise((done) => {
@@ -110,7 +116,8 @@ export function actionBar(name, row) {
   for (const [operation, label, title, kind] of actions) {
     const button = h(kind ? `button.${kind}` : "button", { type: "button", title, "data-action": operation }, label);
     button.addEventListener("click", async () => {
-      if (operation === "stop" && !(await confirmed(`Stop ${name}?`))) return;
+      const question = questions[operation];
+      if (question && !(await confirmed(question(name)))) return;
       run(operation);
     });
     buttons.set(operation, button);

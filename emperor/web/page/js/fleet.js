@@ -55,6 +55,7 @@ function makeRow(name) {
     busy,
     bar,
     shown: null,
+    drawn: -1,
   };
 }
 
@@ -65,7 +66,8 @@ function note(row) {
 }
 
 function patchRow(item, row) {
-  drawSparkline(item.svg, store.rates.get(row.name));
+  if (item.drawn !== store.ratesVersion) drawSparkline(item.svg, store.rates.get(row.name));
+  item.drawn = store.ratesVersion;
   if (item.shown === row) return;
   item.shown = row;
   const { cells } = item;
@@ -194,7 +196,7 @@ export function fleetPage(main) {
       empty.hidden = rows.length > 0;
       sorter.value = view.sort;
       for (const head of headings)
-        head.setAttribute("aria-sort", head.dataset.key !== view.sort ? "none" : view.isDown ? "descending" : "ascending");
+        setAttribute(head, "aria-sort", head.dataset.key !== view.sort ? "none" : view.isDown ? "descending" : "ascending");
       history.update(store.events);
       happened.hidden = !store.head;
     },

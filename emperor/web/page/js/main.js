@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: which view is open, the state of the link, keys.
-import { h, setText, toast } from "./dom.js";
+import { h, setAttribute, setText, toast } from "./dom.js";
 import { age } from "./format.js";
 import { token } from "./api.js";
 import { askForToken, onToken } from "./token.js";
@@ -34,9 +34,9 @@ banner.append(bannerText, bannerAge, bannerButton);
 
 function showLink() {
   const link = document.getElementById("link");
-  link.dataset.link = store.link;
+  setAttribute(link, "data-link", store.link);
   setText(link.lastChild, words[store.link]);
-  document.body.dataset.link = store.link;
+  setAttribute(document.body, "data-link", store.link);
   const quiet = age((Date.now() - store.heardAt) / 1000);
   const text = {
     gone: store.heardAt
@@ -50,7 +50,7 @@ function showLink() {
   setText(bannerText, text || "The emperor is shutting down.");
   setText(bannerAge, store.heardAt && ["gone", "stale"].includes(store.link) ? `Last heard of ${quiet} ago.` : "");
   setText(document.getElementById("version"), store.head ? store.head.version : "");
-  document.getElementById("token").textContent = token.get() ? "Lock actions" : "Unlock actions";
+  setText(document.getElementById("token"), token.get() ? "Lock actions" : "Unlock actions");
 }
 
 let isMarked = false;

@@ -10,6 +10,7 @@ export const store = {
   rows: new Map(),
   names: [],
   rates: new Map(),
+  ratesVersion: 0, // counts up with them: a thousand sparklines are not drawn anew each second
   events: [],
   head: null, // version, pid, started of the emperor
   link: "loading", // loading, live, stale, gone, refused
@@ -38,6 +39,7 @@ export function changed() {
 
 // The rows of idle apps are not sent again when nothing changed, but every app got one more point.
 function addRates() {
+  store.ratesVersion++;
   for (const row of store.rows.values()) {
     if (row.requests_per_s === null) continue;
     const rates = store.rates.get(row.name) || [];
@@ -50,6 +52,7 @@ function addRates() {
 async function fetchRates() {
   const { rates } = await get("rates").catch(() => ({ rates: {} }));
   for (const [name, values] of Object.entries(rates)) store.rates.set(name, values);
+  store.ratesVersion++;
   changed();
 }
 

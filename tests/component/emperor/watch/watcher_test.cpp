@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +78,31 @@ TEST_F(WatcherTest, a_new_file_is_noticed_after_the_quiet_time_and_once) {
     EXPECT_GE(Clock::now() - began, 100ms);
     EXPECT_LT(Clock::now() - began, 1s);
     EXPECT_TRUE(stays_quiet());
+}
+
+// The loop was kept from running (a busy machine), and the changes went on.
+TEST_F(WatcherTest, changes_that_were_not_read_yet_prolong_the_wait_too) {
+    start({.quiet = 200ms, .most = 1h, .rescan = 1h, .missing_rescan = 1h});
+    write(path("shop.yaml"));
+    EXPECT_FALSE(settles(50ms)) << "noticed, and waited for";
+    for (const auto until = Clock::now() + 250ms; Clock::now() < until;) ::poll(nullptr, 0, 10);
+    fs::remove(path("shop.yaml"));
+    const auto last = Clock::now();
+    EXPECT_TRUE(settles());
+    EXPECT_GE(Clock::now() - last, 200ms);
+    EXPECT_TRUE(stays_quiet()) << "it was one burst";
+}
+
+TEST_F(WatcherTest, a_look_in_the_middle_of_a_burst_says_so) {
+    start({.quiet = 200ms, .most = 300ms, .rescan = 1h, .missing_rescan = 1h});
+    write(path("shop.yaml"));
+    EXPECT_FALSE(settles(150ms));
+    touch(path("shop.yaml"));
+    EXPECT_TRUE(settles());
+    EXPECT_TRUE(watcher_->is_in_a_burst());
+    touch(path("shop.yaml"));
+    EXPECT_TRUE(settles());
+    EXPECT_FALSE(watcher_->is_in_a_burst());
 }
 
 TEST_F(WatcherTest, touch_mv_into_place_and_removal_are_noticed) {

@@ -131,3 +131,51 @@ def test_the_keeper_holds_what_is_there_and_nothing_else(emperor):
         emperor.write("app0")
         emperor.wait_state("app0", "running")
     wait_until(lambda: held() == before, 5, lambda: f"{before} again; there are {held()}")
+
+
+# ---- whatever was about to start
+
+SLOW = {"env": {"IMPORT_SECONDS": "1"}}
+
+
+def start_for_the_first_time(emperor):
+    emperor.write("shop", **SLOW)
+
+
+def wake(emperor):
+    emperor.write("shop", on_demand=True, **SLOW)
+    emperor.wait_state("shop", "sleeping")
+
+
+def crash(emperor):
+    emperor.write("shop", **SLOW)
+    emperor.wait_running("shop")
+    os.kill(emperor.status("shop")["pid"], signal.SIGKILL)
+
+
+def restart(emperor):
+    emperor.write("shop", **SLOW)
+    emperor.wait_running("shop")
+    emperor.ctl("restart", "--no-wait", "shop")
+
+
+def enable(emperor):
+    emperor.write("shop", enabled=False, **SLOW)
+    emperor.wait_state("shop", "stopped")
+    emperor.write("shop", **SLOW)
+
+
+@pytest.mark.parametrize("begin", [start_for_the_first_time, wake, crash, restart, enable])
+def test_who_waits_for_a_start_when_the_emperor_is_killed_is_served_by_the_next_one(idle_emperor, begin):
+    emperor = idle_emperor.start()
+    begin(emperor)
+    wait_until(emperor.socket("shop").exists, 10, "a socket")
+    with uwsgi.connect(emperor.socket("shop"), 60) as client:
+        client.sendall(uwsgi.packet(uwsgi.variables_for("/pid")))
+        wait_until(lambda: any(one["state"] == "starting" for one in emperor.ctl_json("show", "shop")["instances"]), 10,
+                   lambda: f"a start: {emperor.status('shop')}")
+        emperor.send(signal.SIGKILL)
+        emperor.wait(15)
+        emperor.start()
+        assert answer_of(client).status == 200
+    emperor.wait_state("shop", "running")

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 
@@ -17,6 +18,8 @@ namespace vassal::master {
 namespace {
 
 constexpr int patience_ms = 20;  // for a journal that is busy; the app's pipe holds its lines meanwhile
+// And not for each entry: who waits all the time for a journal that is slow lets the pipe fill up, and then the app waits.
+constexpr auto pause_between_waits = std::chrono::milliseconds(100);
 
 void append_size(std::string& out, std::uint64_t size) {
     for (int byte = 0; byte < 8; ++byte) out.push_back(static_cast<char>(size >> (8 * byte) & 0xff));  // little-endian
@@ -58,9 +61,11 @@ Journal::Outcome Journal::send(JournalFields fields) {
         if (!connect()) return Outcome::absent;
         number = try_send(entry);
     }
-    if (number == EAGAIN && !is_stuck_) {
+    const bool may_wait = number == EAGAIN && !is_stuck_ && common::Clock::now() >= wait_next_;
+    if (may_wait) {
         pollfd ready{socket_.get(), POLLOUT, 0};
         if (::poll(&ready, 1, patience_ms) > 0) number = try_send(entry);
+        wait_next_ = common::Clock::now() + pause_between_waits;
     }
     is_stuck_ = number != 0;
     return number == 0 ? Outcome::taken : Outcome::lost;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 
 namespace vassal::master {
@@ -37,6 +38,7 @@ private:
 
     std::string path_;
     common::UniqueFd socket_;
+    common::TimePoint wait_next_{};
     bool is_stuck_ = false;  // it did not take the last entry: the next one is not waited for
 };
 

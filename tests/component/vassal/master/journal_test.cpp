@@ -10,11 +10,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <thread>
 
 namespace vassal::master {
 namespace {
@@ -130,6 +132,29 @@ TEST_F(JournalTest, one_that_does_not_read_costs_entries_and_no_time) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
     while (!receive().empty()) {}
     EXPECT_EQ(journal.send({{"MESSAGE", "x"}}), Outcome::taken);
+}
+
+TEST_F(JournalTest, one_that_is_slow_is_not_waited_for_all_the_time) {
+    listen();
+    Journal journal(path);
+    while (journal.send({{"MESSAGE", "x"}}) == Outcome::taken) {}
+    std::atomic<bool> is_over = false;
+    std::thread reader([&] {
+        while (!is_over) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            (void)receive();
+        }
+    });
+    using Clock = std::chrono::steady_clock;
+    Clock::duration waited{};
+    for (const auto end = Clock::now() + std::chrono::seconds(1); Clock::now() < end;) {
+        const auto begin = Clock::now();
+        (void)journal.send({{"MESSAGE", "x"}});
+        if (const auto spent = Clock::now() - begin; spent > std::chrono::milliseconds(2)) waited += spent;
+    }
+    is_over = true;
+    reader.join();
+    EXPECT_LT(waited, std::chrono::milliseconds(600)) << "of one second";
 }
 
 }  // namespace

@@ -59,9 +59,9 @@ Answer Catalogue::answer(const std::string& scope, const Target& target) {
     const Detail detail = target.is_per_worker ? Detail::per_worker : Detail::plain;
     const std::string key = vassal + (is_metrics ? "/metrics" : "/") + (target.is_per_worker ? "+" : "");
     Cached& cached = cache_[key];
-    if (!cached.answer.body || asked_at_ - cached.built_at >= freshness_) {
+    if (!cached.answer.body || asked_at_ >= cached.build_next) {
         cached.answer = build(vassal, is_metrics, detail);
-        cached.built_at = asked_at_;
+        cached.build_next = next_build(asked_at_, common::Clock::now());
         processes_.spend();
     }
     if (!cached.answer.body) {
@@ -71,6 +71,12 @@ Answer Catalogue::answer(const std::string& scope, const Target& target) {
     const bool is_delta = cached.answer.revision != 0 && target.since >= first_revision_ && target.since <= revision_;
     if (!is_delta) return cached.answer;
     return {.body = fleet_text(samples(), target.since), .revision = revision_};
+}
+
+// Whoever asks without a pause gets a tenth of our time, however large the fleet is.
+common::TimePoint Catalogue::next_build(common::TimePoint begun, common::TimePoint done) const {
+    if (freshness_ == freshness_.zero()) return begun;
+    return std::max(begun + freshness_, done + 9 * (done - begun));
 }
 
 Answer Catalogue::build(const std::string& vassal, bool is_metrics, Detail detail) {

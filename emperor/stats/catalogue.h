@@ -62,7 +62,7 @@ public:
 
 private:
     struct Cached {
-        common::TimePoint built_at{};
+        common::TimePoint build_next{};
         Answer answer;
     };
     struct State {
@@ -92,6 +92,7 @@ private:
     [[nodiscard]] State& state_of(const std::string& name);
     [[nodiscard]] std::optional<Look> look_at(const std::string& name, const Samples& samples);
     [[nodiscard]] std::vector<Look> look_at_all(const Samples& samples);
+    [[nodiscard]] common::TimePoint next_build(common::TimePoint begun, common::TimePoint done) const;
     [[nodiscard]] Answer build(const std::string& vassal, bool is_metrics, Detail detail);
     [[nodiscard]] Answer build_fleet(const Samples& samples, Detail detail);
     void refresh(const std::vector<Look>& looks, const Samples& samples);

@@ -252,6 +252,17 @@ TEST_F(StatsServer, a_document_is_built_once_for_all_clients_of_a_moment) {
     EXPECT_EQ(fleet.views_made, made);
 }
 
+TEST_F(StatsServer, a_document_that_takes_long_is_built_less_often) {
+    options.freshness = 1ms;
+    start();
+    fleet.facts.directories.assign(100'000, std::string(200, 'd'));
+    const auto ask = [&] { EXPECT_TRUE(get(fleet_path(), "HEAD / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200 ")); };
+    ask();
+    const int made = fleet.views_made;
+    ask();
+    EXPECT_EQ(fleet.views_made, made);
+}
+
 TEST_F(StatsServer, one_more_address_serves_the_fleet_even_at_a_path_longer_than_sun_path) {
     const std::string folder = directory.path() + "/" + std::string(120, 'l');
     std::filesystem::create_directory(folder);

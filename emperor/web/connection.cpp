@@ -21,6 +21,8 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::size_t small_answer = 64 * 1024;  // bytes; with the kernel at once
+
 asio::generic::stream_protocol protocol_of(int fd) {
     int domain = AF_UNIX;
     socklen_t size = sizeof domain;
@@ -61,6 +63,7 @@ Connection::Connection(asio::io_context& io, common::UniqueFd fd, Desk& desk)
 }
 
 void Connection::close() noexcept {
+    if (desk_) end_large();
     desk_ = nullptr;
     quiet_since_.reset();
     feeds_.clear();
@@ -181,6 +184,24 @@ asio::awaitable<Reply> Connection::ask(std::string line, bool hides_secrets) {
     co_return reply_of_control(*waiting->line(), hides_secrets);
 }
 
+// Documents of a thousand apps have some megabytes, each of its own moment: whoever takes his longest gives way to newer ones.
+void Connection::begin_large(std::size_t size) {
+    if (size <= small_answer) return;
+    std::vector<Connection*>& writers = desk_->writers;
+    std::size_t sum = size;
+    for (const Connection* writer : writers) sum += writer->large_;
+    while (sum > desk_->limits.answers_size && !writers.empty()) {
+        sum -= writers.front()->large_;
+        writers.front()->close();  // leaves the list
+    }
+    large_ = size;
+    writers.push_back(this);
+}
+
+void Connection::end_large() noexcept {
+    if (std::exchange(large_, 0) > 0) std::erase(desk_->writers, this);
+}
+
 asio::awaitable<bool> Connection::write(const Reply& reply, unsigned version, bool keeps, bool is_head) {
     const std::string_view body = reply.text();
     http::response<http::span_body<const char>> response(http::int_to_status(static_cast<unsigned>(reply.status)), version);
@@ -193,11 +214,14 @@ asio::awaitable<bool> Connection::write(const Reply& reply, unsigned version, bo
     if (!is_head && reply.status != 304) response.body() = {body.data(), body.size()};
     http::response_serializer<http::span_body<const char>> serializer(response);
     error_code error;
+    if (!is_head && reply.body) begin_large(body.size());
     stream_.expires_after(desk_->limits.write);
     if (is_head || reply.status == 304)
         co_await http::async_write_header(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
     else
         co_await http::async_write(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
+    if (!desk_) co_return false;
+    end_large();
     if (!error && !keeps) stream_.socket().shutdown(asio::socket_base::shutdown_send, error);
     co_return !error;
 }

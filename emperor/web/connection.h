@@ -27,6 +27,8 @@
 
 namespace emperor::web {
 
+class Connection;
+
 // What connections need of their server.
 struct Desk {
     Api& api;
@@ -35,6 +37,7 @@ struct Desk {
     const Policy& policy;
     const Limits& limits;
     std::size_t streams = 0;  // open now
+    std::vector<Connection*> writers{};  // of large answers, as they began
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -60,6 +63,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<Reply> reply_to(const Request& request, const Route& route, bool is_holder);
     [[nodiscard]] boost::asio::awaitable<Reply> ask(std::string line, bool hides_secrets);
     [[nodiscard]] boost::asio::awaitable<bool> write(const Reply& reply, unsigned version, bool keeps, bool is_head);
+    void begin_large(std::size_t size);
+    void end_large() noexcept;
     [[nodiscard]] boost::asio::awaitable<void> stream(const Route& route);
     [[nodiscard]] boost::asio::awaitable<void> pump();
     [[nodiscard]] boost::asio::awaitable<bool> write_text(std::string_view text);
@@ -70,6 +75,7 @@ private:
     boost::asio::steady_timer pause_;
     std::optional<common::TimePoint> quiet_since_;
     std::shared_ptr<WaitingLine> outcome_;  // shared with the control room, which answers it
+    std::size_t large_ = 0;  // bytes of the answer that is being written, where it is large
     std::shared_ptr<EventStream> events_;
     std::vector<std::shared_ptr<Feed>> feeds_;
 };

@@ -37,6 +37,7 @@ struct Limits {
     std::size_t head_size = 16 * 1024;              // bytes; over: 431
     std::size_t body_size = 16 * 1024;              // over: 413
     std::size_t stream_size = 1u << 20;             // bytes that wait for one stream's reader
+    std::size_t answers_size = 64u << 20;           // bytes of large answers on their way, all connections together
     std::chrono::milliseconds request{10'000};      // for a whole request to arrive
     std::chrono::milliseconds idle{60'000};         // between requests of one connection
     std::chrono::milliseconds write{10'000};        // for an answer, or 64 KiB of an event, to be taken

@@ -75,6 +75,24 @@ TEST_F(WebServer, who_waits_for_an_outcome_or_has_a_stream_keeps_his_place) {
     EXPECT_FALSE(waiting.is_ended());
 }
 
+TEST_F(WebServer, who_does_not_read_a_large_answer_gives_way_to_newer_ones) {
+    start({.answers_size = 16u << 20, .write = 60s});
+    fleet.facts.directories.assign(20'000, std::string(200, 'd'));  // 4 MB a document, more than a socket buffer holds
+    std::vector<std::unique_ptr<SocketClient>> slow;
+    for (int count = 1; count <= 12; ++count) {
+        slow.push_back(std::make_unique<SocketClient>(io, path));
+        const int made = fleet.views_made;
+        slow.back()->write("GET /api/v1/fleet HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        run_until(io, [&] { return fleet.views_made > made; });
+        io.restart();
+        io.poll();
+        EXPECT_LE(server->connections(), 4u);
+    }
+    EXPECT_EQ(status_of(ask("GET", "/livez")), "200");
+    EXPECT_EQ(status_of(slow.back()->read_all()), "200");
+    EXPECT_TRUE(run_until(io, [&] { return server->connections() == 3; }));
+}
+
 TEST_F(WebServer, a_request_whose_end_is_not_clear_is_refused_and_closed) {
     start();
     const std::string next = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -1,6 +1,8 @@
 """timeouts.request: who hears what when a request is over its time, on every protocol and in every kind of hang."""
 import concurrent.futures
 import http.client
+import pathlib
+import re
 import socket
 import threading
 import time
@@ -171,3 +173,25 @@ def test_a_worker_whose_lock_is_held_does_not_hold_up_whom_it_was_woken_for(empe
         holder.join()
     measured(f"slowest of 30 requests beside a held lock: {slowest * 1000:.0f} ms")
     assert slowest < 3, slowest
+
+
+def context_switches(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE).group(1))
+
+
+def test_the_master_of_an_idle_app_is_not_woken_and_still_ends_what_takes_too_long(emperor):
+    port = free_port()
+    emperor.write("forks", "forks:application", listen=f"http:127.0.0.1:{port}", timeouts_request="200ms")
+    emperor.wait_state("forks", "running")
+    assert fetch(f"http://127.0.0.1:{port}/pid")[0] == 200
+    master = emperor.ctl_json("show", "forks")["instances"][0]["pid"]
+    seen = [context_switches(master)]
+
+    def slept_for_five_timeouts():
+        time.sleep(1)  # what does not happen can only be waited for
+        seen.append(context_switches(master))
+        return seen[-1] == seen[-2]
+    wait_until(slept_for_five_timeouts, 20, "the master to sleep")
+    assert fetch(f"http://127.0.0.1:{port}/stuck?s=3600")[0] == 504
+    emperor.wait_log("in stuck")

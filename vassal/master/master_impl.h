@@ -149,6 +149,8 @@ private:
     void scale();
     void watch_requests(std::uint64_t at_us);
     void look_at_requests_now();
+    void watch_requests_from_now();
+    [[nodiscard]] std::uint64_t request_timeout_us() const;
     [[nodiscard]] std::vector<WatchedWorker> watched_workers();
     [[nodiscard]] int watched_threads();
     void watch_slow_requests();

@@ -139,8 +139,9 @@ void Master::Impl::begin_pool() {
 
 // What workers announce to nobody costs them a look at a page; so it can be listened to at any later time.
 void Master::Impl::watch_activity() {
-    if (activity_watch_ || !needs_activity(generation_->config)) return;
-    activity_watch_.emplace(io_, *generation_->activity, [this] { return tick(); });
+    if (!activity_watch_) activity_watch_.emplace(io_, *generation_->activity, [this] { watch_requests_from_now(); });
+    if (activity_watch_->is_ticking() || !needs_activity(generation_->config)) return;
+    activity_watch_->tick([this] { return tick(); });
 }
 
 common::Result<void> Master::Impl::open_access_log(const common::config::VassalConfig& config) {

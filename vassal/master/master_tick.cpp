@@ -118,11 +118,15 @@ void Master::Impl::sample_slow_requests() {
         log_->say(std::to_string(left_out) + " more slow requests in a second are not shown");
 }
 
+// 0: requests may take as long as they like.
+std::uint64_t Master::Impl::request_timeout_us() const {
+    const Duration timeout = generation_->config.timeouts.request;
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(timeout).count());
+}
+
 void Master::Impl::look_at_requests_now() {
-    const auto& config = generation_->config;
-    if (config.timeouts.request.count() == 0) return;  // switched off meanwhile
-    const auto timeout = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(config.timeouts.request).count());
+    const std::uint64_t timeout = request_timeout_us();
+    if (timeout == 0) return;  // switched off meanwhile
     const WatchResult seen = look_at_requests(watched_workers(), watched_threads(), monotonic_us(), timeout);
     for (const ReturnedRequest& returned : seen.returned) post(RequestReturned{returned.at, returned.thread});
     for (const OverdueRequest& overdue : seen.overdue) {
@@ -132,8 +136,17 @@ void Master::Impl::look_at_requests_now() {
                   overdue.at.slot);
         post(RequestTimedOut{overdue.at, overdue.thread, overdue.sequence, reason});
     }
-    if (busy_threads() > 0) look_for_oom_kills();  // who works may need memory
+    if (busy_threads() > 0)
+        look_for_oom_kills();  // who works may need memory
+    else if (activity_watch_->rest())
+        return;
     watch_requests(seen.next_look_us);
+}
+
+// A request began, the first one for a while.
+void Master::Impl::watch_requests_from_now() {
+    const std::uint64_t timeout = request_timeout_us();
+    if (timeout > 0 && pool_ && pool_->state() != PoolState::finished) watch_requests(monotonic_us() + timeout);
 }
 
 void Master::Impl::watch_requests(std::uint64_t at_us) {

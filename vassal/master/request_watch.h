@@ -2,7 +2,7 @@
 // timeouts.request: which workers sit in one request for too long. Pure but for reading the scoreboard; owned by Master.
 //
 // It needs no tick: a look at time t sees every request that runs, so nothing can expire before the earliest running
-// request does, and nothing that begins later before t + timeout. An idle vassal is looked at once per timeout.
+// request does, and nothing that begins later before t + timeout. An idle vassal is not looked at (activity_watch.h).
 #pragma once
 
 #include <cstdint>

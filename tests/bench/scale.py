@@ -21,7 +21,7 @@ CRASH_LOOP_BAR = 1.25    # of the time without them; each is a start more, too
 
 def run_fleet(kind, workshop, count, number):
     """One life of a fleet: name of the figure -> value."""
-    directory = workshop.directory / f"fleet-{kind.name}-{count}-{number}"
+    directory = fleets.place(workshop, f"{kind.name}-{count}-{number}")
     fleet = kind(workshop.binaries, directory, count)
     figures = {}
     try:
@@ -42,7 +42,7 @@ def run_fleet(kind, workshop, count, number):
 
 def crash_loop(workshop, count):
     """Seconds until the others are ready, while CRASHING apps end at each start; and a new file's in the middle of that."""
-    directory = workshop.directory / f"fleet-crashing-{count}"
+    directory = fleets.place(workshop, f"crashing-{count}")
     fleet = fleets.Ours(workshop.binaries, directory, count)
     fleet.add_crashing(CRASHING)
     try:

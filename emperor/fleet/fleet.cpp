@@ -238,9 +238,9 @@ std::optional<VassalView> Fleet::glance(std::string_view name) const {
     return found->second->glance();
 }
 
-const common::scoreboard::Board* Fleet::board(std::string_view name) const {
-    const auto found = hosts_.find(name);
-    return found == hosts_.end() ? nullptr : found->second->board();
+void Fleet::each_board(const std::function<void(const std::string&, const common::scoreboard::Board&)>& visit) const {
+    for (const auto& [name, host] : hosts_)
+        if (const common::scoreboard::Board* board = host->board()) visit(name, *board);
 }
 
 void Fleet::request(std::string_view name, supervise::Operation operation, const Actor& actor,

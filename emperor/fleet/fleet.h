@@ -64,7 +64,7 @@ public:
     std::vector<std::string> names() const override;
     [[nodiscard]] std::optional<VassalView> view(std::string_view name) const override;
     [[nodiscard]] std::optional<VassalView> glance(std::string_view name) const override;
-    [[nodiscard]] const common::scoreboard::Board* board(std::string_view name) const override;
+    void each_board(const std::function<void(const std::string&, const common::scoreboard::Board&)>& visit) const override;
     void request(std::string_view name, supervise::Operation operation, const Actor& actor,
                  std::function<void(const Outcome&)> done) override;
     [[nodiscard]] std::unique_ptr<Subscription> follow_log(

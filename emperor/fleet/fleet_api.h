@@ -124,8 +124,9 @@ public:
     [[nodiscard]] virtual std::optional<VassalView> view(std::string_view name) const = 0;
     // The same without its history, for who looks at all vassals at once.
     [[nodiscard]] virtual std::optional<VassalView> glance(std::string_view name) const = 0;
-    // Only the view's `board`: a look at every vassal every few seconds must not cost a view each.
-    [[nodiscard]] virtual const common::scoreboard::Board* board(std::string_view name) const = 0;
+    // Each view's `board`, in the order of the names, where there is one: a look at every vassal every few seconds must not
+    // cost a view each.
+    virtual void each_board(const std::function<void(const std::string&, const common::scoreboard::Board&)>& visit) const = 0;
 
     // `done` is called once, from the event loop, never from inside request(). A wish that is overtaken by a newer one
     // is done with ok = false and says so.

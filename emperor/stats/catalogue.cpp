@@ -204,14 +204,10 @@ std::string Catalogue::agent_answer(std::string_view name) {
                        .weight = track.weigh(*view, waiting, now_of(CLOCK_MONOTONIC), common::Clock::now(), *scratch_)});
 }
 
-void Catalogue::tick() {
-    for (const std::string& name : fleet_.names()) {
-        const common::scoreboard::Board* const board = fleet_.board(name);
-        if (board == nullptr) continue;
-        VassalTrack& track = state_of(name).track;
-        track.meet(*board, started_us_);
-        track.tick(*board, *scratch_);
-    }
+void Catalogue::tick(const std::string& name, const common::scoreboard::Board& board) {
+    VassalTrack& track = state_of(name).track;
+    track.meet(board, started_us_);
+    track.tick(board, *scratch_);
 }
 
 void Catalogue::sample() {

@@ -53,8 +53,8 @@ public:
     // Every LatencyHistory::interval, after tick(), where a dashboard is served: one more point of each vassal.
     void record();
 
-    // Every LatencyHistory::interval: windows move on.
-    void tick();
+    // Every LatencyHistory::interval, for each vassal: windows move on.
+    void tick(const std::string& name, const common::scoreboard::Board& board);
     // Now and then: costly samples, only while somebody reads.
     void sample();
     // Only these vassals are left.

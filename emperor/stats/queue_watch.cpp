@@ -63,12 +63,11 @@ QueueSample sample_of(const fleet::VassalView& view, const std::vector<ListenQue
 
 void QueueWatch::look_for_busy() {
     std::vector<std::string> silent;
-    for (const std::string& name : fleet_.names()) {
-        const scoreboard::Board* board = fleet_.board(name);
-        const Activity activity = board != nullptr ? activity_of(*board) : Activity::serving;
+    fleet_.each_board([&](const std::string& name, const scoreboard::Board& board) {
+        const Activity activity = activity_of(board);
         if (activity == Activity::busy) busy_.try_emplace(name);
         if (activity == Activity::none) silent.push_back(name);
-    }
+    });
     // They may start for long while clients come, or sleep: in turn, so that a thousand that sleep cost little.
     auto next = std::ranges::upper_bound(silent, last_silent_);
     for (std::size_t looks = std::min(idle_looks, silent.size()); looks > 0; --looks, ++next) {

@@ -136,7 +136,9 @@ void Server::Impl::tick() {
     if (const common::TimePoint now = common::Clock::now(); now >= next_interval_) {
         // After a pause (a suspended machine) one interval is long; none is made up.
         next_interval_ = std::max(next_interval_, now - LatencyHistory::interval / 2) + LatencyHistory::interval;
-        catalogue_.tick();
+        fleet_->each_board([this](const std::string& name, const common::scoreboard::Board& board) {
+            catalogue_.tick(name, board);
+        });
         if (options_.keeps_series) catalogue_.record();
         queue_watch_.look_for_busy();
     }

@@ -42,6 +42,13 @@ std::string message_of(int error, bool is_link) {
 
 }  // namespace
 
+bool is_as_before(int directory_fd, const std::string& entry, const FileStamp& stamp, std::int64_t ctime_ns) {
+    struct stat status {};
+    if (stamp.link_inode != 0 || ::fstatat(directory_fd, entry.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    return S_ISREG(status.st_mode) && status.st_ino == stamp.inode && nanoseconds(status.st_mtim) == stamp.mtime_ns &&
+           status.st_size == stamp.size && nanoseconds(status.st_ctim) == ctime_ns;
+}
+
 OpenedFile open_entry(int directory_fd, const std::string& entry) {
     OpenedFile file;
     struct stat status {};

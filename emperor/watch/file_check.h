@@ -31,6 +31,10 @@ struct OpenedFile {
     std::string real_path;    // behind a link
 };
 
+// A regular file itself, not a link, with this stamp and change time: nothing of it changed, its owner and mode neither. One
+// system call where open_entry() takes six.
+[[nodiscard]] bool is_as_before(int directory_fd, const std::string& entry, const FileStamp& stamp, std::int64_t ctime_ns);
+
 [[nodiscard]] OpenedFile open_entry(int directory_fd, const std::string& entry);
 
 // Messages for diagnostics, each with the way out; empty: the file may be read and believed.

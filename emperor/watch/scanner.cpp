@@ -151,6 +151,12 @@ void Scanner::keep_missing(ScannedDirectory& directory, Now now, Scan& scan, std
     std::ranges::sort(directory.files, {}, &ScannedFile::path);
 }
 
+// Read, good, and its times tell of the next change: a file written within a second of the reading may have changed again
+// without their showing it.
+bool Scanner::is_settled(const Cached& cached) {
+    return cached.file.findings.empty() && cached.read_ns - cached.ctime_ns > second_ns;
+}
+
 std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string& directory, const std::string& entry,
                                             Now now, Scan& scan, std::map<std::string, Cached>& next) const {
     ScannedFile file;
@@ -159,6 +165,10 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
     const auto remembered = cache_.find(file.path);
     const Cached* before = remembered == cache_.end() ? nullptr : &remembered->second;
 
+    if (before && is_settled(*before) && is_as_before(directory_fd, entry, before->file.stamp, before->ctime_ns)) {
+        next.emplace(file.path, *before).first->second.kept_back_ns = 0;
+        return before->file;
+    }
     OpenedFile opened = open_entry(directory_fd, entry);
     if (opened.is_gone) return std::nullopt;
     if (opened.is_link && !opened.real_path.empty()) scan.link_targets.push_back(opened.real_path);
@@ -184,9 +194,7 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
     const bool is_named_well = is_name_ours(entry, file.name, file);
     for (std::string& finding : check_file(opened, process_uid_, entry == defaults_name))
         add_finding(file, std::move(finding));
-    // A file written within a second of the reading may have changed again without its times showing it.
-    const bool is_cached = before && before->file.text && before->file.stamp == file.stamp &&
-                           before->ctime_ns == opened.ctime_ns && before->read_ns - opened.ctime_ns > second_ns;
+    const bool is_cached = before && is_settled(*before) && before->file.stamp == file.stamp && before->ctime_ns == opened.ctime_ns;
     std::int64_t read_ns = now.ns;
     if (is_named_well && file.findings.empty()) {
         if (is_cached) {

@@ -82,6 +82,7 @@ private:
         bool is_in_a_burst;
     };
 
+    [[nodiscard]] static bool is_settled(const Cached& cached);
     [[nodiscard]] ScannedDirectory scan_directory(const std::string& directory, Now now, Scan& scan,
                                                   std::map<std::string, Cached>& next) const;
     void keep_missing(ScannedDirectory& directory, Now now, Scan& scan, std::map<std::string, Cached>& next) const;

@@ -113,9 +113,9 @@ public:
         view.history.clear();
         return view;
     }
-    const common::scoreboard::Board* board(std::string_view name) const override {
-        const auto found = vassals.find(std::string(name));
-        return found == vassals.end() ? nullptr : found->second->view.board;
+    void each_board(const std::function<void(const std::string&, const common::scoreboard::Board&)>& visit) const override {
+        for (const auto& [name, vassal] : vassals)
+            if (vassal->view.board != nullptr) visit(name, *vassal->view.board);
     }
     void request(std::string_view name, supervise::Operation operation, const fleet::Actor& actor,
                  std::function<void(const fleet::Outcome&)> done) override {

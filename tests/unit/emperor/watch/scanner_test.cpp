@@ -83,6 +83,24 @@ TEST_F(ScannerTest, an_unchanged_file_is_not_read_again) {
     EXPECT_EQ(only(scan()).text.get(), first.text.get());
 }
 
+TEST_F(ScannerTest, a_file_known_for_long_is_believed_until_its_mode_or_place_changes) {
+    const std::string file = write("shop.yaml", "app: shop:app\n");
+    const auto look = [&] { return only(scan()); };
+    const ScannedFile first = look();
+    EXPECT_EQ(look().text.get(), first.text.get());
+    EXPECT_EQ(look().uid, ::geteuid());
+    ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
+    EXPECT_FALSE(look().findings.empty());
+    ASSERT_EQ(::chmod(file.c_str(), 0644), 0);
+    EXPECT_TRUE(look().findings.empty());
+    EXPECT_TRUE(look().findings.empty());
+    fs::rename(file, file + ".real");
+    fs::create_symlink(file + ".real", file);
+    const ScannedFile linked = look();
+    EXPECT_NE(linked.stamp.link_inode, 0u);
+    EXPECT_EQ(*linked.text, "app: shop:app\n");
+}
+
 TEST_F(ScannerTest, a_rewritten_file_is_read_again_even_when_its_times_are_put_back) {
     const std::string file = write("shop.yaml", "app: shop:one\n");
     struct stat before {};

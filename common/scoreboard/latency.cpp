@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/scoreboard/latency.h"
 
-#include <cmath>
-
 namespace common::scoreboard {
 namespace {
 
@@ -23,27 +21,27 @@ void Latencies::add(const LatencyCounts& counts, const LatencyBuckets& shared) n
     for (; left != 0; left &= left - 1) {
         const std::size_t begin = static_cast<std::size_t>(std::countr_zero(left)) * latency_group_size;
         for (std::size_t at = begin; at < begin + latency_group_size; ++at)
-            if (const std::uint64_t value = get(shared[at]); value != 0) add(at, value);
+            add(at, get(shared[at]));
     }
 }
 
 void Latencies::add(std::size_t bucket, std::uint64_t amount) noexcept {
+    if (amount == 0) return;
+    const std::size_t group = bucket >> latency_bits;
     buckets[bucket] = plus(buckets[bucket], amount);
     count = plus(count, amount);
-    groups |= 1u << (bucket >> latency_bits);
+    used[group] |= 1u << (bucket % latency_group_size);
+    groups |= 1u << group;
 }
 
 void Latencies::clear() noexcept {
     for (; groups != 0; groups &= groups - 1) {
-        const std::size_t begin = static_cast<std::size_t>(std::countr_zero(groups)) * latency_group_size;
-        std::fill_n(buckets.begin() + static_cast<std::ptrdiff_t>(begin), latency_group_size, 0);
+        const auto group = static_cast<std::size_t>(std::countr_zero(groups));
+        std::fill_n(buckets.begin() + static_cast<std::ptrdiff_t>(group << latency_bits), latency_group_size, 0);
+        used[group] = 0;
     }
     count = 0;
     sum_us = 0;
-}
-
-std::uint64_t Latencies::rank_of(double part) const noexcept {
-    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count))));
 }
 
 }  // namespace common::scoreboard

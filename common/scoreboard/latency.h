@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -58,47 +59,56 @@ struct LatencyCounts {
 };
 using LatencyBuckets = std::array<std::atomic<std::uint64_t>, latency_buckets>;
 
+// The durations that these parts (0…1, ascending) of `count` durations do not exceed, within 1.6 %; 0 when there is none.
+// for_each(visit) calls visit(bucket, amount) from the shortest duration up.
+template <std::size_t size, class ForEach>
+[[nodiscard]] std::array<std::uint64_t, size> latency_quantiles_us(std::uint64_t count, const std::array<double, size>& parts,
+                                                                   ForEach for_each) noexcept {
+    std::array<std::uint64_t, size> ranks, found{};
+    std::transform(parts.begin(), parts.end(), ranks.begin(), [count](double part) {
+        return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count))));
+    });
+    std::uint64_t seen = 0;
+    std::size_t at = 0;
+    for_each([&](std::size_t bucket, std::uint64_t amount) {
+        seen += amount;
+        for (; at < size && seen >= ranks[at]; ++at) found[at] = latency_middle_of(bucket);
+    });
+    return found;
+}
+
 // What was counted, as a value: the sum over all that were added to it.
 struct Latencies {
     std::uint64_t count = 0;
     std::uint64_t sum_us = 0;
-    std::uint32_t groups = 0;  // all other buckets are zero
     std::array<std::uint64_t, latency_buckets> buckets{};
+    // Which buckets are not zero: bit b of used[g] is bucket 32 g + b, bit g of groups is any of used[g].
+    std::uint32_t groups = 0;
+    std::array<std::uint32_t, latency_groups> used{};
 
     // Not the figures of `counts.count`, which its writer may garble: `count` is always the sum of the buckets.
     void add(const LatencyCounts& counts, const LatencyBuckets& shared) noexcept;
     void add(std::size_t bucket, std::uint64_t amount) noexcept;
     // Cheaper than a new one: only what was used is cleared.
     void clear() noexcept;
-    // The durations that these parts (0…1, ascending) of all durations do not exceed, within 1.6 %; 0 when there is none.
     template <std::size_t size>
     [[nodiscard]] std::array<std::uint64_t, size> quantiles_us(const std::array<double, size>& parts) const noexcept {
-        std::array<std::uint64_t, size> ranks, found{};
-        std::transform(parts.begin(), parts.end(), ranks.begin(), [this](double part) { return rank_of(part); });
-        std::uint64_t seen = 0;
-        std::size_t at = 0;
-        for_each([&](std::size_t bucket, std::uint64_t value) {
-            seen += value;
-            for (; at < size && seen >= ranks[at]; ++at) found[at] = latency_middle_of(bucket);
-        });
-        return found;
+        return latency_quantiles_us(count, parts, [this](auto visit) { for_each(visit); });
     }
 
     // Calls visit(bucket, count) for each bucket that is not empty, from the shortest duration up.
     template <class Visit>
     void for_each(Visit visit) const {
         for (std::uint32_t left = groups; left != 0; left &= left - 1) {
-            const std::size_t begin = static_cast<std::size_t>(std::countr_zero(left)) * latency_group_size;
-            for (std::size_t at = begin; at < begin + latency_group_size; ++at)
-                if (buckets[at] != 0) visit(at, buckets[at]);
+            const auto group = static_cast<std::size_t>(std::countr_zero(left));
+            for (std::uint32_t bits = used[group]; bits != 0; bits &= bits - 1) {
+                const std::size_t bucket = (group << latency_bits) + static_cast<std::size_t>(std::countr_zero(bits));
+                visit(bucket, buckets[bucket]);
+            }
         }
     }
 
     friend bool operator==(const Latencies&, const Latencies&) = default;
-
-private:
-    // Which of the durations, from 1, a part is.
-    [[nodiscard]] std::uint64_t rank_of(double part) const noexcept;
 };
 
 }  // namespace common::scoreboard

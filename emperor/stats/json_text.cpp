@@ -2,8 +2,6 @@
 #include "emperor/stats/json_text.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace emperor::stats {

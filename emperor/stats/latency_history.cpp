@@ -2,17 +2,60 @@
 #include "emperor/stats/latency_history.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace emperor::stats {
 
 namespace {
+using Parts = LatencyHistory::Parts;
+
 constexpr unsigned fives_per_ten = 2, tens_per_thirty = 3;
+// Of one bucket in one interval: no sum of five minutes overflows. More than that many requests in 5 s there are not.
+constexpr std::uint64_t most_in_interval = 1u << 25;
+
+// What both have, by bucket: apply(amount of a, amount of b), without those of which nothing is left.
+template <class Apply>
+Parts combined(const Parts& a, const Parts& b, Apply apply) {
+    Parts both;
+    both.reserve(a.size() + b.size());
+    auto one = a.begin();
+    auto other = b.begin();
+    const auto put = [&](std::uint16_t bucket, std::uint32_t amount) {
+        if (amount > 0) both.push_back({bucket, amount});
+    };
+    while (one != a.end() || other != b.end()) {
+        if (other == b.end() || (one != a.end() && one->bucket < other->bucket)) {
+            put(one->bucket, apply(one->amount, 0));
+            ++one;
+        } else if (one == a.end() || other->bucket < one->bucket) {
+            put(other->bucket, apply(0, other->amount));
+            ++other;
+        } else {
+            put(one->bucket, apply(one->amount, other->amount));
+            ++one, ++other;
+        }
+    }
+    both.shrink_to_fit();
+    return both;
 }
 
+void add_to(Parts& sum, const Parts& added) {
+    if (!added.empty()) sum = combined(sum, added, [](std::uint32_t a, std::uint32_t b) { return a + b; });
+}
+
+void subtract_from(Parts& sum, const Parts& gone) {
+    if (!gone.empty()) sum = combined(sum, gone, [](std::uint32_t a, std::uint32_t b) { return a - std::min(a, b); });
+}
+
+}  // namespace
+
 void LatencyHistory::tick(const Latencies& total) {
-    if (std::exchange(has_begun_, true)) push(since_last(total));
+    if (std::exchange(has_begun_, true)) {
+        Parts added;
+        since_last(total, added);
+        added.shrink_to_fit();
+        push(std::move(added));
+    }
     last_.clear();
     total.for_each([&](std::size_t bucket, std::uint64_t amount) {
         last_.push_back({static_cast<std::uint16_t>(bucket), amount});
@@ -23,78 +66,42 @@ void LatencyHistory::tick_unchanged() {
     if (has_begun_) push({});
 }
 
+// What expires leaves a window's sum in the intervals in which it is kept then.
 void LatencyHistory::push(Parts added) {
-    fives_.push(std::move(added));
+    for (Parts& sum : sums_) add_to(sum, added);
+    subtract_from(sums_[last_10_s], fives_.push(std::move(added)));
     if (fives_.pushed % fives_per_ten != 0) return;
-    tens_.push(merged(fives_, fives_per_ten));
+    subtract_from(sums_[last_minute], tens_.push(merged(fives_, fives_per_ten)));
     if (tens_.pushed % tens_per_thirty != 0) return;
-    thirties_.push(merged(tens_, tens_per_thirty));
+    subtract_from(sums_[last_5_minutes], thirties_.push(merged(tens_, tens_per_thirty)));
 }
 
 // A total that shrank (a tenant's doing) has nothing added.
-LatencyHistory::Parts LatencyHistory::since_last(const Latencies& total) const {
-    Parts added;
+void LatencyHistory::since_last(const Latencies& total, Parts& added) const {
+    added.clear();
     auto before = last_.begin();
     total.for_each([&](std::size_t bucket, std::uint64_t amount) {
         while (before != last_.end() && before->bucket < bucket) ++before;
         const std::uint64_t known = before != last_.end() && before->bucket == bucket ? before->amount : 0;
         if (amount <= known) return;
-        const auto most = std::numeric_limits<std::uint32_t>::max();
         added.push_back({static_cast<std::uint16_t>(bucket),
-                         static_cast<std::uint32_t>(std::min<std::uint64_t>(amount - known, most))});
+                         static_cast<std::uint32_t>(std::min(amount - known, most_in_interval))});
     });
-    return added;
-}
-
-void LatencyHistory::add(const Parts& parts, Latencies& into) noexcept {
-    for (const Part& part : parts) into.add(part.bucket, part.amount);
 }
 
 template <std::size_t count>
-LatencyHistory::Parts LatencyHistory::merged(const Ring<count>& ring, unsigned newest) {
+Parts LatencyHistory::merged(const Ring<count>& ring, unsigned newest) {
     Parts sum;
-    for (unsigned back = 0; back < newest; ++back) {
-        Parts both;
-        const Parts& parts = ring.newest(back);
-        both.reserve(sum.size() + parts.size());
-        auto a = sum.begin();
-        auto b = parts.begin();
-        while (a != sum.end() || b != parts.end()) {
-            if (b == parts.end() || (a != sum.end() && a->bucket < b->bucket)) {
-                both.push_back(*a++);
-            } else if (a == sum.end() || b->bucket < a->bucket) {
-                both.push_back(*b++);
-            } else {
-                const std::uint64_t amount = std::uint64_t{a->amount} + b->amount;
-                const auto most = std::numeric_limits<std::uint32_t>::max();
-                both.push_back({a->bucket, static_cast<std::uint32_t>(std::min<std::uint64_t>(amount, most))});
-                ++a, ++b;
-            }
-        }
-        sum = std::move(both);
-    }
-    sum.shrink_to_fit();
+    for (unsigned back = 0; back < newest; ++back) add_to(sum, ring.newest(back));
     return sum;
 }
 
-void LatencyHistory::add_window(Window window, const Parts& newest, Latencies& into) const {
-    if (!has_begun_) return;
-    add(newest, into);
-    const unsigned loose_fives = fives_.pushed % fives_per_ten, loose_tens = tens_.pushed % tens_per_thirty;
-    switch (window) {
-        case Window::last_10_s:
-            for (const Parts& parts : fives_.parts) add(parts, into);
-            return;
-        case Window::last_minute:
-            for (unsigned back = 0; back < loose_fives; ++back) add(fives_.newest(back), into);
-            for (const Parts& parts : tens_.parts) add(parts, into);
-            return;
-        case Window::last_5_minutes:
-            for (unsigned back = 0; back < loose_fives; ++back) add(fives_.newest(back), into);
-            for (unsigned back = 0; back < loose_tens; ++back) add(tens_.newest(back), into);
-            for (const Parts& parts : thirties_.parts) add(parts, into);
-            return;
-    }
+LatencyHistory::Counted LatencyHistory::counted(Window window, const Parts& newest) const noexcept {
+    static const Parts none;
+    Counted counted{sums_[window], has_begun_ ? newest : none};
+    for (const Parts* parts : {&counted.kept, &counted.newest})
+        for (const Part& part : *parts) counted.count += part.amount;
+    return counted;
 }
 
 }  // namespace emperor::stats

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the durations of one vassal were in the last 10 s, minute and 5 minutes. The scoreboard counts since the vassal
 // began; this keeps what was added in each interval of 5 s, later of 10 s and 30 s, only buckets that were hit: nothing
-// for an idle vassal, at most 100 KB for one whose durations are spread over everything. Pure: its owner calls tick()
-// every 5 s.
+// for an idle vassal, at most 140 KB for one whose durations are spread over everything. The windows are kept summed up, so
+// that a reader pays for two lists each. Pure: its owner calls tick() every 5 s.
 //
 //     interval      kept   window that it serves
 //     5 s           2      10 s: these and what came since the last tick, so 10 to 15 s
@@ -13,6 +13,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "common/scoreboard/latency.h"
@@ -32,16 +33,35 @@ public:
     // The same as tick() with the total of the last call, without reading it.
     void tick_unchanged();
 
-    enum class Window { last_10_s, last_minute, last_5_minutes };
+    enum Window : std::size_t { last_10_s, last_minute, last_5_minutes, windows };
     struct Part {
         std::uint16_t bucket;
         std::uint32_t amount;
     };
     using Parts = std::vector<Part>;  // by bucket
-    // What came since the last tick.
-    [[nodiscard]] Parts since_last(const Latencies& total) const;
-    // Adds what was added within the window: `newest` is since_last(). The sum of the durations is not known of windows.
-    void add_window(Window window, const Parts& newest, Latencies& into) const;
+    // What came since the last tick, in place of what is in `added`.
+    void since_last(const Latencies& total, Parts& added) const;
+    // What was counted within a window, as a look at both lists. The sum of the durations is not known.
+    struct Counted {
+        const Parts& kept;
+        const Parts& newest;
+        std::uint64_t count = 0;
+        template <std::size_t size>
+        [[nodiscard]] std::array<std::uint64_t, size> quantiles_us(const std::array<double, size>& parts) const noexcept {
+            return common::scoreboard::latency_quantiles_us(count, parts, [this](auto visit) { for_each(visit); });
+        }
+        template <class Visit>
+        void for_each(Visit visit) const {
+            auto added = newest.begin();
+            for (const Part& part : kept) {
+                for (; added != newest.end() && added->bucket < part.bucket; ++added) visit(added->bucket, added->amount);
+                visit(part.bucket, part.amount);
+            }
+            for (; added != newest.end(); ++added) visit(added->bucket, added->amount);
+        }
+    };
+    // `newest`: since_last(). Until tick() or the end of `newest`.
+    [[nodiscard]] Counted counted(Window window, const Parts& newest) const noexcept;
 
 private:
     struct Before {
@@ -53,13 +73,12 @@ private:
     struct Ring {
         std::array<Parts, count> parts;
         unsigned pushed = 0;
-        void push(Parts added) { parts[pushed++ % count] = std::move(added); }
-        // How many of the newest are in no interval of the next ring yet.
+        // The oldest, which is forgotten.
+        Parts push(Parts added) { return std::exchange(parts[pushed++ % count], std::move(added)); }
         [[nodiscard]] const Parts& newest(unsigned back) const { return parts[(pushed + count - 1 - back) % count]; }
     };
 
     void push(Parts added);
-    static void add(const Parts& parts, Latencies& into) noexcept;
     template <std::size_t count>
     [[nodiscard]] static Parts merged(const Ring<count>& ring, unsigned newest);
 
@@ -68,6 +87,7 @@ private:
     Ring<2> fives_;
     Ring<6> tens_;
     Ring<10> thirties_;
+    std::array<Parts, windows> sums_;  // of each window but for what came since the last tick
 };
 
 }  // namespace emperor::stats

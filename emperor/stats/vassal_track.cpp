@@ -10,6 +10,13 @@ namespace {
 
 using common::scoreboard::latency_middle_of;
 
+template <class Counted>
+Quantiles quantiles_in(const Counted& counted) noexcept {
+    if (counted.count == 0) return {};
+    const auto [p50, p90, p95, p99] = counted.quantiles_us(std::array{0.5, 0.9, 0.95, 0.99});
+    return {counted.count, p50, p90, p95, p99};
+}
+
 // One walk over the buckets for the three of them.
 void fill_bounds(const Latencies& latencies, DurationFacts& facts) noexcept {
     std::uint64_t below = 0;
@@ -22,18 +29,13 @@ void fill_bounds(const Latencies& latencies, DurationFacts& facts) noexcept {
     while (bound < metric_bounds_us.size()) facts.at_most[bound++] = below;
 }
 
-void fill(const LatencyHistory& history, const Latencies& total, Latencies& scratch, DurationFacts& facts) {
-    using Window = LatencyHistory::Window;
+void fill(const LatencyHistory& history, const Latencies& total, VassalTrack::Scratch& scratch, DurationFacts& facts) {
     facts.sum_us = total.sum_us;
     facts.window[DurationFacts::since_start] = quantiles_of(total);
     fill_bounds(total, facts);
-    constexpr std::array each = {Window::last_10_s, Window::last_minute, Window::last_5_minutes};
-    const LatencyHistory::Parts newest = history.since_last(total);
-    for (std::size_t at = 0; at < each.size(); ++at) {
-        history.add_window(each[at], newest, scratch);
-        facts.window[at] = quantiles_of(scratch);
-        scratch.clear();
-    }
+    history.since_last(total, scratch.newest);
+    for (const auto each : {LatencyHistory::last_10_s, LatencyHistory::last_minute, LatencyHistory::last_5_minutes})
+        facts.window[each] = quantiles_in(history.counted(each, scratch.newest));
 }
 
 // Of requests that ended, and of those in flight so far.
@@ -61,11 +63,7 @@ void add(std::optional<std::int64_t>& sum, const std::optional<std::int64_t>& va
 
 }  // namespace
 
-Quantiles quantiles_of(const Latencies& latencies) noexcept {
-    if (latencies.count == 0) return {};
-    const auto [p50, p90, p95, p99] = latencies.quantiles_us(std::array{0.5, 0.9, 0.95, 0.99});
-    return {latencies.count, p50, p90, p95, p99};
-}
+Quantiles quantiles_of(const Latencies& latencies) noexcept { return quantiles_in(latencies); }
 
 void VassalTrack::meet(const common::scoreboard::Board& board, std::int64_t emperor_started_us) noexcept {
     if (std::exchange(has_met_, true) ||
@@ -138,8 +136,8 @@ void VassalTrack::look_at_durations(const common::scoreboard::Board& board, int 
     if (shown_count_ != count) {
         shown_count_ = count;
         common::scoreboard::read_latencies(board, slots, scratch);
-        fill(service_, scratch.service, scratch.window, shown_service_);
-        fill(queue_, scratch.queue, scratch.window, shown_queue_);
+        fill(service_, scratch.service, scratch, shown_service_);
+        fill(queue_, scratch.queue, scratch, shown_queue_);
         scratch.service.clear();
         scratch.queue.clear();
     }

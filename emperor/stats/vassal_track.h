@@ -56,9 +56,9 @@ struct VassalFacts {
 
 class VassalTrack {
 public:
-    // Large: one for all vassals. Empty between calls.
+    // Large: one for all vassals. The latencies are empty between calls.
     struct Scratch : common::scoreboard::VassalLatencies {
-        Latencies window;
+        LatencyHistory::Parts newest;
     };
 
     // Before any other call. A vassal that began under this emperor has nothing behind it that would not belong to its

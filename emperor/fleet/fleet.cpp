@@ -25,9 +25,7 @@ Fleet::Fleet(boost::asio::io_context& io, FleetOptions options, const process::I
           look_for_free_addresses();
           check_stopped();
       }),
-      reaper_(
-          io, [this](pid_t pid) { return masters_.contains(pid); },
-          [](pid_t pid) { log::debug("orphan reaped", {{"pid", pid}}); }) {}
+      reaper_(io, [](pid_t pid) { log::debug("orphan reaped", {{"pid", pid}}); }) {}
 
 Fleet::~Fleet() { *alive_ = false; }
 
@@ -109,8 +107,7 @@ void Fleet::arm_gate() {
 
 // ---- processes ------------------------------------------------------------------------------------------------------
 
-void Fleet::process_started(pid_t pid) {
-    masters_.insert(pid);
+void Fleet::process_started() {
     oom_watch_.look(oom_reader_.read(), Clock::now());
 }
 
@@ -121,7 +118,6 @@ common::ExitStatus Fleet::explained(common::ExitStatus status) {
 }
 
 void Fleet::process_ended(pid_t pid, bool is_child, common::TimePoint deadline) {
-    masters_.erase(pid);
     if (orphans_.add(pid, is_child, deadline)) record_orphans();
 }
 

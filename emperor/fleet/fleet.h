@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "common/base/oom_kills.h"
@@ -89,7 +88,7 @@ private:
     void release_slot(const std::string& name) override;
     void log_line(const std::string& name, const common::link::LogRecord& record) override;
     void event(const std::string& name, const HistoryEntry& entry) override;
-    void process_started(pid_t pid) override;
+    void process_started() override;
     void process_ended(pid_t pid, bool is_child, common::TimePoint deadline) override;
     [[nodiscard]] common::ExitStatus explained(common::ExitStatus status) override;
     void forget(const std::string& name) override;
@@ -145,7 +144,6 @@ private:
     DesiredBuilder builder_;
     supervise::StartGate gate_;
     process::Timer gate_timer_;
-    std::unordered_set<pid_t> masters_;  // held by a Child
     common::OomReader oom_reader_;
     common::OomWatch oom_watch_;
     process::Orphans orphans_;

@@ -60,7 +60,7 @@ void VassalHost::adopt(InstanceParts parts, common::UniqueFd scoreboard, common:
                                                       : common::Duration{}};
     for (const auto& [generation, other] : instances_)
         if (role.is_standby && other->launch() == activated_) note_answers(*other);  // what was counted before is not known
-    context_.process_started(parts.process.pid);
+    context_.process_started();
     auto instance = std::make_unique<Instance>(io_, *this, std::move(parts));
     instance->set_state(role.is_draining ? Instance::State::draining : Instance::State::serving);
     if (is_secondary) instance->has_stopped_accepting();

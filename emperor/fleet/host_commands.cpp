@@ -192,7 +192,7 @@ void VassalHost::spawn(const supervise::Spawn& command) {
     auto parts = start_instance(options_, {name_, command.generation, command.bank, launch, scoreboard_.get()});
     if (!parts) return fail("spawn", parts.error().message());
     const pid_t pid = parts->process.pid;
-    context_.process_started(pid);
+    context_.process_started();
     auto instance = std::make_unique<Instance>(io_, *this, std::move(*parts));
     instance->set_state(Instance::State::starting);
     instances_[command.generation] = std::move(instance);

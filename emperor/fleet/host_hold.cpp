@@ -86,7 +86,7 @@ bool VassalHost::start_hold() {
     });
     if (!started) return fail(started.error().message());
     hold_ = std::move(*started);
-    context_.process_started(hold_->pid());
+    context_.process_started();
     common::log::warn("clients get 503", {{"vassal", name_}, {"pid", hold_->pid()}});
     remember("clients get 503", 0, "it could not serve for restart.hold");
     return true;

@@ -40,7 +40,7 @@ public:
     virtual void release_slot(const std::string& name) = 0;
     virtual void log_line(const std::string& name, const common::link::LogRecord& record) = 0;
     virtual void event(const std::string& name, const HistoryEntry& entry) = 0;
-    virtual void process_started(pid_t pid) = 0;
+    virtual void process_started() = 0;
     // A master ended; its workers may live on until `deadline`.
     virtual void process_ended(pid_t pid, bool is_child, common::TimePoint deadline) = 0;
     // The status of a master that was not killed by us, with the kernel's word about a SIGKILL.

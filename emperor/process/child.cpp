@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <string_view>
+#include <unordered_set>
 
 #include "common/base/readable.h"
 
@@ -17,13 +18,33 @@ namespace emperor::process {
 using common::ExitStatus;
 using common::UniqueFd;
 
+namespace {
+
+// Of the whole process, as its children are; all of them live in its one event loop.
+std::unordered_multiset<pid_t>& watched() {
+    static std::unordered_multiset<pid_t> pids;
+    return pids;
+}
+
+void unwatch(pid_t pid) noexcept {
+    if (const auto found = watched().find(pid); found != watched().end()) watched().erase(found);
+}
+
+}  // namespace
+
+bool Child::is_watched(pid_t pid) noexcept { return watched().contains(pid); }
+
 Child::Child(boost::asio::io_context& io, Spawned process, OnExit on_exit)
     : pid_(process.pid), pidfd_(std::move(process.pidfd)), waiter_(io, ::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 0)),
       on_exit_(std::move(on_exit)), alive_(std::make_shared<bool>(true)) {
+    watched().insert(pid_);
     wait();
 }
 
-Child::~Child() { *alive_ = false; }
+Child::~Child() {
+    *alive_ = false;
+    if (!has_exited_) unwatch(pid_);
+}
 
 void Child::wait() {
     waiter_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -42,6 +63,7 @@ void Child::collect() {
     // ECHILD: not our child (adopted), or the status was taken by somebody else; it has ended all the same.
     const ExitStatus status = result == 0 ? ExitStatus::from(info) : ExitStatus{};
     has_exited_ = true;
+    unwatch(pid_);
     waiter_.close();
     const OnExit on_exit = std::move(on_exit_);
     on_exit(status);  // may destroy us

@@ -29,6 +29,9 @@ public:
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
+    // Whether a Child that lives waits for this process: its status is nobody else's to take.
+    [[nodiscard]] static bool is_watched(pid_t pid) noexcept;
+
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] bool has_exited() const noexcept { return has_exited_; }
 

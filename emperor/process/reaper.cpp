@@ -10,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "emperor/process/child.h"
+
 namespace emperor::process {
 namespace {
 
-// Our children, living and dead. /proc rather than waitid(P_ALL, WNOWAIT): that would return the same known zombie,
+// Our children, living and dead. /proc rather than waitid(P_ALL, WNOWAIT): that would return the same watched zombie,
 // whose Child has not had its turn yet, again and again and hide the others.
 std::vector<pid_t> children() {
     std::vector<pid_t> out;
@@ -24,8 +26,8 @@ std::vector<pid_t> children() {
 
 }  // namespace
 
-Reaper::Reaper(boost::asio::io_context& io, std::function<bool(pid_t)> is_known, std::function<void(pid_t)> on_orphan)
-    : signals_(io, SIGCHLD), timer_(io), is_known_(std::move(is_known)), on_orphan_(std::move(on_orphan)) {
+Reaper::Reaper(boost::asio::io_context& io, std::function<void(pid_t)> on_orphan)
+    : signals_(io, SIGCHLD), timer_(io), on_orphan_(std::move(on_orphan)) {
     wait();
 }
 
@@ -44,22 +46,22 @@ void Reaper::wait() {
     });
 }
 
-// Nearly always the dead child is a known one, whose pidfd tells. It may hide an orphan behind it: a closer look a moment
+// Nearly always the dead child is a watched one, whose pidfd tells. It may hide an orphan behind it: a closer look a moment
 // later, one for all of a thousand that end at once.
 void Reaper::reap() {
-    if (!reap_until_known() || std::exchange(is_armed_, true)) return;
+    if (!reap_until_watched() || std::exchange(is_armed_, true)) return;
     timer_.arm_after(std::chrono::milliseconds(20), [this] {
         is_armed_ = false;
-        if (reap_until_known()) reap_all();
+        if (reap_until_watched()) reap_all();
     });
 }
 
-// True: a known child stands before whatever else there is.
-bool Reaper::reap_until_known() {
+// True: a watched child stands before whatever else there is.
+bool Reaper::reap_until_watched() {
     for (;;) {
         siginfo_t info{};
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return false;
-        if (is_known_(info.si_pid)) return true;
+        if (Child::is_watched(info.si_pid)) return true;
         siginfo_t gone{};
         if (::waitid(P_PID, static_cast<id_t>(info.si_pid), &gone, WEXITED | WNOHANG) != 0 || gone.si_pid != info.si_pid) return false;
         on_orphan_(info.si_pid);
@@ -68,7 +70,7 @@ bool Reaper::reap_until_known() {
 
 void Reaper::reap_all() {
     for (const pid_t pid : children()) {
-        if (is_known_(pid)) continue;
+        if (Child::is_watched(pid)) continue;
         siginfo_t gone{};
         if (::waitid(P_PID, static_cast<id_t>(pid), &gone, WEXITED | WNOHANG) == 0 && gone.si_pid == pid) on_orphan_(pid);
     }

@@ -17,8 +17,8 @@ namespace emperor::process {
 
 class Reaper {
 public:
-    // `is_known` says whether a Child holds this pid. `on_orphan` hears of every orphan that was reaped.
-    Reaper(boost::asio::io_context& io, std::function<bool(pid_t)> is_known, std::function<void(pid_t)> on_orphan);
+    // `on_orphan` hears of every orphan that was reaped.
+    Reaper(boost::asio::io_context& io, std::function<void(pid_t)> on_orphan);
 
     // Makes this process the one that orphaned descendants fall to.
     static bool become_subreaper() noexcept;
@@ -32,13 +32,12 @@ public:
 private:
     void wait();
     void reap();
-    bool reap_until_known();
+    bool reap_until_watched();
     void reap_all();
 
     boost::asio::signal_set signals_;
     Timer timer_;
     bool is_armed_ = false;
-    std::function<bool(pid_t)> is_known_;
     std::function<void(pid_t)> on_orphan_;
     // Second owner: the handler, which may be queued with a signal when this object ends.
     std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

@@ -158,7 +158,7 @@ TEST_F(SpawnTest, kill_all_reaches_the_whole_group) {
     const pid_t pid = spawned->pid;
     std::optional<ExitStatus> status;
     ASSERT_TRUE(Reaper::become_subreaper());
-    Reaper reaper(io, [&](pid_t known) { return known == pid; }, [](pid_t) {});
+    Reaper reaper(io, [](pid_t) {});
     Child child(io, std::move(*spawned), [&](const ExitStatus& s) { status = s; });
     child.kill_all();
     const auto deadline = common::Clock::now() + std::chrono::seconds(10);
@@ -166,6 +166,28 @@ TEST_F(SpawnTest, kill_all_reaches_the_whole_group) {
         io.run_one_for(std::chrono::milliseconds(20));
     EXPECT_EQ(status, (ExitStatus{ExitStatus::Kind::signaled, SIGKILL}));
     EXPECT_TRUE(orphans_of(pid).empty());
+}
+
+TEST_F(SpawnTest, the_reaper_takes_no_status_that_a_child_waits_for) {
+    ASSERT_TRUE(Reaper::become_subreaper());
+    std::vector<pid_t> orphans;
+    Reaper reaper(io, [&](pid_t pid) { orphans.push_back(pid); });
+    for (int round = 0; round < 20; ++round) {
+        auto spawned = spawn(shell("exit 7"));
+        ASSERT_TRUE(spawned);
+        EXPECT_FALSE(Child::is_watched(spawned->pid));
+        const pid_t pid = spawned->pid;
+        std::optional<ExitStatus> status;
+        Child child(io, std::move(*spawned), [&](const ExitStatus& s) { status = s; });
+        EXPECT_TRUE(Child::is_watched(pid));
+        siginfo_t ended{};  // SIGCHLD and the pidfd are both there when the loop looks
+        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT), 0);
+        const auto deadline = common::Clock::now() + std::chrono::seconds(10);
+        while (!status && common::Clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
+        EXPECT_EQ(status, (ExitStatus{ExitStatus::Kind::exited, 7}));
+        EXPECT_FALSE(Child::is_watched(pid));
+    }
+    EXPECT_TRUE(orphans.empty());
 }
 
 TEST_F(SpawnTest, one_that_is_to_end_with_its_parent_does) {
@@ -195,7 +217,7 @@ TEST_F(SpawnTest, orphans_are_left_alone_until_their_deadline_and_killed_then) {
     auto spawned = spawn(shell("sleep 60 & exit 0"));
     ASSERT_TRUE(spawned);
     const pid_t pid = spawned->pid;
-    Reaper reaper(io, [&](pid_t known) { return known == pid; }, [](pid_t) {});
+    Reaper reaper(io, [](pid_t) {});
     bool is_empty = false;
     Orphans orphans(io, [&] { is_empty = true; });
     Child child(io, std::move(*spawned), [&](const ExitStatus&) {
@@ -215,7 +237,7 @@ TEST_F(SpawnTest, an_orphan_in_a_group_of_its_own_is_found_and_killed) {
     auto spawned = spawn(shell("set -m; sleep 60 & exit 0"));
     ASSERT_TRUE(spawned);
     const pid_t pid = spawned->pid;
-    Reaper reaper(io, [&](pid_t known) { return known == pid; }, [](pid_t) {});
+    Reaper reaper(io, [](pid_t) {});
     Orphans orphans(io, [] {});
     bool has_ended = false;
     Child child(io, std::move(*spawned), [&](const ExitStatus&) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // emperor: options, limits, runtime directory, then the event loop.
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +32,14 @@ rlimit raise_open_files() {
     return before;
 }
 
+// A document of a thousand apps takes megabytes for a moment. Left to itself the allocator would learn from the first one to keep
+// as much for ever (mallopt(3): M_MMAP_THRESHOLD is dynamic).
+void return_memory() {
+    constexpr int large = 256 * 1024;
+    ::mallopt(M_MMAP_THRESHOLD, large);
+    ::mallopt(M_TRIM_THRESHOLD, large);
+}
+
 // 0: this program could take the place of the running emperor.
 int try_out() {
     const std::string vassal = emperor::vassal_program();
@@ -42,6 +51,7 @@ int try_out() {
 int run(const emperor::Options& options, std::vector<std::string> arguments) {
     common::log::configure(options.log);
     if (options.is_trial) return try_out();
+    return_memory();
     // logrotate and others do not know whether signals are handled already: sent before that, they would end us.
     for (const int number : {SIGHUP, SIGUSR1}) ::signal(number, SIG_IGN);
     auto runtime_dir = emperor::RuntimeDir::open(options.runtime_dir);

@@ -131,6 +131,7 @@ void assemble(Layer layer, const Assembly& assembly, const DecodeOptions& option
     effective.file = assembly.file;
     for (auto& [path, setting] : layer.settings) {
         set_path(values, path, std::move(setting.value));
+        std::erase_if(setting.origins, [](const auto& item) { return item.second.kind == Origin::Kind::built_in; });
         effective.origins.merge(setting.origins);
     }
     auto config = config_from_json(values);

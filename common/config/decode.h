@@ -38,8 +38,8 @@ struct Origin {
 // `values` is the canonical document: one entry per key of the table under its dotted path's nesting, durations as
 // integer milliseconds, sizes as bytes, modes as integers. It is what the emperor sends to a master, what `emperorctl
 // config` shows and what reload classes are decided on. `origins` is keyed by dotted path ("timeouts.request"; for
-// elements of lists and maps also "listen.1", the second one, and "env.DEBUG"). Unset values are null; lists and maps
-// never are.
+// elements of lists and maps also "listen.1", the second one, and "env.DEBUG") and knows what is set: a key that is not in it
+// has its default. Unset values are null; lists and maps never are.
 struct Effective {
     std::string file;  // the vassal's; "--set" when stand-alone
     std::shared_ptr<const nlohmann::json> values;

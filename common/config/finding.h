@@ -16,7 +16,7 @@ namespace common::config {
     diagnostic.message = std::move(message);
     auto found = effective.origins.find(std::string(path));
     if (found == effective.origins.end()) found = effective.origins.find(std::string(path.substr(0, path.rfind('.'))));
-    if (found == effective.origins.end() || found->second.kind == Origin::Kind::built_in) return diagnostic;
+    if (found == effective.origins.end()) return diagnostic;
     diagnostic.file = found->second.file;
     diagnostic.position = found->second.position;
     diagnostic.width = found->second.width;

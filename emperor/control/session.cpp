@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emperor/control/session.h"
 
+#include <malloc.h>
 #include <poll.h>
 
 #include <array>
@@ -17,6 +18,9 @@ namespace emperor::control {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+// What one about a thousand apps was made of lies scattered in the heap by then, and would stay the emperor's.
+constexpr std::size_t large_answer = 256 * 1024;
 
 Session::Session(asio::io_context& io, common::UniqueFd fd, Peer peer, const Limits& limits, OnLine on_line)
     : socket_(io, asio::local::stream_protocol(), fd.get()),
@@ -128,8 +132,10 @@ void Session::write_next() {
                       [self = shared_from_this()](const error_code& error, std::size_t) {
                           if (self->is_closed_) return;
                           if (error) return self->close();
-                          self->output_size_ -= self->output_.front().size();
+                          const std::size_t size = self->output_.front().size();
+                          self->output_size_ -= size;
                           self->output_.pop_front();
+                          if (size >= large_answer) ::malloc_trim(0);
                           self->is_writing_ = false;
                           self->write_timer_.cancel();
                           if (!self->output_.empty()) return self->write_next();

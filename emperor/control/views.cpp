@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/config/schema.h"
 #include "emperor/stats/figures.h"
 
 namespace emperor::control {
@@ -184,8 +185,13 @@ Json details(const fleet::VassalView& view, const Lookups& lookups) {
 Json configuration(const fleet::VassalView& view) {
     if (!view.effective || !view.effective->values) return nullptr;
     Json origins = Json::object();
-    for (const auto& [path, origin] : view.effective->origins)
-        origins[path] = {{"text", origin.text()}, {"file", origin.file}, {"line", origin.position.line}};
+    const auto add = [&](std::string_view path, const common::config::Origin& origin) {
+        origins[std::string(path)] = {{"text", origin.text()}, {"file", origin.file}, {"line", origin.position.line}};
+    };
+    for (const auto& [path, origin] : view.effective->origins) add(path, origin);
+    if (!origins.empty())  // an adopted configuration knows no origins, not even which keys are defaults
+        for (const common::config::Key& key : common::config::keys())
+            if (!origins.contains(key.path)) add(key.path, {});
     return {{"name", view.name},
             {"file", view.file},
             {"generation", view.status.active},

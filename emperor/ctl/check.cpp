@@ -61,7 +61,7 @@ void check_addresses(Candidate& candidate, const CheckOptions& options) {
                                                      : "if the emperor of this file does, name it by --runtime-dir";
         Diagnostic finding = whole_file(candidate.file.path, "listen: address in use: " + text + " (" + by + ")");
         const auto* origin = origin_of_listener(*candidate.effective, at);
-        if (origin && origin->kind != common::config::Origin::Kind::built_in) {
+        if (origin) {
             finding.file = origin->file;
             finding.position = origin->position;
             finding.source = origin->source;

@@ -53,6 +53,7 @@ def test_the_api_says_what_emperorctl_and_the_stats_socket_say(dashboard):
     assert dashboard.json("/api/v1/vassals/shop/why")["causes"] == emperor.ctl_json("why", "shop")["causes"]
     config = dashboard.json("/api/v1/vassals/shop/config")
     assert config["origins"]["workers"]["file"] == str(emperor.path_of("shop")) and config["values"]["workers"] == 2
+    assert config["origins"]["threads"] == {"text": "default", "file": "", "line": 0}
     assert "hunter2" not in json.dumps(config) + json.dumps(dashboard.json("/api/v1/vassals/shop/show"))
     assert dashboard.json("/api/v1/vassals/shop/config", token=TOKEN)["values"]["env"]["SECRET"] == "hunter2"
     assert 'emperor_app_up{app="shop"} 1' in dashboard.ask("/metrics")[1]

@@ -14,13 +14,13 @@ namespace {
 std::string set_values(const Effective& effective) {
     std::string text;
     for (const Key& key : keys()) {
-        const Origin& origin = effective.origins.at(std::string(key.path));
+        const auto origin = effective.origins.find(std::string(key.path));
+        if (origin == effective.origins.end()) continue;
         std::string pointer(1, '/');
         pointer += key.path;
         std::replace(pointer.begin(), pointer.end(), '.', '/');
         const auto& value = effective.values->at(nlohmann::json::json_pointer(pointer));
-        if (origin.kind == Origin::Kind::built_in) continue;
-        text += std::string(key.path) + " = " + value.dump() + "  (" + origin.text() + ")\n";
+        text += std::string(key.path) + " = " + value.dump() + "  (" + origin->second.text() + ")\n";
     }
     return text;
 }

@@ -16,6 +16,7 @@ IDLE_BAR = 0.1           # per cent of one processor
 STATUS_BAR = 0.1         # seconds
 STOP_BAR = 5.0
 CRASHING = 50
+CRASH_LOOPS = 3          # rounds
 CRASH_LOOP_BAR = 1.25    # of the time without them; each is a start more, too
 
 
@@ -87,7 +88,8 @@ def rows(workshop, count, rounds):
     yield row("idle", "processor time of all when idle", ours["idle_percent"], "%", IDLE_BAR, "idle_percent", lambda value: f"{value:.3f} %")
     yield row("status", "emperorctl status", ours["status_s"], "s", STATUS_BAR, "status_s", lambda value: f"{value * 1000:.0f} ms")
     yield row("stop", "stop, until no process is left", ours["stop_s"], "s", STOP_BAR, "stop_s", seconds)
-    ready, new_file = crash_loop(workshop, count)
+    crash_loops = [crash_loop(workshop, count) for _ in range(CRASH_LOOPS)]
+    ready, new_file = (statistics.median(figures) for figures in zip(*crash_loops))
     yield Row(f"scale-{count}-crash-loop", f"{count} vassals beside {CRASHING} that crash at each start: all ready", "own, without them",
               ready / ours["ready_s"], "", CRASH_LOOP_BAR, ours=f"{ready:.2f} s, a new file {new_file:.2f} s",
               theirs=f"without them {ours['ready_s']:.2f} s")

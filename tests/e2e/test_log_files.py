@@ -128,6 +128,21 @@ def test_a_full_disk_blocks_nobody_is_on_show_and_recovers(emperor, scratch):
         wait_until(lambda: emperor.status("shop") is None, 15)
 
 
+def test_a_troubled_file_that_is_taken_out_of_the_configuration_is_said_to_be_out_of_use(emperor, scratch):
+    (scratch / "disk").mkdir()
+    with small_disk(scratch / "disk") as disk:
+        emperor.write("shop", "talker:application", log_file=str(disk / "shop.log"))
+        emperor.wait_running("shop")
+        assert emperor.get("shop", "/?count=5000&padding=" + "x" * 200, timeout=20).status == 200
+        wait_until(lambda: "No space left" in emperor.status("shop")["reason"], 15, lambda: f"{emperor.status('shop')}")
+        emperor.write("shop", "talker:application")
+        emperor.wait_log("log.file: it is no longer used; ")
+        wait_until(lambda: emperor.status("shop")["reason"] == "", 10)
+        assert "the trouble with log.file is over" in emperor.ctl("events", "shop").stdout
+        emperor.remove("shop")
+        wait_until(lambda: emperor.status("shop") is None, 15)
+
+
 def dropped(emperor, name):
     return stats.document(emperor.runtime / "stats.sock", f"/vassals/{name}")["totals"]["log_file_dropped"]
 

@@ -115,7 +115,8 @@ void AppLog::lost_by_file(std::uint64_t lines) {
 void AppLog::file_troubled(const std::string& problem, std::uint64_t lost) {
     file_problem_ = problem.empty() ? "" : "log.file: " + problem;
     if (!problem.empty()) say(file_problem_);
-    else say("log.file: it is written again" + (lost > 0 ? "; " + std::to_string(lost) + " lines are lost" : std::string()));
+    else say(std::string("log.file: ") + (file_.is_used() ? "it is written again" : "it is no longer used") +
+             (lost > 0 ? "; " + std::to_string(lost) + " lines are lost" : std::string()));
     if (on_file_trouble) on_file_trouble(file_problem_);
 }
 

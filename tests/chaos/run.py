@@ -103,6 +103,7 @@ def rehearse(town, storm):
     wait_for_all(town, 60)
     storm.reload_all()
     wait_until(lambda: all(row["state"] == "running" for row in town.status().values()), 60, "the reload of all")
+    wait_until(town.has_stats_sockets, 20, "a stats socket of each")  # of the new emperor, which opens them once a second
     return town.figures()
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -181,6 +182,13 @@ class Town:
                 if "--keeper" in line and str(self.binaries) in line and processes.is_alive(pid):
                     return pid
         return None
+
+    def has_stats_sockets(self):
+        for name in self.names:
+            with socket.socket(socket.AF_UNIX) as client:
+                if client.connect_ex(str(self.runtime / "stats" / f"{name}.sock")) != 0:
+                    return False
+        return True
 
     def figures(self):
         """What must not grow: the emperor's descriptors and memory, everybody's number, files of the runtime directory.

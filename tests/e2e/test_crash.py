@@ -25,8 +25,9 @@ def test_a_killed_worker_is_replaced_at_once_and_only_its_own_requests_fail(empe
             wait_until(lambda: load.count > before + 50, 10)
             wait_until(lambda: emperor.state("probe") == "running", 10)
     measured(load.summary())
-    # A worker of one thread holds at most one request that it accepted, and one that it has begun to read.
-    assert load.failed <= 2 * kills, load.summary()
+    # What it had accepted ends with it: the request that it serves, and connections on which none had come yet, of a busy
+    # machine's clients between connect and send. Each has one connection.
+    assert load.failed <= clients * kills, load.summary()
     assert load.slowest < 5.0, load.summary()
 
 

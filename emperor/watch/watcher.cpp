@@ -18,6 +18,8 @@ namespace asio = boost::asio;
 using common::Clock;
 using common::Duration;
 
+constexpr auto longest_pause = std::chrono::minutes(2);
+
 // Lives until its cancelled operations have run; after close() they do nothing.
 class Watcher::Loop : public std::enable_shared_from_this<Loop> {
 public:
@@ -102,18 +104,23 @@ private:
 
     void settled() {
         // Before the scan: what changes after it is seen by the new watches.
-        const bool was_missing = !set_.missing().empty();
         last_settled_ = Clock::now();
         static_cast<void>(set_.refresh());
         tell_missing();
-        if (was_missing != !set_.missing().empty()) arm_rescan();
-        const std::function<void()> call = on_settled_;  // may destroy us
+        const std::function<void()> call = on_settled_;  // may destroy the Watcher, not this
         call();
+        last_look_ = Clock::now() - last_settled_;
+        if (!is_closed_) arm_rescan();
+    }
+
+    // A look at a thousand apps takes some 20 ms: every minute is enough for what nearly never is.
+    [[nodiscard]] Duration pause_between_looks() const {
+        return std::clamp<Duration>(options_.rescan_share * last_look_, options_.rescan, std::max<Duration>(options_.rescan, longest_pause));
     }
 
     void arm_rescan() {
         const bool is_blind = set_.fd() < 0 || !set_.missing().empty();
-        rescan_timer_.expires_after(is_blind ? options_.missing_rescan : options_.rescan);
+        rescan_timer_.expires_after(is_blind ? options_.missing_rescan : pause_between_looks());
         rescan_timer_.async_wait([self = shared_from_this(), is_blind](const boost::system::error_code& error) {
             if (error || self->is_closed_) return;
             // While something is missing only its return is worth a scan, unless there is no inotify at all.
@@ -147,6 +154,7 @@ private:
     asio::steady_timer again_timer_;
     std::vector<std::string> told_;  // as missing, in the log
     common::TimePoint last_settled_ = Clock::now();
+    Duration last_look_{};  // how long it took
     bool is_settling_ = false;  // settle_timer_ runs
     bool is_closed_ = false;
 };

@@ -23,7 +23,8 @@ namespace emperor::watch {
 struct WatcherOptions {
     common::Duration quiet = std::chrono::milliseconds(100);
     common::Duration most = std::chrono::seconds(1);
-    common::Duration rescan = std::chrono::seconds(30);         // in case inotify missed something (NFS)
+    common::Duration rescan = std::chrono::seconds(30);  // after the last look, in case inotify missed something (NFS); longer,
+    int rescan_share = 3000;  // up to two minutes, where a look takes more than this part of it
     common::Duration missing_rescan = std::chrono::seconds(1);  // while a directory is missing
 };
 

@@ -20,7 +20,7 @@ import request
 import servers
 
 LOOK_EVERY = 0.03      # seconds between two looks at the directory of sockets
-IDLE_SECONDS = 30      # one of the periodic rescans is in it
+IDLE_SECONDS = 75      # one of the periodic rescans is in it, also of 1000 apps
 READY_DEADLINE = 240   # seconds
 MEMORY = "/dev/shm"
 

@@ -242,6 +242,22 @@ TEST_F(WatcherTest, the_periodic_rescan_comes_without_any_event) {
     EXPECT_TRUE(settles());
 }
 
+TEST_F(WatcherTest, looks_that_take_long_are_rare) {
+    watcher_.emplace(
+        io_, std::vector<std::string>{apps()},
+        [this] {
+            for (const auto begun = Clock::now(); Clock::now() < begun + 20ms;) continue;
+            ++settled_;
+        },
+        WatcherOptions{.quiet = 10ms, .rescan = 30ms, .rescan_share = 20, .missing_rescan = 1h});
+    watcher_->start();
+    ASSERT_TRUE(settles());
+    ASSERT_TRUE(settles());  // its timer ran already when the first one was measured
+    const auto begun = Clock::now();
+    ASSERT_TRUE(settles());
+    EXPECT_GE(Clock::now() - begun, 300ms);
+}
+
 TEST_F(WatcherTest, a_rescan_can_be_asked_for_now_or_later) {
     start();
     watcher_->mark_dirty();

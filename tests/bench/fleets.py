@@ -20,6 +20,7 @@ import request
 import servers
 
 LOOK_EVERY = 0.03      # seconds between two looks at the directory of sockets
+SETTLE_SECONDS = 62    # timeouts.request after the last request: a master looks once more then, and rests
 IDLE_SECONDS = 75      # one of the periodic rescans is in it, also of 1000 apps
 READY_DEADLINE = 240   # seconds
 MEMORY = "/dev/shm"
@@ -165,6 +166,7 @@ class Fleet:
 
     def idle_share(self):
         """Processor time of the whole tree over time, while nobody asks for anything."""
+        time.sleep(SETTLE_SECONDS)
         before, began = cpu.Snapshot(self.process.pid), time.monotonic()
         time.sleep(IDLE_SECONDS)
         used = cpu.Snapshot(self.process.pid) - before

@@ -33,7 +33,7 @@ def run_fleet(kind, workshop, count, number):
         fleet.count += 5
         if kind is fleets.Ours:
             figures["status_s"] = statistics.median(fleet.status_seconds() for _ in range(7))
-        if number == 0:  # it takes a minute
+        if number == 0:  # it takes minutes
             figures["idle_percent"] = 100 * fleet.idle_share()
         figures["vassal_bytes"], figures["emperor_bytes"], figures["processes"] = fleet.memory()
     finally:

@@ -289,7 +289,8 @@ void VassalHost::on_log(const link::LogRecord& record) { context_.log_line(name_
 void VassalHost::on_log_file(Instance& instance, const link::LogFile& message) {
     if (message.problem == instance.log_problem()) return;
     const bool is_mended = message.problem.empty();
-    remember(is_mended ? "log_recovered" : "log_failed", instance.generation(), is_mended ? "the trouble with log.file is over" : message.problem);
+    remember(is_mended ? "log_recovered" : "log_failed", instance.generation(),
+             is_mended ? "the trouble with log.file is over" : message.problem);
     instance.set_log_problem(message.problem);
     context_.state_changed();
 }

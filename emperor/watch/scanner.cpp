@@ -194,7 +194,8 @@ std::optional<ScannedFile> Scanner::look_at(int directory_fd, const std::string&
     const bool is_named_well = is_name_ours(entry, file.name, file);
     for (std::string& finding : check_file(opened, process_uid_, entry == defaults_name))
         add_finding(file, std::move(finding));
-    const bool is_cached = before && is_settled(*before) && before->file.stamp == file.stamp && before->ctime_ns == opened.ctime_ns;
+    const bool is_cached =
+        before && is_settled(*before) && before->file.stamp == file.stamp && before->ctime_ns == opened.ctime_ns;
     std::int64_t read_ns = now.ns;
     if (is_named_well && file.findings.empty()) {
         if (is_cached) {

@@ -115,7 +115,8 @@ private:
 
     // A look at a thousand apps takes some 20 ms: every minute is enough for what nearly never is.
     [[nodiscard]] Duration pause_between_looks() const {
-        return std::clamp<Duration>(options_.rescan_share * last_look_, options_.rescan, std::max<Duration>(options_.rescan, longest_pause));
+        const Duration most = std::max<Duration>(options_.rescan, longest_pause);
+        return std::clamp<Duration>(options_.rescan_share * last_look_, options_.rescan, most);
     }
 
     void arm_rescan() {

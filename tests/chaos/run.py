@@ -30,6 +30,7 @@ from town import Town, wait_for_all
 
 CONVERGENCE_BAR, CONVERGENCE_LIMIT = 5.0, 25.0  # seconds
 PATIENCE = 60.0  # seconds that a client waits in the queue of a vassal that is down
+LONG = 12.0      # seconds: a wait that is told of; `restart.hold` is 10
 RATE = 20.0      # requests a second to each vassal, by two clients
 
 
@@ -113,6 +114,8 @@ def losses(storm, ledger, began):
     print(f"{ledger.count} requests, {ledger.failed} lost {dict(ledger.failures)}, slowest {ledger.slowest:.1f} s")
     for why, count in verdict.explained.most_common():
         print(f"  {count} had to be: {why}")
+    for entry in firsts(entry for entry in ledger.select() if entry.seconds > LONG)[:10]:
+        print(f"  slow: {entry}, {entry.begun - began:.3f} s into the storm; " + "; ".join(judge.story(storm.deeds, entry)))
     shown = [f"lost: {entry}, {entry.ended - began:.3f} s into the storm; " + "; ".join(judge.story(storm.deeds, entry))
              for entry in firsts(unexplained)[:20]]
     return shown + ([f"… {len(unexplained)} requests in all"] if len(unexplained) > len(shown) else [])

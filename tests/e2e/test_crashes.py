@@ -17,11 +17,14 @@ MEMORY = 192 << 20
 class Scene:
     """`shop` (two workers) and its neighbour, both under a modest load. Deaths of shop's workers are in the ledger."""
 
-    def __init__(self, emperor, directory, **keys):
+    def __init__(self, emperor, directory, before_neighbour=None, **keys):
         self.emperor, self.directory, self.ledger = emperor, directory, Ledger(directory)
         self.broken = directory / "broken"
         self.keys = {"workers": 2, **keys}
         self.write()
+        if before_neighbour:
+            emperor.wait_serving("shop")
+            before_neighbour()
         emperor.write("neighbour", **self.ledger.app())
         emperor.wait_serving("shop", "neighbour")
         emperor.wait_state("shop", "running")
@@ -121,14 +124,14 @@ def test_a_worker_that_dies_is_replaced_at_once_then_later_and_later(emperor, sc
 
 
 def test_a_worker_that_is_out_of_memory_is_recognised(cgroup, idle_emperor, scratch, measured):
+    """shop's processes have a limit of their own, as a unit or a container gives it."""
     with cgroup.inside():
         emperor = idle_emperor.start()
-    with Scene(emperor, scratch) as scene:
+    with Scene(emperor, scratch, before_neighbour=lambda: cgroup.let_out(emperor.process.pid)) as scene:
         assert scene.die("/eat") == ("killed by the kernel: out of memory", 0)
         # The next SIGKILL is not the kernel's.
         assert scene.die("/kill")[0] == "killed by signal 9 (SIGKILL)"
-    measured(scene.ledger.summary())
-    assert not scene.ledger.unexplained(), scene.ledger.summary()
+    scene.check(measured)
     assert "killed by the kernel: out of memory" in emperor.ctl("show", "shop").stdout
 
 

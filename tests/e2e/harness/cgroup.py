@@ -45,5 +45,9 @@ class MemoryCgroup:
         finally:
             (self.parent / "cgroup.procs").write_text(str(os.getpid()))
 
+    def let_out(self, pid):
+        """That process, and what it starts from now on, are not in it any more; its children stay."""
+        (self.parent / "cgroup.procs").write_text(str(pid))
+
     def remove(self):
         self.path.rmdir()

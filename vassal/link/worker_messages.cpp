@@ -23,6 +23,7 @@ constexpr std::string_view word_of() {
     if constexpr (std::is_same_v<T, Unforkable>) return "unforkable";
     if constexpr (std::is_same_v<T, Handover>) return "handover";
     if constexpr (std::is_same_v<T, Adopt>) return "adopt";
+    if constexpr (std::is_same_v<T, Adopted>) return "adopted";
     if constexpr (std::is_same_v<T, ReloadWanted>) return "reload";
     if constexpr (std::is_same_v<T, Probing>) return "probing";
     if constexpr (std::is_same_v<T, Sources>) return "sources";
@@ -47,8 +48,9 @@ template <class T>
 std::string encode_one(const T& message) {
     std::string out(word_of<T>());
     if constexpr (std::is_same_v<T, Started>) out += ' ' + std::to_string(message.pid);
-    if constexpr (std::is_same_v<T, Handover> || std::is_same_v<T, Adopt>)
-        out += ' ' + std::to_string(message.listener + 1);  // read_number() knows no zero
+    if constexpr (std::is_same_v<T, Handover>) out += ' ' + std::to_string(message.listener + 1);  // read_number() knows no zero
+    if constexpr (std::is_same_v<T, Adopt>) out += ' ' + std::to_string(message.ticket) + ' ' + std::to_string(message.listener);
+    if constexpr (std::is_same_v<T, Adopted>) out += ' ' + std::to_string(message.ticket);
     if constexpr (std::is_same_v<T, ForkWorker>)
         out += ' ' + std::to_string(message.worker) + ' ' + std::to_string(message.lane);
     if constexpr (std::is_same_v<T, Drain>) {
@@ -95,16 +97,13 @@ std::vector<std::string> split(std::string_view text) {
     }
 }
 
-// "fork WORKER LANE"
-std::optional<ForkWorker> read_fork(std::string_view payload) {
-    ForkWorker order;
+// "WORD N M", N positive and M not negative.
+bool read_numbers(std::string_view payload, std::string_view word, int& number, int& second) noexcept {
     const std::size_t space = payload.rfind(' ');
-    if (space == std::string_view::npos || !read_number(payload.substr(0, space), word_of<ForkWorker>(), order.worker))
-        return std::nullopt;
-    const std::string_view lane = payload.substr(space + 1);
-    if (lane != "0" && lane != "1") return std::nullopt;
-    order.lane = lane == "1" ? 1 : 0;
-    return order;
+    if (space == std::string_view::npos || !read_number(payload.substr(0, space), word, number)) return false;
+    const char* const last = payload.data() + payload.size();
+    const auto [end, error] = std::from_chars(payload.data() + space + 1, last, second);
+    return error == std::errc() && end == last && second >= 0;
 }
 
 common::Error unknown(std::string_view what, std::string_view payload) {
@@ -144,16 +143,12 @@ std::string_view write_handover(int listener, std::span<char, handover_size> out
     return {out.data(), end};
 }
 
-std::optional<int> read_adopt(std::string_view payload) noexcept {
-    int number = 0;
-    return read_number(payload, word_of<Adopt>(), number) ? std::optional(number - 1) : std::nullopt;
-}
-
 common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (payload == word_of<Ready>()) return WorkerMessage(Ready{});
     if (payload == word_of<Draining>()) return WorkerMessage(Draining{});
     if (int pid = 0; read_number(payload, word_of<Started>(), pid)) return WorkerMessage(Started{pid});
     if (int number = 0; read_number(payload, word_of<Handover>(), number)) return WorkerMessage(Handover{number - 1});
+    if (int ticket = 0; read_number(payload, word_of<Adopted>(), ticket)) return WorkerMessage(Adopted{ticket});
     if (auto threads = read_text(payload, word_of<Unforkable>())) return WorkerMessage(Unforkable{std::move(*threads)});
     if (auto reason = read_text(payload, word_of<ReloadWanted>())) return WorkerMessage(ReloadWanted{std::move(*reason)});
     if (auto failure = read_text(payload, word_of<Probing>())) return WorkerMessage(Probing{std::move(*failure)});
@@ -184,9 +179,10 @@ common::Result<MasterOrder> decode_master_order(std::string_view payload) {
     if (payload == word_of<Stop>()) return MasterOrder(Stop{});
     if (payload == word_of<Poke>()) return MasterOrder(Poke{});
     if (payload == word_of<Suspend>()) return MasterOrder(Suspend{});
-    if (const auto listener = read_adopt(payload)) return MasterOrder(Adopt{*listener});
+    if (Adopt adopt; read_numbers(payload, word_of<Adopt>(), adopt.ticket, adopt.listener)) return MasterOrder(adopt);
     if (int patience = 0; read_number(payload, word_of<Drain>(), patience)) return MasterOrder(Drain{patience});
-    if (const auto fork = read_fork(payload)) return MasterOrder(*fork);
+    if (ForkWorker fork; read_numbers(payload, word_of<ForkWorker>(), fork.worker, fork.lane) && fork.lane <= 1)
+        return MasterOrder(fork);
     return unknown("master's order", payload);
 }
 

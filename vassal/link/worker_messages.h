@@ -39,6 +39,11 @@ struct Unforkable {
 struct Probing {
     std::string failure;
 };
+// The connection of the Adopt with that ticket was taken from the link. Said before it is read: one whose worker ends without
+// having said so may be given to another.
+struct Adopted {
+    int ticket = 1;
+};
 // Files that the app's code came from, or that a failed import was about (`autoreload`). Told before Ready or Failed, and
 // whenever there are new ones.
 struct Sources {
@@ -53,8 +58,9 @@ struct Drain {      // stop accepting, finish, exit 0
 };
 struct Stop {};     // finish nothing: exit as soon as the running request allows
 struct Poke {};     // try accept now: a sibling that was woken for a connection cannot take it
-struct Adopt {      // a connection of a sibling's, as if it was accepted; it is attached
+struct Adopt {      // a connection of a sibling's, as if it was accepted; it is attached. Adopted answers it
     int listener = 0;
+    int ticket = 1;  // positive; one number for each that is given
 };
 
 // ---- master → mold; attached: worker's link end, its stdout, its stderr
@@ -65,7 +71,7 @@ struct ForkWorker {
 
 struct Suspend {};  // stop accepting and finish as for Drain, but stay: Promote, Drain or Stop follows some time
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, ReloadWanted, Probing, Sources>;
+using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, Adopted, ReloadWanted, Probing, Sources>;
 using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt, Suspend>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);
@@ -75,8 +81,6 @@ using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt, 
 // The same as encode(Handover{listener}), for signal handlers.
 inline constexpr std::size_t handover_size = 32;
 [[nodiscard]] std::string_view write_handover(int listener, std::span<char, handover_size> out) noexcept;
-// The same as decode_master_order(), for signal handlers that care for no other order: Adopt's listener.
-[[nodiscard]] std::optional<int> read_adopt(std::string_view payload) noexcept;
 [[nodiscard]] common::Result<WorkerMessage> decode_worker_message(std::string_view payload);
 [[nodiscard]] common::Result<MasterOrder> decode_master_order(std::string_view payload);
 

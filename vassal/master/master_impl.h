@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <map>
 #include <list>
 #include <vector>
 
@@ -43,6 +44,11 @@ struct Process {
     [[nodiscard]] bool send_signal(int number) const noexcept;
 };
 
+struct Orphan {  // a connection whose worker will never read it
+    int listener;
+    common::UniqueFd connection;
+};
+
 struct Seat {  // the process at one place of the pool
     Process process;
     pid_t last_pid = 0;
@@ -54,6 +60,7 @@ struct Seat {  // the process at one place of the pool
     int threads = 1;               // it was told to have
     ChildEnds ends;                // while it waits for the mold
     TimePoint forked_at{};
+    std::map<int, Orphan> given;   // by ticket: what it has been given and not taken from its link
 };
 
 class Master::Impl {
@@ -174,7 +181,7 @@ private:
     // master_siblings.cpp
     // True: a thread cannot accept the connection that it was woken for; its siblings were poked.
     bool look_at_lock_waits();
-    void take_orphan(int listener, common::UniqueFd connection);
+    void take_orphan(Orphan orphan);
     void give_orphans_away();
 
     // master_hold.cpp
@@ -259,11 +266,8 @@ private:
     boost::asio::steady_timer scaling_timer_;
     std::optional<ActivityWatch> activity_watch_;
     LockWatch lock_watch_;
-    struct Orphan {  // a connection whose worker will never read it
-        int listener;
-        common::UniqueFd connection;
-    };
     std::deque<Orphan> orphans_;
+    int last_ticket_ = 0;
     boost::asio::steady_timer orphan_timer_;
     std::unique_ptr<AccessLog> access_log_;
     struct PastAccessLog {  // of workers that were forked before the log became another one

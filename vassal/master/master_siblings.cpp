@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <span>
 
 #include "vassal/master/master_impl.h"
@@ -60,16 +61,16 @@ bool Master::Impl::look_at_lock_waits() {
     return is_waiting;
 }
 
-void Master::Impl::take_orphan(int listener, common::UniqueFd connection) {
+void Master::Impl::take_orphan(Orphan orphan) {
     // The app may write into the link that this came from.
-    const bool is_known = listener >= 0 && static_cast<std::size_t>(listener) < generation_->listeners.size();
+    const bool is_known = orphan.listener >= 0 && static_cast<std::size_t>(orphan.listener) < generation_->listeners.size();
     if (!is_known || orphans_.size() >= most_orphans) return;
-    orphans_.push_back({listener, std::move(connection)});
+    orphans_.push_back(std::move(orphan));
     if (orphans_.size() == 1) give_orphans_away();
 }
 
-// To idle workers only: what lies unread in the link of one that gets stuck would be lost. Where there is none, the
-// replacement is on its way. A generation that leaves has nobody: a worker of it that looks idle is about to end.
+// To idle workers only: one that is stuck would not take it before it ends. Where there is none, the replacement is on its
+// way. A copy is kept until the worker says that it took it: whose worker ends before is an orphan again. A generation that leaves has nobody: a worker of it that looks idle is about to end.
 void Master::Impl::give_orphans_away() {
     if (pool_->state() != PoolState::serving) {
         for (const Orphan& orphan : orphans_) {
@@ -79,13 +80,15 @@ void Master::Impl::give_orphans_away() {
         return orphans_.clear();
     }
     auto idle = pool_->places(ProcessState::serving);
-    std::erase_if(idle, [this](const Place place) { return !is_idle(board_slot(place)); });
+    std::erase_if(idle, [this](const Place place) { return !seat(place).process.link || !is_idle(board_slot(place)); });
     for (std::size_t turn = 0; !orphans_.empty() && !idle.empty(); ++turn) {
-        const Orphan orphan = std::move(orphans_.front());
+        Seat& taker = seat(idle[turn % idle.size()]);
+        const std::array fds{orphans_.front().connection.get()};
+        const int ticket = last_ticket_ = last_ticket_ % INT_MAX + 1;
+        const link::Adopt order{orphans_.front().listener, ticket};
+        if (!taker.process.link->send(link::encode(link::MasterOrder(order)), fds)) break;  // full: it reads soon
+        taker.given.emplace(ticket, std::move(orphans_.front()));
         orphans_.pop_front();
-        const std::array fds{orphan.connection.get()};
-        const auto& channel = seat(idle[turn % idle.size()]).process.link;
-        if (channel) channel->send(link::encode(link::MasterOrder(link::Adopt{orphan.listener})), fds);
     }
     if (orphans_.empty()) return;
     orphan_timer_.expires_after(next_try);

@@ -48,7 +48,11 @@ void Master::Impl::on_worker_packet(Place place, common::link::Packet& packet) {
         return post(WorkerProbing{place, probing->failure});
     }
     if (const auto* handover = std::get_if<link::Handover>(&*message)) {
-        if (!packet.fds.empty()) take_orphan(handover->listener, std::move(packet.fds.front()));
+        if (!packet.fds.empty()) take_orphan({handover->listener, std::move(packet.fds.front())});
+        return;
+    }
+    if (const auto* adopted = std::get_if<link::Adopted>(&*message)) {
+        seat(place).given.erase(adopted->ticket);
         return;
     }
     if (std::holds_alternative<link::Draining>(*message)) {
@@ -117,6 +121,7 @@ void Master::Impl::worker_gone(Place place, const ExitStatus& status) {
     if (taken.process.link && taken.process.pid != 0) taken.process.link->receive_now();  // its last words
     taken.last_pid = taken.process.pid;
     close_process(taken.process);
+    for (auto& [ticket, orphan] : std::exchange(taken.given, {})) take_orphan(std::move(orphan));
     drain_access_logs();  // before a successor goes on in its rings, and its end is told
     auto& board = board_slot(place);
     board.pid.store(0);

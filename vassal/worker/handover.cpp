@@ -14,8 +14,6 @@ namespace {
 
 using common::net::Protocol;
 
-constexpr int most_orders = 1024;  // more than a link holds: its queue ends the loop
-
 // What a PROXY header said about the client would be lost with the header.
 bool is_unread(const Shared& shared, const Connection& connection) noexcept {
     if (connection.input.size() > 0) return false;
@@ -44,29 +42,6 @@ void send_to_master(int link, int listener, int fd) noexcept {
     static_cast<void>(::sendmsg(link, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
-// A sibling's connection may have been sent here a moment before the last thread got stuck: nobody has taken it from the
-// link. Not common::link::receive(): it allocates. Other orders are void now. The descriptors end with the process.
-void give_back_unread_orders(int link) noexcept {
-    for (int i = 0; i < most_orders; ++i) {
-        std::array<char, link::handover_size> text;
-        iovec part{text.data(), text.size()};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        const ssize_t size = ::recvmsg(link, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (size <= 0) return;
-        const auto listener = link::read_adopt({text.data(), static_cast<std::size_t>(size)});
-        const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-        if (!listener || rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) continue;
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-        send_to_master(link, *listener, fd);
-    }
-}
-
 void refuse(const Connection& connection, ResponseSink::ExpiryText& text) noexcept {
     const std::string_view answer =
         protocol::write_refusal(connection.protocol, connection.fastcgi.id, text.reply, text.framed);
@@ -86,7 +61,6 @@ void give_connections_away(const Shared& shared, ResponseSink::ExpiryText& text)
         }
         if (connection.phase == Phase::head || connection.phase == Phase::body) refuse(connection, text);
     });
-    give_back_unread_orders(shared.options.link);
 }
 
 }  // namespace vassal::worker

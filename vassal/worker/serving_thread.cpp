@@ -201,6 +201,7 @@ void ServingThread::obey() {
         if (std::holds_alternative<link::Stop>(*order)) shared_.gate.finish();
         if (const auto* ordered = std::get_if<link::Drain>(&*order)) last_order = *ordered;
         if (const auto* adopted = std::get_if<link::Adopt>(&*order); adopted && !received->packet.fds.empty()) {
+            static_cast<void>(common::link::send(link, link::encode(link::WorkerMessage(link::Adopted{adopted->ticket}))));
             adopt(static_cast<std::size_t>(adopted->listener), std::move(received->packet.fds.front()));
         }
         if (std::holds_alternative<link::Poke>(*order)) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -123,6 +124,26 @@ TEST_F(Shop, a_worker_that_closed_its_link_is_replaced_soon) {
     EXPECT_EQ(exited.pid, first);
     EXPECT_EQ(exited.reason, "closed its link to the master");
     EXPECT_NE(pid_of(ask('p')), first);
+}
+
+std::size_t count_descriptors(pid_t pid) {
+    return static_cast<std::size_t>(
+        std::ranges::distance(std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")));
+}
+
+TEST_F(Shop, a_connection_that_a_dying_worker_was_given_and_never_took_goes_to_another) {
+    serve({"workers=2"});
+    const pid_t taker = worker(1).pid, giver = worker(2).pid;
+    ASSERT_EQ(::kill(taker, SIGSTOP), 0);  // looks idle, and takes nothing
+    const std::size_t before = count_descriptors(master);
+    const UniqueFd client(connect_and_send('g'));
+    EXPECT_TRUE(wait_until([&] { return count_descriptors(master) > before; })) << "the master keeps a copy";
+    ASSERT_EQ(::kill(taker, SIGKILL), 0);
+    ASSERT_EQ(::write(client.get(), "p", 1), 1);
+    const pid_t answered_by = pid_of(answer_on(client.get()));
+    EXPECT_GT(answered_by, 0) << "lost";
+    EXPECT_NE(answered_by, taker);
+    EXPECT_TRUE(answered_by == giver || answered_by == worker(1).pid);
 }
 
 }  // namespace

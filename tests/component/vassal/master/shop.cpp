@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -77,6 +78,9 @@ void answer(const UniqueFd& peer, common::scoreboard::ThreadSlot& slot) {
             break;
         }
         case 'c': ::close(peer_of_master); for (;;) ::pause();
+        case 'g':
+            static_cast<void>(common::link::send(peer_of_master, link::encode(link::WorkerMessage(link::Handover{0})), std::array{peer.get()}));
+            return;
         case 'o': std::printf("a line on stdout\n"); break;
         case 'e': std::fprintf(stderr, "a line on stderr\n"); break;
         case 'x': ::_exit(3);
@@ -130,6 +134,10 @@ int worker(const Child& child) {
             if (std::holds_alternative<link::Poke>(*order) && app.starts_with("poke")) {
                 std::printf("poked\n");
                 std::fflush(stdout);
+            }
+            if (const auto* adopt = std::get_if<link::Adopt>(&*order)) {
+                say(child.link, link::Adopted{adopt->ticket});
+                answer(received->packet.fds.front(), slot);
             }
             if (std::holds_alternative<link::Drain>(*order) || std::holds_alternative<link::Stop>(*order)) return 0;
         }
@@ -249,10 +257,14 @@ int Shop::connect_and_send(char what) const {
 
 std::string Shop::ask(char what) const {
     const UniqueFd fd(connect_and_send(what));
+    return answer_on(fd.get());
+}
+
+std::string Shop::answer_on(int fd) {
     std::string answer;
     char buffer[100];
-    while (readable(fd.get(), patience_ms)) {
-        const ssize_t size = ::read(fd.get(), buffer, sizeof buffer);
+    while (readable(fd, patience_ms)) {
+        const ssize_t size = ::read(fd, buffer, sizeof buffer);
         if (size <= 0) break;
         answer.append(buffer, static_cast<std::size_t>(size));
     }

@@ -25,6 +25,7 @@ using namespace common::link;
 // What the fake app does with the one byte that a client sends.
 //   p: answers its pid   o/e: prints a line to stdout/stderr   x: exits with 3   h: hangs in a request
 //   u: prints without a newline, then exits with 0   i: as h, but ignores the signal of a request timeout
+//   g: gives the connection to its master, for a sibling that answers the next byte
 //   m: keeps 64 MiB   c: closes its link to the master and hangs
 // config.app picks how a worker starts: "ok:app", "fail:app" (import fails), "exit:app" (exits with 7), "hang:app";
 // "poke:app" prints a line when the master pokes it.
@@ -58,6 +59,7 @@ protected:
     // Sends the byte on a new connection and gives back the whole answer.
     std::string ask(char what) const;
     int connect_and_send(char what) const;
+    static std::string answer_on(int fd);  // all of it
     // Waits for a line that contains the text.
     LogRecord expect_line(std::string_view text);
     // Waits for the master's end; its exit code, or -1.

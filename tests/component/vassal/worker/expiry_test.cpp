@@ -226,36 +226,14 @@ TEST_F(ExpiryTest, a_worker_serves_a_connection_that_it_is_given) {
     common::UniqueFd given(ends[1]);
     ASSERT_EQ(::fcntl(given.get(), F_SETFL, O_NONBLOCK), 0);
     const std::array fds{given.get()};
-    order(link::Adopt{1}, fds);
+    order(link::Adopt{1, 77}, fds);
     given.reset();
     EXPECT_TRUE(client.ask(http("/", "Connection: close\r\n")).ends_with("hello"));
+    const auto said = next_message();
+    ASSERT_TRUE(std::holds_alternative<link::Adopted>(said));
+    EXPECT_EQ(std::get<link::Adopted>(said).ticket, 77);
     order(link::Drain{});
     EXPECT_EQ(join(), 0);
-}
-
-// The master saw an idle worker, and the worker saw a client before it saw the order.
-TEST_F(ExpiryTest, a_connection_that_a_lost_worker_was_given_and_never_took_goes_back) {
-    start_process();
-    Client stuck = connect(0);
-    stuck.send(uwsgi("/stuck"));
-    wait_entered(1);
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    Client client{common::UniqueFd(ends[0])};
-    common::UniqueFd given(ends[1]);
-    order(link::Poke{});
-    order(link::Adopt{1}, std::array{given.get()});
-    given.reset();
-    interrupt(figures());
-    EXPECT_EQ(join_process(), 0);
-    auto received = common::link::receive(master.get()).value();
-    ASSERT_EQ(received.state, common::link::ReceiveState::packet);
-    const auto message = link::decode_worker_message(received.packet.payload).value();
-    ASSERT_TRUE(std::holds_alternative<link::Handover>(message));
-    EXPECT_EQ(std::get<link::Handover>(message).listener, 1);
-    ASSERT_EQ(received.packet.fds.size(), 1u);
-    Client(std::move(received.packet.fds.front())).send("here I am");
-    EXPECT_EQ(client.read_all(), "here I am");
 }
 
 TEST_F(ExpiryTest, a_response_that_has_begun_is_cut) {

@@ -15,7 +15,11 @@ TEST(WorkerMessages, every_order_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Promote>(decode_master_order(encode(MasterOrder(Promote{}))).value()));
     EXPECT_TRUE(std::holds_alternative<Drain>(decode_master_order(encode(MasterOrder(Drain{}))).value()));
     EXPECT_TRUE(std::holds_alternative<Stop>(decode_master_order(encode(MasterOrder(Stop{}))).value()));
-    EXPECT_EQ(std::get<Adopt>(decode_master_order(encode(MasterOrder(Adopt{0}))).value()).listener, 0);
+    for (const int listener : {0, 12}) {
+        const auto adopt = std::get<Adopt>(decode_master_order(encode(MasterOrder(Adopt{listener, INT_MAX}))).value());
+        EXPECT_EQ(adopt.listener, listener);
+        EXPECT_EQ(adopt.ticket, INT_MAX);
+    }
     EXPECT_TRUE(std::holds_alternative<Poke>(decode_master_order(encode(MasterOrder(Poke{}))).value()));
     EXPECT_EQ(std::get<Drain>(decode_master_order(encode(MasterOrder(Drain{1500}))).value()).patience_ms, 1500);
     const auto fork = std::get<ForkWorker>(decode_master_order(encode(MasterOrder(ForkWorker{7, 1}))).value());
@@ -26,6 +30,7 @@ TEST(WorkerMessages, every_order_survives_the_way) {
 TEST(WorkerMessages, every_worker_message_survives_the_way) {
     EXPECT_TRUE(std::holds_alternative<Ready>(decode_worker_message(encode(WorkerMessage(Ready{}))).value()));
     EXPECT_TRUE(std::holds_alternative<Draining>(decode_worker_message(encode(WorkerMessage(Draining{}))).value()));
+    EXPECT_EQ(std::get<Adopted>(decode_worker_message(encode(WorkerMessage(Adopted{12}))).value()).ticket, 12);
     EXPECT_EQ(std::get<Started>(decode_worker_message(encode(WorkerMessage(Started{4711}))).value()).pid, 4711);
     const auto unforkable = decode_worker_message(encode(WorkerMessage(Unforkable{"Timer-1, sentry"}))).value();
     EXPECT_EQ(std::get<Unforkable>(unforkable).threads, "Timer-1, sentry");

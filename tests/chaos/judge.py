@@ -10,6 +10,10 @@ MEMORY = "emperor's memory, KiB"
 ABSENT = ("refused", "no socket", "reset", "empty answer")
 
 
+def overlaps(entry, spans):
+    return any(entry.ended >= since - SLACK and entry.begun <= until + SLACK for since, until in spans)
+
+
 class Judge:
     def __init__(self, deeds, ledger):
         """Deaths were told to the ledger; it knows what was inside of the processes."""
@@ -40,16 +44,17 @@ class Judge:
 
     def reason_of(self, entry):
         """Why this loss had to be; None when it must not."""
-        def overlaps(span):
-            return entry.ended >= span[0] - SLACK and entry.begun <= span[1] + SLACK
-
-        if entry.lost in ABSENT and any(overlaps(span) for span in self.absent[entry.target]):
+        if entry.lost in ABSENT and overlaps(entry, self.absent[entry.target]):
             return "its vassal was removed"
-        if entry.lost == "status 503" and any(overlaps(span) for span in self.broken[entry.target]):
+        if entry.lost == "status 503" and self.was_broken(entry):
             return "its vassal could not start, and said so"
-        if entry.lost == "status 500" and any(overlaps(span) for span in self.starved[entry.target]):
+        if entry.lost == "status 500" and overlaps(entry, self.starved[entry.target]):
             return "its app could not open a file"
         return None
+
+    def was_broken(self, entry):
+        """Its vassal's code or file, at some time while it waited."""
+        return overlaps(entry, self.broken[entry.target])
 
     def unexplained(self):
         outside = self.ledger.unexplained()

@@ -115,7 +115,8 @@ def losses(storm, ledger, began):
     for why, count in verdict.explained.most_common():
         print(f"  {count} had to be: {why}")
     for entry in firsts(entry for entry in ledger.select() if entry.seconds > LONG)[:10]:
-        print(f"  slow: {entry}, {entry.begun - began:.3f} s into the storm; " + "; ".join(judge.story(storm.deeds, entry)))
+        why = "its vassal could not start" if verdict.was_broken(entry) else "; ".join(judge.story(storm.deeds, entry))
+        print(f"  slow: {entry}, {entry.begun - began:.3f} s into the storm; {why}")
     shown = [f"lost: {entry}, {entry.ended - began:.3f} s into the storm; " + "; ".join(judge.story(storm.deeds, entry))
              for entry in firsts(unexplained)[:20]]
     return shown + ([f"… {len(unexplained)} requests in all"] if len(unexplained) > len(shown) else [])

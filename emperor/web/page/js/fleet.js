@@ -154,13 +154,18 @@ export function fleetPage(main) {
     [view.sort, view.isDown] = [sorter.value, !["name", "state"].includes(sorter.value)];
     again();
   });
+  const direction = h("button", { id: "direction", type: "button" });
+  direction.addEventListener("click", () => {
+    view.isDown = !view.isDown;
+    again();
+  });
   const headings = columns.map((column) => heading(column, again));
   const history = eventList(true);
   const happened = h("section.card", { id: "happened" }, h("h2", {}, "What happened"), history.element);
   const ghosts = h("div.ghosts", { "aria-hidden": "true" }, ...Array.from({ length: 6 }, () => h("i")));
   const table = h("table.fleet", {}, h("caption.hidden", {}, "Apps"), h("thead", {}, h("tr", {}, ...headings)), body);
   main.replaceChildren(
-    h("section.bar-line", {}, top.element, h("div.tools", {}, filter, sorter)),
+    h("section.bar-line", {}, top.element, h("div.tools", {}, filter, sorter, direction)),
     h("div.scroll", {}, table),
     ghosts,
     empty,
@@ -195,6 +200,8 @@ export function fleetPage(main) {
       setText(empty, rows.length ? "" : emptyText());
       empty.hidden = rows.length > 0;
       sorter.value = view.sort;
+      setText(direction, view.isDown ? "↓" : "↑");
+      setAttribute(direction, "aria-label", view.isDown ? "descending; sort ascending" : "ascending; sort descending");
       for (const head of headings)
         setAttribute(head, "aria-sort", head.dataset.key !== view.sort ? "none" : view.isDown ? "descending" : "ascending");
       history.update(store.events);

@@ -73,9 +73,11 @@ void Adoption::candidate_done() {
         if (!*alive || is_finished_) return;
         if (!std::all_of(candidates_.begin(), candidates_.end(), [](const auto& c) { return c->is_done(); })) return;
         is_finished_ = true;
-        AdoptionResult result{name_, {}};
+        AdoptionResult result{name_, {}, {}};
         for (const auto& candidate : candidates_) {
             if (candidate->is_adopted()) result.instances.push_back(candidate->take_adopted());
+            else if (candidate->is_ended())
+                result.ended.push_back({candidate->record().pid, candidate->record().deployment->spec->drain_timeout});
         }
         std::stable_sort(result.instances.begin(), result.instances.end(),
                          [](const AdoptedInstance& a, const AdoptedInstance& b) {

@@ -22,6 +22,7 @@ class VassalHost;
 struct AdoptionResult {
     std::string name;
     std::vector<AdoptedInstance> instances;  // the serving one first, then its standby
+    std::vector<GoneMaster> ended;           // ended because they were not to be adopted
 };
 
 // Moves the result into the vassal's host.

@@ -180,7 +180,8 @@ void Candidate::end(const std::string& why) {
     if (!process) return gone();
     child_ = std::make_unique<process::Child>(io_, std::move(*process), [this](const common::ExitStatus&) { gone(); });
     child_->signal(SIGTERM);
-    timer_.arm_after(term_patience, [this] { child_->kill_all(); });
+    // The master alone: its workers then drain by themselves, and requests are inside of them.
+    timer_.arm_after(term_patience, [this] { child_->signal(SIGKILL); });
 }
 
 void Candidate::gone() {

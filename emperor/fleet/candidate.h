@@ -56,6 +56,9 @@ public:
 
     [[nodiscard]] bool is_done() const noexcept { return is_adopted_ || is_gone_; }
     [[nodiscard]] bool is_adopted() const noexcept { return is_adopted_; }
+    // It was ended, and may have left workers.
+    [[nodiscard]] bool is_ended() const noexcept { return is_gone_ && child_; }
+    [[nodiscard]] const RecordedInstance& record() const noexcept { return adopted_.record; }
     [[nodiscard]] AdoptedInstance take_adopted() { return std::move(adopted_); }
 
     // Never mind what it could do: it ends.

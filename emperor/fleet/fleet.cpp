@@ -46,6 +46,7 @@ void Fleet::start() {
 }
 
 void Fleet::adopted(AdoptionResult result) {
+    for (const GoneMaster& gone : result.ended) process_ended(gone.pid, false, Clock::now() + gone.drain);
     if (result.instances.empty()) {
         remove_record(options_.directory_of(result.name));
     } else {

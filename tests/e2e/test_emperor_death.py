@@ -152,6 +152,28 @@ def test_a_request_inside_a_draining_generation_whose_master_does_not_answer_is_
     assert emperor.state("probe") == "running"
 
 
+def test_a_request_inside_a_vassal_whose_master_and_keeper_are_lost_is_finished(idle_emperor):
+    """Nobody hands over its listeners: the master is ended, its worker finishes what it has."""
+    emperor, answers = idle_emperor.start(), []
+    emperor.write("probe")
+    emperor.wait_running("probe")
+    master = emperor.status("probe")["pid"]
+    client = threading.Thread(target=lambda: answers.append(emperor.get("probe", "/sleep?s=7", timeout=30)))
+    client.start()
+    wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "a busy worker")
+    os.kill(master, signal.SIGSTOP)
+    keeper = emperor.keeper()
+    kill_emperor(emperor)
+    os.kill(keeper, signal.SIGKILL)
+    processes.wait_gone(keeper)
+    emperor.start()
+    emperor.wait_log("master not adopted")
+    emperor.wait_serving("probe")
+    client.join()
+    assert answers and answers[0].status == 200, emperor.output()
+    processes.wait_gone(master)
+
+
 def test_lines_logged_without_an_emperor_are_kept(idle_emperor, scratch):
     log = scratch / "app.log"
     emperor = idle_emperor.start()

@@ -10,13 +10,6 @@ from harness.waiting import wait_until
 CRASHING = "import os, probe\napplication = probe.application\nif os.path.exists('broken'): os._exit(13)\n"
 
 
-def keeper_of(emperor):
-    for pid in processes.children_of(emperor.process.pid):
-        if "--keeper" in processes.command_line(pid):
-            return pid
-    return None
-
-
 def serve_then_break(emperor, scratch):
     """`shop` served 3 requests and is in backoff now, for long."""
     (scratch / "main.py").write_text(CRASHING)
@@ -62,14 +55,14 @@ def test_a_client_that_waits_for_an_app_in_backoff_is_answered_under_the_next_em
 def test_another_keeper_takes_over_from_one_that_was_killed(idle_emperor, scratch):
     emperor = idle_emperor.start()
     serve_then_break(emperor, scratch)
-    first = keeper_of(emperor)
+    first = emperor.keeper()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: keeper_of(emperor) not in (None, first), 15, "another keeper")
+    wait_until(lambda: emperor.keeper() not in (None, first), 15, "another keeper")
     with uwsgi.connect(emperor.socket("shop"), 60) as client:
         client.sendall(uwsgi.packet(uwsgi.variables_for("/pid")))
         # It knows the listener when it has the descriptor: as many as the first one had.
-        wait_until(lambda: any("socket:" in os.readlink(f"/proc/{keeper_of(emperor)}/fd/{fd}")
-                               for fd in os.listdir(f"/proc/{keeper_of(emperor)}/fd") if int(fd) > 4), 10, "a kept socket")
+        wait_until(lambda: any("socket:" in os.readlink(f"/proc/{emperor.keeper()}/fd/{fd}")
+                               for fd in os.listdir(f"/proc/{emperor.keeper()}/fd") if int(fd) > 4), 10, "a kept socket")
         emperor.send(signal.SIGKILL)
         emperor.wait(15)
         emperor.start()
@@ -94,7 +87,7 @@ def test_a_file_that_went_while_no_emperor_was_there_ends_the_wait(idle_emperor,
 def test_a_keeper_without_emperor_and_runtime_directory_ends_by_itself(idle_emperor, scratch):
     emperor = idle_emperor.start()
     serve_then_break(emperor, scratch)
-    keeper = keeper_of(emperor)
+    keeper = emperor.keeper()
     emperor.send(signal.SIGKILL)
     emperor.wait(15)
     assert processes.is_alive(keeper)
@@ -106,7 +99,7 @@ def test_a_stopped_emperor_takes_its_keeper_along(idle_emperor):
     emperor = idle_emperor.start()
     emperor.write("probe")
     emperor.wait_serving("probe")
-    keeper = wait_until(lambda: keeper_of(emperor), 5)
+    keeper = wait_until(emperor.keeper, 5)
     assert emperor.stop() == 0
     assert not processes.is_alive(keeper)
 
@@ -117,7 +110,7 @@ def test_the_keeper_holds_what_is_there_and_nothing_else(emperor):
         emperor.write(name)
     for name in names:
         emperor.wait_state(name, "running")
-    keeper = keeper_of(emperor)
+    keeper = emperor.keeper()
 
     def held():
         return sorted(os.readlink(f"/proc/{keeper}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{keeper}/fd"))

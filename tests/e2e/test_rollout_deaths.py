@@ -78,7 +78,7 @@ class Rollout:
     def kill_emperor(self, with_keeper=False):
         pids = [self.emperor.process.pid]
         if with_keeper:
-            pids += [pid for pid in processes.children_of(pids[0]) if "--keeper" in processes.command_line(pid)]
+            pids.append(self.emperor.keeper())
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         self.emperor.process.wait()

@@ -141,6 +141,10 @@ class Emperor:
         """The parent of the worker that answers."""
         return processes.stat_of(self.pid(name))[1]
 
+    def keeper(self):
+        """Its keeper's pid; None while there is none."""
+        return next((pid for pid in processes.children_of(self.process.pid) if "--keeper" in processes.command_line(pid)), None)
+
     def generation_change(self, name, since, seconds=20):
         wait_until(lambda: self.pid(name) != since, seconds, lambda: f"another worker of {name}\n{self.output()[-4000:]}", 0.05)
 

@@ -33,6 +33,7 @@ void Counts::read() {
         const auto restarts = found.at("restarts").get<std::uint64_t>(), reloads = found.at("reloads").get<std::uint64_t>();
         state_ = found.at("state").get<std::string>();
         since_us_ = found.at("since_us").get<std::int64_t>();
+        failing_since_us_ = found.value("failing_since_us", std::int64_t{0});
         restarts_ = restarts;
         reloads_ = reloads;
     } catch (const json::exception&) {  // of another version
@@ -55,6 +56,10 @@ void Counts::show(const std::string& state, std::int64_t since_us) {
     write();
 }
 
+void Counts::set_failing_since(std::int64_t since_us) {
+    if (std::exchange(failing_since_us_, since_us) != since_us) write();
+}
+
 void Counts::move_to(std::string directory) {
     directory_ = std::move(directory);
     write();
@@ -62,7 +67,8 @@ void Counts::move_to(std::string directory) {
 
 void Counts::write() const {
     if (directory_.empty()) return;
-    const json all{{"restarts", restarts_}, {"reloads", reloads_}, {"state", state_}, {"since_us", since_us_}};
+    const json all{{"restarts", restarts_}, {"reloads", reloads_}, {"state", state_}, {"since_us", since_us_},
+                   {"failing_since_us", failing_since_us_}};
     static_cast<void>(write_atomically(directory_, file_name, all.dump()));
 }
 

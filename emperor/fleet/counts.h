@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often a vassal was restarted and reloaded, and since when it is in the state that is shown: kept over emperors in
+// How often a vassal was restarted and reloaded, and since when it is in the state that is shown, or cannot serve: kept over emperors in
 // vassals/NAME/counts.json, replaced atomically with every change. The file lies in the emperor's own directory; one that
 // is not understood counts as none. What cannot be written is kept in memory. Owned by the vassal's host.
 #pragma once
@@ -19,10 +19,14 @@ public:
     // The state that is shown from now on; `since_us` as in VassalView.
     void show(const std::string& state, std::int64_t since_us);
 
+    // Since when it cannot serve and starts of it fail; 0: it is not so. Written when it is another.
+    void set_failing_since(std::int64_t since_us);
+
     [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_; }
     [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
     [[nodiscard]] const std::string& state() const noexcept { return state_; }
     [[nodiscard]] std::int64_t since_us() const noexcept { return since_us_; }
+    [[nodiscard]] std::int64_t failing_since_us() const noexcept { return failing_since_us_; }
 
     void move_to(std::string directory);
     // Once more: somebody removed it.
@@ -34,7 +38,7 @@ private:
     std::string directory_;
     std::uint64_t restarts_ = 0, reloads_ = 0;
     std::string state_;
-    std::int64_t since_us_ = 0;
+    std::int64_t since_us_ = 0, failing_since_us_ = 0;
 };
 
 }  // namespace emperor::fleet

@@ -43,10 +43,28 @@ void VassalHost::look_after_clients(const supervise::VassalStatus& status) {
     view.is_failing = status.retry_at && status.active == 0;
     if (const LaunchPtr next = next_launch()) view.hold = next->deployment->spec->restart_hold;
     execute(hold_machine_.look(view, common::Clock::now()));
+    if (!is_shutting_down_ && !is_left_) keep_failing_since();
     if (hold_ && status.retry_at && status.retry_at != hold_retry_at_) {
         hold_retry_at_ = status.retry_at;
         hold_->next_attempt_in(until(status.retry_at));
     }
+}
+
+// Clients do not wait anew because the emperor is another.
+void VassalHost::keep_failing_since() {
+    const auto since = hold_machine_.failing_since();
+    if (since == kept_failing_since_) return;
+    kept_failing_since_ = since;
+    const auto ago = since ? std::chrono::duration_cast<std::chrono::microseconds>(common::Clock::now() - *since).count() : 0;
+    counts_.set_failing_since(since ? epoch_us() - ago : 0);
+}
+
+// The clock may have been set meanwhile: never more than it says now.
+void VassalHost::resume_failing_since() {
+    if (counts_.failing_since_us() == 0) return;
+    const std::chrono::microseconds ago(std::max<std::int64_t>(epoch_us() - counts_.failing_since_us(), 0));
+    kept_failing_since_ = common::Clock::now() - ago;
+    hold_machine_.resume(*kept_failing_since_);
 }
 
 void VassalHost::execute(const supervise::HoldCommands& commands) {

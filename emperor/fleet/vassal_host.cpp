@@ -29,6 +29,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
         left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));
         last_good_ = left_rollback_.last_good;
         scale_ = read_scale(options.directory_of(name_));
+        resume_failing_since();
     }
     // Counters go on. What the keeper has may be of another version: a new one is made with the first start then.
     common::UniqueFd kept = keepsakes_.take_scoreboard(name_);

@@ -152,6 +152,8 @@ private:
 
     // host_hold.cpp
     void look_after_clients(const supervise::VassalStatus& status);
+    void keep_failing_since();
+    void resume_failing_since();
     void execute(const supervise::HoldCommands& commands);
     [[nodiscard]] bool start_hold();
     void hold_ended();
@@ -276,6 +278,7 @@ private:
     supervise::Generation idle_generation_ = 0;  // whose counters are watched; 0: none's
     process::Timer idle_timer_;
     supervise::HoldFsm hold_machine_;
+    std::optional<common::TimePoint> kept_failing_since_;
     std::unique_ptr<HoldProcess> hold_;
     std::optional<common::TimePoint> hold_retry_at_;  // as the hold process knows it
     process::Timer hold_timer_;

@@ -2,6 +2,7 @@
 #include "emperor/supervise/hold_fsm.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace emperor::supervise {
 
@@ -23,12 +24,13 @@ HoldCommands HoldFsm::timer_fired(TimePoint now) {
 }
 
 void HoldFsm::learn(const HoldView& view, TimePoint now) {
-    view_ = view;
+    const bool is_wanted_no_more = std::exchange(view_, view).is_wanted && !view.is_wanted;
+    if (view.is_serving || is_wanted_no_more) former_since_.reset();
     if (!view.is_wanted || view.is_serving) {
         since_.reset();
         has_failed_ = false;
     } else {
-        if (!since_ && (was_serving_ || view.is_failing)) since_ = now;
+        if (!since_ && (was_serving_ || view.is_failing)) since_ = std::min(now, former_since_.value_or(now));
         has_failed_ |= view.is_failing;
     }
     was_serving_ = view.is_wanted && view.is_serving;

@@ -4,8 +4,8 @@
 // vassal's host beside its VassalFsm, from whose status it is told what is true. It knows nothing of generations, and
 // never touches one. A master that lives while its workers are all in backoff answers by itself: not this machine's case.
 //
-// The clock runs from when the vassal stopped being able to serve; for one that never served, from its first failed
-// attempt. A start that takes long is not a failure: nobody is sent away before an attempt failed. Once clients are
+// The clock runs from when the vassal stopped being able to serve, also under a former emperor; for one that never served,
+// from its first failed attempt. A start that takes long is not a failure: nobody is sent away before an attempt failed. Once clients are
 // answered, they are until a generation is about to serve, also while the next attempts are under way.
 //
 //               look: due       look: needless   exited              timer
@@ -56,6 +56,10 @@ public:
     static constexpr Duration pause = std::chrono::seconds(5);
 
     [[nodiscard]] HoldCommands look(const HoldView& view, TimePoint now);
+    // What failing_since() was under a former emperor; before the first look.
+    void resume(TimePoint failing_since) noexcept { former_since_ = failing_since; }
+    // Since when it cannot serve, as failed attempts show; none while it does, or is not to.
+    [[nodiscard]] std::optional<TimePoint> failing_since() const noexcept { return has_failed_ ? since_ : former_since_; }
     // The hold process is gone, or could not be started.
     [[nodiscard]] HoldCommands exited(TimePoint now);
     [[nodiscard]] HoldCommands timer_fired(TimePoint now);
@@ -74,6 +78,7 @@ private:
     bool was_serving_ = false;
     bool has_failed_ = false;             // an attempt, since it stopped being able to serve
     std::optional<TimePoint> since_;      // when it did
+    std::optional<TimePoint> former_since_;  // under a former emperor, until it serves or is not to any more
     std::optional<TimePoint> not_before_; // the pause
     std::optional<TimePoint> kill_at_;
     std::optional<TimePoint> armed_;

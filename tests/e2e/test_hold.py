@@ -1,4 +1,5 @@
 """Hold: clients of an app that cannot be started wait for `restart.hold`, then each is told 503 with Retry-After."""
+import json
 import os
 import shutil
 import signal
@@ -224,6 +225,33 @@ def test_a_hold_process_ends_with_its_emperor_and_clients_wait_for_the_next(idle
         while piece := client.recv(65536):
             seen += piece
     assert uwsgi.parse(seen).status == 200
+
+
+def test_clients_do_not_wait_anew_when_the_emperor_dies(idle_emperor, scratch):
+    scratch.chmod(0o777)
+    shop = Shop(idle_emperor.start(), scratch)
+    shop.write(hold="60s")
+    idle_emperor.wait_serving("shop")
+    shop.break_it()
+    os.kill(idle_emperor.master_pid("shop"), signal.SIGKILL)
+    idle_emperor.wait_state("shop", "backoff")
+    counts = idle_emperor.runtime / "vassals" / "shop" / "counts.json"
+    since = wait_until(lambda: json.loads(counts.read_text())["failing_since_us"], 10)
+    assert abs(since / 1e6 - time.time()) < 30
+    for _ in range(3):
+        idle_emperor.send(signal.SIGKILL)
+        idle_emperor.wait()
+        assert json.loads(counts.read_text())["failing_since_us"] in range(since - 1000, since + 1000)
+        idle_emperor.start()
+    idle_emperor.send(signal.SIGKILL)
+    idle_emperor.wait()
+    # As if a minute had gone by.
+    counts.write_text(json.dumps({**json.loads(counts.read_text()), "failing_since_us": since - 60_000_000}))
+    idle_emperor.start()
+    shop.wait_holding()
+    assert shop.emperor.get("shop").status == 503
+    shop.mend()
+    wait_until(lambda: json.loads(counts.read_text())["failing_since_us"] == 0, 20, "it serves")
 
 
 def test_a_killed_hold_process_comes_again(shop):

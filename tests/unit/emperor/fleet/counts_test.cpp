@@ -30,11 +30,13 @@ TEST_F(CountsTest, the_next_emperor_counts_on) {
     first.add_restart();
     first.add_reload();
     first.show("running", 42);
+    first.set_failing_since(41);
     const Counts next(directory_);
     EXPECT_EQ(next.restarts(), 2u);
     EXPECT_EQ(next.reloads(), 1u);
     EXPECT_EQ(next.state(), "running");
     EXPECT_EQ(next.since_us(), 42);
+    EXPECT_EQ(next.failing_since_us(), 41);
 }
 
 TEST_F(CountsTest, what_is_not_understood_counts_as_none) {

@@ -46,6 +46,29 @@ TEST(HoldFsm, the_time_of_one_that_never_served_counts_from_its_first_failed_att
     EXPECT_EQ(hold.timer_fired(start + 70s), HoldCommands{StartHold{}});
 }
 
+TEST(HoldFsm, the_time_under_a_former_emperor_counts_once_an_attempt_failed_under_this_one) {
+    HoldFsm hold;
+    hold.resume(start - 8s);
+    EXPECT_EQ(hold.look(unwanted, start), nothing);  // before its file was read
+    EXPECT_EQ(hold.look(starting, start), nothing);
+    EXPECT_EQ(hold.failing_since(), start - 8s) << "for the next emperor, should this one die now";
+    EXPECT_EQ(hold.look(failing, start + 1s), HoldCommands{ArmHold{start + 2s}});
+    EXPECT_EQ(hold.failing_since(), start - 8s);
+    HoldFsm late;
+    late.resume(start - 60s);
+    EXPECT_EQ(late.look(failing, start + 1s), HoldCommands{StartHold{}});
+}
+
+TEST(HoldFsm, the_time_under_a_former_emperor_is_over_when_it_served) {
+    HoldFsm hold;
+    hold.resume(start - 60s);
+    (void)hold.look(serving, start);
+    EXPECT_EQ(hold.look(failing, start + 5s), HoldCommands{ArmHold{start + 15s}});
+    EXPECT_EQ(hold.failing_since(), start + 5s);
+    (void)hold.look(unwanted, start + 6s);
+    EXPECT_EQ(hold.failing_since(), std::nullopt);
+}
+
 TEST(HoldFsm, a_start_that_takes_long_sends_nobody_away) {
     HoldFsm hold;
     (void)hold.look(serving, start);

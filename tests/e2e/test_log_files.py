@@ -106,7 +106,7 @@ def test_a_full_disk_blocks_nobody_is_on_show_and_recovers(emperor, scratch):
         emperor.write("shop", "talker:application", log_file=str(log))
         emperor.wait_running("shop")
         assert emperor.get("shop", "/?count=5000&padding=" + "x" * 200, timeout=20).status == 200
-        row = wait_until(lambda: "No space left" in emperor.status("shop")["reason"] and emperor.status("shop"), 15,
+        row = wait_until(lambda: "No space left" in (row := emperor.status("shop"))["reason"] and row, 15,
                          lambda: f"{emperor.status('shop')}")
         assert row["state"] == "running" and row["is_serving"]
         assert f"log.file: write {log}: No space left on device" in emperor.ctl("status").stdout

@@ -105,7 +105,8 @@ class Emperor:
         return row and row["state"]
 
     def wait_state(self, name, *states, seconds=20):
-        return wait_until(lambda: self.state(name) in states and self.status(name), seconds,
+        """The row of that moment: the next one may be of another state."""
+        return wait_until(lambda: (row := self.status(name)) and row["state"] in states and row, seconds,
                           lambda: f"{name} {' or '.join(states)}; it is {self.status(name)}\n{self.output()[-3000:]}", 0.05)
 
     def wait_log(self, text, seconds=15, start=0):

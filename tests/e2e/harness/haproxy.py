@@ -83,7 +83,14 @@ class Balancer:
         self.log = self.directory / "balancer.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(lambda: Haproxy._listens(port), 10, lambda: self.log.read_text(errors="replace"))
+        wait_until(lambda: self._answers() and Haproxy._listens(port), 10, lambda: self.log.read_text(errors="replace"))
+
+    def _answers(self):
+        """Its own socket is bound and listened at in no order with the frontend's."""
+        try:
+            return self.command("show info")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def command(self, text):
         with socket.socket(socket.AF_UNIX) as connection:

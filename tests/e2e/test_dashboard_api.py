@@ -44,9 +44,14 @@ def test_the_api_says_what_emperorctl_and_the_stats_socket_say(dashboard):
     emperor.wait_running("shop")
     for _ in range(5):
         emperor.get("shop")
-    row, status = dashboard.rows()["shop"], emperor.status("shop")
-    assert (row["state"], row["generation"], row["requests"], row["workers"]) == (
-        status["state"], status["generation"], status["requests"], status["workers"]["configured"])
+    wait_until(lambda: emperor.status("shop")["requests"] >= 6, 10, "all requests counted, a moment after their answers")
+
+    def row_like_status():
+        row, status = dashboard.rows()["shop"], emperor.status("shop")
+        return row if (row["state"], row["generation"], row["requests"], row["workers"]) == (
+            status["state"], status["generation"], status["requests"], status["workers"]["configured"]) else None
+
+    row = wait_until(row_like_status, 10, lambda: f"the same: {dashboard.rows()['shop']} {emperor.status('shop')}")
     assert row["p50_us"] <= row["p95_us"] <= row["p99_us"]
     fleet = dashboard.json("/api/v1/fleet")
     assert [one["name"] for one in fleet["vassals"]] == ["shop"]

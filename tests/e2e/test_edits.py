@@ -3,6 +3,8 @@ nobody loses a request, and the newest file is what serves."""
 import itertools
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -132,22 +134,19 @@ def test_operators_commands_beside_edits_are_all_answered_and_lose_nothing(shop)
 # ---- changes that go on for longer than the second after which the emperor looks in any case
 
 class Noise:
-    """Something else in the directory changes all the time."""
+    """Something else in the directory changes all the time. A process of its own: it waits for nobody's interpreter lock."""
 
     def __init__(self, directory):
-        self.file, self.ending = directory / "notes", threading.Event()
-        self.thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        while not self.ending.wait(0.02):
-            self.file.touch()
+        self.file = directory / "notes"
 
     def __enter__(self):
-        self.thread.start()
+        code = "import sys, time\nwhile True:\n    open(sys.argv[1], 'w').close()\n    time.sleep(0.01)\n"
+        self.process = subprocess.Popen([sys.executable, "-c", code, self.file])
+        wait_until(self.file.exists, 10, "noise")
 
     def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join()
+        self.process.kill()
+        self.process.wait()
 
 
 def test_a_file_that_is_made_anew_in_the_middle_of_a_long_burst_was_never_away(shop):
@@ -177,7 +176,7 @@ def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
     """Each of its beginnings is a valid file."""
     pause, start = threading.Event(), len(shop.emperor.output())
     whole = json.loads(shop.text()) | {"before_start": "true"}
-    lines = [f"# line {number}\n" for number in range(20)]
+    lines = [f"# line {number}\n" for number in range(80)]
     lines[:0] = [f"{key}: {json.dumps(whole[key])}\n" for key in ("app", "chdir", "env")]
     lines += [f"{key}: {json.dumps(whole[key])}\n" for key in ("workers", "timeouts", "before_start")]
     with shop.ledger:
@@ -186,7 +185,7 @@ def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
             for line in lines:
                 file.write(line)
                 file.flush()
-                pause.wait(0.06)
+                pause.wait(0.02)
         wait_until(lambda: shop.emperor.ctl_json("config", "shop")["values"].get("before_start") == "true", 20, "the whole file")
         shop.converge()
     assert not shop.ledger.lost, shop.ledger.summary()

@@ -177,8 +177,7 @@ def test_reload_is_the_emperors(emperor, curious):
     from harness.waiting import wait_until
     ask = curious()
     assert ask("uwsgi.reload()") is True
-    wait_until(lambda: ask("emperor.generation") == 2, 20, "the second generation", 0.01)
-    assert ask("uwsgi.is_a_reload()") is True
+    wait_until(lambda: ask("[emperor.generation, uwsgi.is_a_reload()]") == [2, True], 20, "the second generation", 0.01)
     assert "requested by the app: uwsgi.reload()" in json.dumps(emperor.ctl_json("show", "shop"))
 
 

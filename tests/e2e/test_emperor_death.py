@@ -58,8 +58,7 @@ def test_nothing_is_lost_and_nothing_starts_from_zero(idle_emperor, scratch, mea
         wait_until(lambda: emperor.ctl_json("show", "other")["restarts"] == 2, 15, "another counted restart")
     measured(f"start to adopted {adopted:.2f} s; {ledger.summary()}")
     assert not ledger.unexplained(), ledger.summary()
-    shown = emperor.ctl_json("show", "shop")
-    assert shown["requests"] >= len(ledger.answered("shop")), "requests are counted on"
+    wait_until(lambda: emperor.ctl_json("show", "shop")["requests"] >= len(ledger.answered("shop")), 10, "requests are counted on")
 
 
 def test_what_changed_meanwhile_is_done_by_the_next_emperor(idle_emperor, scratch):
@@ -99,7 +98,7 @@ def test_an_emperor_that_is_killed_in_the_middle_of_a_reload_costs_no_request(id
     ledger.add("shop", emperor.socket("shop"), clients=2)
     with ledger:
         ledger.wait_answers(10)
-        emperor.write("shop", **ledger.app(VERSION="2"), before_start="sleep 1")
+        emperor.write("shop", **ledger.app(VERSION="2"), before_start="sleep 3")
         emperor.wait_state("shop", "reloading")
         successor = next(one["pid"] for one in emperor.ctl_json("show", "shop")["instances"] if one["role"] == "successor")
         kill_emperor(emperor)

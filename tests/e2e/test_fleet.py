@@ -55,10 +55,9 @@ def test_a_removed_file_lets_a_running_request_finish(emperor):
     emperor.write("probe")
     emperor.wait_serving("probe")
     answers = []
-    client = threading.Thread(target=lambda: answers.append(emperor.get("probe", "/sleep?s=1")))
+    client = threading.Thread(target=lambda: answers.append(emperor.get("probe", "/sleep?s=3")))
     client.start()
-    wait_until(lambda: processes.is_alive(emperor.process.pid), 1)
-    time.sleep(0.3)  # the request is on its way; removal must not cut it
+    wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "the request inside; removal must not cut it")
     emperor.remove("probe")
     client.join()
     assert answers and answers[0].status == 200 and answers[0].text.startswith("slept")
@@ -109,7 +108,7 @@ def test_a_stop_ends_even_an_app_that_ignores_signals(emperor, scratch):
     import threading
     client = threading.Thread(target=lambda: emperor.serves("probe", "/sleep?s=30"), daemon=True)
     client.start()
-    time.sleep(0.3)
+    wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "the request inside")
     began = time.monotonic()
     assert emperor.stop(signal.SIGTERM, 15) == 0
     assert time.monotonic() - began < 10

@@ -49,7 +49,7 @@ def test_states_of_an_app_become_states_of_a_server(idle_emperor, balance):
 
     # Stopping: what is under way is finished, nothing new comes.
     answers = []
-    slow = threading.Thread(target=lambda: answers.append(fetch(f"{url}/sleep?s=1.5")))
+    slow = threading.Thread(target=lambda: answers.append(fetch(f"{url}/sleep?s=5")))
     slow.start()
     balancer.wait_server("one", lambda row: row["scur"] == "1", "the slow request is there")
     assert emperor.ctl("stop", "--no-wait", "shop").returncode == 0
@@ -108,7 +108,7 @@ def test_an_emperor_that_ends_drains(idle_emperor):
     emperor.wait_running("shop")
     assert ask(agent, b"shop\n").startswith(b"up ready ")
     assert ask(agent, b"").startswith(b"up ready "), "the only app is meant"
-    slow = threading.Thread(target=lambda: uwsgi.request(emperor.socket("shop"), "/sleep?s=2"))
+    slow = threading.Thread(target=lambda: uwsgi.request(emperor.socket("shop"), "/sleep?s=5"))
     slow.start()
     wait_until(lambda: emperor.status("shop")["workers"]["busy"] == 1, 10, "a request under way")
     emperor.send(signal.SIGTERM)

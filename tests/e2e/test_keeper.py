@@ -128,7 +128,7 @@ def test_the_keeper_holds_what_is_there_and_nothing_else(emperor):
 
 # ---- whatever was about to start
 
-SLOW = {"env": {"IMPORT_SECONDS": "1"}}
+SLOW = {"env": {"IMPORT_SECONDS": "2"}}
 
 
 def start_for_the_first_time(emperor):

@@ -1,4 +1,5 @@
 """Workers, threads and preload: how many processes there are, who is whose child, and that apps' threads run."""
+import concurrent.futures
 import json
 import threading
 
@@ -57,17 +58,17 @@ def test_preload_is_given_up_when_the_app_starts_threads_and_says_which(emperor,
     emperor.wait_log("metrics-sender")
 
 
-def test_threads_serve_at_the_same_time(emperor):
-    import time
-    emperor.write("probe", threads=4)
-    emperor.wait_serving("probe")
-    clients = [threading.Thread(target=emperor.get, args=("probe", "/sleep?s=0.5")) for _ in range(4)]
-    began = time.monotonic()
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-    assert time.monotonic() - began < 1.5
+def test_threads_serve_at_the_same_time(emperor, scratch):
+    """Each request ends when four are inside."""
+    (scratch / "main.py").write_text(
+        "import threading\nall_inside = threading.Barrier(4, timeout=15)\n\n"
+        "def application(environ, start_response):\n    all_inside.wait()\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n    return [b'met']\n")
+    emperor.write("probe", "main:application", chdir=scratch, threads=4)
+    emperor.wait_state("probe", "running")
+    with concurrent.futures.ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda _: emperor.get("probe"), range(4)))
+    assert [answer.text for answer in answers] == ["met"] * 4
 
 
 def test_the_app_s_own_threads_run_while_it_waits_for_requests(emperor, scratch):

@@ -81,7 +81,7 @@ def test_a_master_that_dies_while_it_is_observed_is_replaced_by_the_standby(shop
 
 
 def test_a_good_deploy_ends_its_observation_and_the_standby_is_gone(shop, ledger):
-    shop.deploy(2, observe="2s")
+    shop.deploy(2, observe="5s")
     shop.wait_state("shop", "observing")
     old = master_of(shop, "standby")
     ledger.wait_answers(20)

@@ -31,18 +31,22 @@ class Rollout:
         shown = self.emperor.ctl_json("show", "shop")["instances"]
         return next((one for one in shown if one["role"] == "successor"), None)
 
+    def successor_in(self, step):
+        one = self.successor()
+        return one and one.get("step") == step and one
+
     def workers_of(self, master):
         return [pid for pid in processes.children_of(master) if processes.is_alive(pid)]
 
     # ---- the steps: each returns when the rollout is in the middle of it
 
     def importing(self):
-        self.deploy(2, start=1)
-        self.new = wait_until(lambda: (self.successor() or {}).get("step") == "import" and self.successor(), 10)["pid"]
+        self.deploy(2, start=2)
+        self.new = wait_until(lambda: self.successor_in("import"), 10)["pid"]
 
     def probing(self):
-        self.deploy(2, probe=1)
-        self.new = wait_until(lambda: (self.successor() or {}).get("step") == "health" and self.successor(), 10)["pid"]
+        self.deploy(2, probe=2)
+        self.new = wait_until(lambda: self.successor_in("health"), 10)["pid"]
 
     def promoting(self):
         """Its workers have said that they are ready, and the emperor has not heard it."""

@@ -65,6 +65,9 @@ def test_two_thousand_idle_and_slow_clients_change_nothing_for_the_others(files,
         measured(f"{rate:.0f} requests/s alone, {crowded_rate:.0f} beside {IDLE + SLOW} clients; p99 {tail * 1000:.2f} and "
                  f"{crowded_tail * 1000:.2f} ms; {per_idle:.0f} bytes of the worker per idle client, {per_slow:.0f} per slow one")
         assert emperor.pid("shop") == pid
+    # The machine may have become busier meanwhile: what counts is the worse of before and after.
+    after_rate, after_tail = measure(path)
+    rate, tail = min(rate, after_rate), max(tail, after_tail)
     assert per_idle < 1024
     assert per_slow < 32 * 1024
     assert crowded_rate > rate / 3

@@ -102,6 +102,7 @@ def test_the_watchdog_ends_an_emperor_that_hangs_and_the_next_one_adopts(idle_em
     master = emperor.master_pid("probe")
     with Load(emperor.socket("probe"), "/pid", threads=2) as load:
         emperor.send(signal.SIGSTOP)
+        wait_until(lambda: processes.stat_of(emperor.process.pid)[0] == "T", 10, "a stopped process")
         # As systemd: nothing heard for the period, so it is hung; SIGABRT would wait for SIGCONT, SIGKILL does not.
         manager.forget()
         deadline = time.monotonic() + 5 * period

@@ -82,10 +82,10 @@ def test_a_response_that_has_begun_is_cut(hosted):
 
 def test_who_shares_a_worker_with_a_held_lock_is_answered_too(emperor):
     """The lock never comes back: no neighbour can be finished, but each hears of it."""
-    emperor.write("forks", "forks:application", threads=3, timeouts_request="2s", timeouts_drain="3s")
+    emperor.write("forks", "forks:application", threads=3, timeouts_request="6s", timeouts_drain="3s")
     emperor.wait_serving("forks")
     with concurrent.futures.ThreadPoolExecutor(2) as clients:
-        neighbour = clients.submit(emperor.get, "forks", "/slept?s=1.5", timeout=60)
+        neighbour = clients.submit(emperor.get, "forks", "/slept?s=5", timeout=60)
         wait_until(lambda: emperor.status("forks")["workers"]["busy"] == 1, 10, "the neighbour")
         stuck = clients.submit(emperor.get, "forks", "/stuck?s=3600&hold=1", timeout=60)
         assert stuck.result(60).status == 504

@@ -305,7 +305,7 @@ TEST_F(WorkerTest, a_client_that_leaves_is_counted_and_disturbs_nobody) {
 }
 
 TEST_F(WorkerTest, every_phase_has_its_timeout) {
-    config.timeouts.header = config.timeouts.body = config.timeouts.keepalive = config.timeouts.write = 100ms;
+    config.timeouts.header = config.timeouts.body = config.timeouts.keepalive = config.timeouts.write = 300ms;
     app.routes["/large"] = [](const app::Request&, app::Response& response) {
         FakeApplication::answer(response, std::string(4'000'000, 'x'));
     };

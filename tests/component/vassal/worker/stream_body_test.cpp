@@ -178,7 +178,7 @@ TEST_F(StreamTest, an_answer_before_the_end_of_the_body_arrives_and_ends_the_con
 
 TEST_F(StreamTest, a_body_that_breaks_off_says_how) {
     config.limits.body = 100;
-    config.timeouts.body = std::chrono::milliseconds(50);
+    config.timeouts.body = std::chrono::milliseconds(500);
     app.routes["/echo"] = echo;
     start();
     const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc";

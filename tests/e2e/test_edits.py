@@ -173,7 +173,7 @@ def test_a_file_that_is_removed_in_the_middle_of_a_long_burst_is_gone_at_last(sh
 
 
 def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
-    """Each of its beginnings is a valid file."""
+    """Each of its beginnings is a valid file. The noise: a writer that pauses for 0.1 s has not ended the burst."""
     pause, start = threading.Event(), len(shop.emperor.output())
     whole = json.loads(shop.text()) | {"before_start": "true"}
     lines = [f"# line {number}\n" for number in range(80)]
@@ -181,7 +181,7 @@ def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
     lines += [f"{key}: {json.dumps(whole[key])}\n" for key in ("workers", "timeouts", "before_start")]
     with shop.ledger:
         shop.ledger.wait_answers(5)
-        with open(shop.path, "w") as file:
+        with Noise(shop.path.parent), open(shop.path, "w") as file:
             for line in lines:
                 file.write(line)
                 file.flush()

@@ -46,7 +46,7 @@ def test_a_removed_file_drains_and_removes_everything(emperor):
     processes.wait_gone(worker)
     processes.wait_gone(master)
     assert not emperor.socket("probe").exists()
-    assert not (emperor.runtime / "stats" / "probe.sock").exists()
+    wait_until(lambda: not (emperor.runtime / "stats" / "probe.sock").exists(), 10, "the end of its stats socket, a look later")
     assert not (emperor.runtime / "vassals" / "probe").exists()
 
 

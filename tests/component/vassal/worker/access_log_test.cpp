@@ -76,8 +76,8 @@ TEST_F(AccessLogTest, what_the_app_adds_is_in_its_record_and_in_no_other) {
 
 TEST_F(AccessLogTest, answers_without_the_app_are_recorded_with_what_is_known) {
     config.limits.body = 10;
-    config.timeouts.header = std::chrono::milliseconds(100);
-    config.timeouts.body = std::chrono::milliseconds(100);
+    config.timeouts.header = std::chrono::milliseconds(300);
+    config.timeouts.body = std::chrono::milliseconds(300);
     start_with("{method} {uri} {protocol} {status} {bytes}");
     connect(1).ask("BREW /tea HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
     connect(1).ask("junk\r\n\r\n");

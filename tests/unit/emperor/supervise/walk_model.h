@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model of the world around one VassalFsm for random walks: processes that may do anything at any time, a start gate
-// that grants late, timers that fire at their time, scoreboards that say anything. It checks the invariants I1-I8 of DESIGN section 4 on every
-// command, knowing nothing of the machine's insides.
+// that grants late, timers that fire at their time, scoreboards that say anything (walk_model.cpp). It checks the
+// invariants of docs/design.md on every command, knowing nothing of the machine's insides (walk_checks.cpp).
 #pragma once
 
 #include <gtest/gtest.h>

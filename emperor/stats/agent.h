@@ -2,7 +2,7 @@
 // The sockets of --agent: HAProxy's agent-check connects, may send an app's name (agent_line.h), reads one line, and the
 // connection ends. Owned by the stats server. A client that sends nothing is answered after `patience` too, because
 // HAProxy takes silence for a dead server; half of a name is a name then. At most `max_clients` at once, each for half a
-// second at most and a few hundred bytes; more are closed at once, which HAProxy takes for no news.
+// second at most and a few kilobytes; more are closed at once, which HAProxy takes for no news.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -5,12 +5,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "common/base/unique_fd.h"
-#include "emperor/process/timer.h"
 #include "emperor/stats/catalogue.h"
 #include "emperor/stats/http.h"
 #include "emperor/stats/server.h"
@@ -31,13 +28,9 @@ public:
 private:
     [[nodiscard]] boost::asio::awaitable<bool> read_opening();  // true: HTTP
     [[nodiscard]] boost::asio::awaitable<void> answer_http();
-    [[nodiscard]] boost::asio::awaitable<bool> read_more();
     [[nodiscard]] boost::asio::awaitable<void> refuse_method();
-    [[nodiscard]] boost::asio::awaitable<void> write(std::string_view head, std::string_view body);
-    void arm(std::chrono::milliseconds deadline);
 
-    StreamSocket socket_;
-    process::Timer timer_;
+    Stream stream_;
     const Options& options_;
     Source source_;
     std::string received_;

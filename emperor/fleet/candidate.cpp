@@ -3,16 +3,14 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <csignal>
-#include <cstring>
 
 #include "common/link/messages.h"
 #include "common/log/log.h"
 #include "emperor/fleet/instance.h"
+#include "emperor/fleet/rendezvous.h"
 #include "emperor/process/listeners.h"
-#include "emperor/process/unix_listener.h"
 
 namespace emperor::fleet {
 
@@ -25,32 +23,6 @@ namespace {
 
 constexpr auto answer_patience = std::chrono::seconds(2);
 constexpr auto term_patience = std::chrono::seconds(2);
-
-// The peer's credentials of a connection are those of whoever called listen(2).
-Result<void> check_maker(int fd, const std::string& path) {
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return common::system_error("ask who made " + path);
-    if (peer.uid == ::geteuid()) return {};
-    return common::failure(path + " was made by uid " + std::to_string(peer.uid) + ", not by an emperor: an impostor");
-}
-
-Result<UniqueFd> connect_to(const std::string& path) {
-    const auto directory = process::open_directory_of(path);
-    if (!directory) return directory.error();
-    const std::string reached = "/proc/self/fd/" + std::to_string(directory->get()) + "/" + process::base_name(path);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (reached.size() >= sizeof address.sun_path) return common::failure("rendezvous socket: name too long");
-    std::memcpy(address.sun_path, reached.data(), reached.size());
-    UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd) return common::system_error("rendezvous socket");
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return common::system_error("connect " + path);
-    if (const auto checked = check_maker(fd.get(), path); !checked) return checked.error();
-    if (const auto named = link::name_senders(fd.get()); !named) return named.error();
-    return fd;
-}
 
 bool is_channel(int fd) {
     int type = 0;
@@ -100,7 +72,7 @@ Candidate::Candidate(boost::asio::io_context& io, const FleetOptions& options, c
 }
 
 void Candidate::ask(const std::string& path) {
-    auto connected = connect_to(path);
+    auto connected = connect_rendezvous(path);
     if (!connected) return later(connected.error().message());
     if (const auto sent = link::send(connected->get(), link::encode(link::EmperorMessage(link::Attach{}))); !sent)
         return later(sent.error().message());

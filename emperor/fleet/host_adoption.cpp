@@ -9,6 +9,7 @@
 
 #include "common/log/log.h"
 #include "emperor/fleet/record.h"
+#include "emperor/fleet/rendezvous.h"
 #include "emperor/fleet/scale.h"
 #include "emperor/fleet/vassal_host.h"
 

@@ -150,10 +150,6 @@ struct StartRequest {
 [[nodiscard]] process::SpawnRequest vassal_program(const FleetOptions& options, const common::config::Identity& identity,
                                                    int link);
 
-// The rendezvous socket of a generation, in the vassal's own directory.
-[[nodiscard]] std::string rendezvous_path(const FleetOptions& options, const std::string& name,
-                                          supervise::Generation generation);
-
 [[nodiscard]] std::int64_t epoch_us();
 
 }  // namespace emperor::fleet

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
+#include <unistd.h>
 
-#include <cstdlib>
-#include <cstring>
+#include <cerrno>
 
 #include "common/log/log.h"
 #include "emperor/fleet/instance.h"
-#include "emperor/process/unix_listener.h"
+#include "emperor/fleet/rendezvous.h"
 
 extern char** environ;
 
@@ -17,7 +14,6 @@ namespace emperor::fleet {
 
 namespace link = common::link;
 using common::Result;
-using common::UniqueFd;
 
 namespace {
 
@@ -37,29 +33,6 @@ std::vector<std::string> master_environment() {
     return out;
 }
 
-// A listening socket that the master keeps for the next emperor. It lies in the emperor's own 0700 directory: nobody
-// else can connect, whoever accepts.
-Result<UniqueFd> open_rendezvous(const std::string& path) {
-    const auto directory = process::open_directory_of(path);
-    if (!directory) return directory.error();
-    const std::string name = process::base_name(path);
-    const std::string reached = "/proc/self/fd/" + std::to_string(directory->get()) + "/" + name;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (reached.size() >= sizeof address.sun_path) return common::failure("rendezvous socket: name too long");
-    std::memcpy(address.sun_path, reached.data(), reached.size());
-    UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd) return common::system_error("rendezvous socket");
-    ::unlinkat(directory->get(), name.c_str(), 0);  // of a generation long gone
-    const mode_t before = ::umask(0177);
-    const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    const int number = errno;
-    ::umask(before);
-    if (bound != 0) return common::system_error("bind " + path, number);
-    if (::listen(fd.get(), 4) != 0) return common::system_error("listen " + path);
-    return fd;
-}
-
 link::Start start_message(const StartRequest& request) {
     const Deployment& deployment = *request.launch->deployment;
     link::Start start;
@@ -73,10 +46,6 @@ link::Start start_message(const StartRequest& request) {
 }
 
 }  // namespace
-
-std::string rendezvous_path(const FleetOptions& options, const std::string& name, supervise::Generation generation) {
-    return options.directory_of(name) + "/rendezvous-" + std::to_string(generation) + ".sock";
-}
 
 process::SpawnRequest vassal_program(const FleetOptions& options, const common::config::Identity& identity, int link) {
     process::SpawnRequest spawn;

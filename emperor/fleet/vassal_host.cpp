@@ -7,6 +7,7 @@
 
 #include "common/log/log.h"
 #include "emperor/fleet/record.h"
+#include "emperor/fleet/rendezvous.h"
 
 namespace emperor::fleet {
 

@@ -66,20 +66,6 @@ Result<Owner> owner_of(const ListenRequest& request) {
     return owner;
 }
 
-std::string through(int directory, const std::string& name) {
-    return "/proc/self/fd/" + std::to_string(directory) + "/" + name;
-}
-
-Result<sockaddr_un> address_of(int directory, const std::string& name, const std::string& path) {
-    const std::string reached = through(directory, name);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (reached.size() >= sizeof address.sun_path)
-        return common::failure("socket path too long: the last part of " + path + " may have at most 90 bytes");
-    std::memcpy(address.sun_path, reached.data(), reached.size());
-    return address;
-}
-
 std::string temporary_name() {
     static unsigned counter = 0;
     return ".emperor-" + std::to_string(::getpid()) + "-" + std::to_string(++counter);
@@ -151,6 +137,16 @@ Result<UniqueFd> bind_under(int directory, const std::string& name, const std::s
 }
 
 }  // namespace
+
+Result<sockaddr_un> address_of(int directory, const std::string& name, const std::string& path) {
+    const std::string reached = "/proc/self/fd/" + std::to_string(directory) + "/" + name;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (reached.size() >= sizeof address.sun_path)
+        return common::failure("socket path too long: the last part of " + path + " may have at most 90 bytes");
+    std::memcpy(address.sun_path, reached.data(), reached.size());
+    return address;
+}
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <string>
 
@@ -30,6 +31,8 @@ void remove_socket_file(const std::string& path, dev_t device, ino_t inode) noex
 // A directory by an O_PATH descriptor, so that "/proc/self/fd/N/name" reaches long paths.
 [[nodiscard]] common::Result<common::UniqueFd> open_directory_of(const std::string& path);
 [[nodiscard]] std::string base_name(const std::string& path);
+// Of "/proc/self/fd/DIRECTORY/NAME"; `path` is for the message.
+[[nodiscard]] common::Result<sockaddr_un> address_of(int directory, const std::string& name, const std::string& path);
 
 // Whether somebody listens on the socket file `name` in this directory.
 [[nodiscard]] common::Result<bool> is_listened_on(int directory, const std::string& name, const std::string& path);

@@ -52,10 +52,15 @@ std::string vassal_program() {
 }
 
 Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_files, std::vector<std::string> arguments)
-    : options_(options), runtime_dir_(std::move(runtime_dir)),
+    : options_(options),
+      runtime_dir_(std::move(runtime_dir)),
       inherited_(process::InheritedSockets::from_environment()),
-      fleet_(io_, fleet_options(options_, runtime_dir_, open_files), &inherited_), signals_(io_, SIGTERM, SIGINT, SIGQUIT),
-      upgrade_(io_, std::move(arguments), open_files), service_(io_, [this] { return fleet_.tally(); }), upgrade_timer_(io_), log_timer_(io_) {
+      fleet_(io_, fleet_options(options_, runtime_dir_, open_files), &inherited_),
+      signals_(io_, SIGTERM, SIGINT, SIGQUIT),
+      upgrade_(io_, std::move(arguments), open_files),
+      service_(io_, [this] { return fleet_.tally(); }),
+      upgrade_timer_(io_),
+      log_timer_(io_) {
     log::when_waiting([this] { drain_log_soon(); });
     signals_.add(SIGHUP);
     signals_.add(SIGUSR1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emperor: the event loop, the fleet, the control and stats sockets, the dashboard, the signals and the service manager, wired
-// together. Decides nothing about vassals. Owned by main.
+// The emperor: the event loop, the fleet, the control and stats sockets, the dashboard, the signals and the service
+// manager, wired together. Decides nothing about vassals. Owned by main.
 #pragma once
 
 #include <sys/resource.h>

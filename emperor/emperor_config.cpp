@@ -52,7 +52,8 @@ struct Reader {
         const char* const end = node.text.data() + node.text.size();
         const auto [last, failed] = std::from_chars(node.text.data(), end, value);
         if (node.kind != config::Node::Kind::scalar || failed != std::errc{} || last != end || value < minimum || value > maximum)
-            return error(node, key + ": expected a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
+            return error(node, key + ": expected a whole number from " + std::to_string(minimum) + " to " +
+                                   std::to_string(maximum));
         into = value;
     }
 
@@ -89,8 +90,9 @@ void read_root(const Reader& reader, const config::Node& root, EmperorConfig& ou
         else if (key == "http_token_file") reader.text(value, key, out.http_token_file);
         else if (key == "http_hosts") reader.texts(value, key, out.http_hosts);
         else if (key == "log") read_log(reader, value, out);
-        else reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "http", "http_token_file",
-                                          "http_hosts", "log"});
+        else
+            reader.unknown(root.keys[i], {"start_parallelism", "admin_group", "stats", "agent", "control", "http",
+                                          "http_token_file", "http_hosts", "log"});
     }
 }
 

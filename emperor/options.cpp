@@ -58,7 +58,8 @@ void declare(CLI::App& app, CommandLine& line) {
     app.add_option("--http-token-file", line.options.http_token_file,
                    "the dashboard's actions take the token in this file; without it, or $EMPEROR_HTTP_TOKEN, it is read-only")
         ->type_name("FILE");
-    app.add_option("--http-host", line.options.http_hosts, "a name under which the dashboard is reached (may be given several times)")
+    app.add_option("--http-host", line.options.http_hosts,
+                   "a name under which the dashboard is reached (may be given several times)")
         ->type_name("NAME");
 }
 

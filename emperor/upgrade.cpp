@@ -86,7 +86,8 @@ void Upgrade::execute(const process::InheritedSockets& inherited) const {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     const std::vector<char*> arguments = pointers(arguments_);
     ::execv(program_.c_str(), arguments.data());
-    log::error("upgrade failed, going on with the former program", {{"reason", common::system_error("exec " + program_).message()}});
+    log::error("upgrade failed, going on with the former program",
+               {{"reason", common::system_error("exec " + program_).message()}});
     ::fexecve(running_.get(), arguments.data(), ::environ);
     log::error("cannot go on", {{"reason", common::system_error("exec of the former program").message()}});
 }

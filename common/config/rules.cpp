@@ -181,8 +181,8 @@ std::optional<std::string> check_text(const Key& key, std::string_view text) {
     if (key.path == "health.status" && !parse_status_range(text))
         return "expected a status such as 200 or a range such as 200-399, got " + in_quotes(text);
     if (key.kind == ValueKind::text_list && text.empty()) return "is empty";
-    const bool is_path = key.kind == ValueKind::path || key.kind == ValueKind::path_map || key.path == "env_file" || key.path == "python_path" ||
-                         key.path == "watch";
+    const bool is_path = key.kind == ValueKind::path || key.kind == ValueKind::path_map || key.path == "env_file" ||
+                         key.path == "python_path" || key.path == "watch";
     if (is_path && text.starts_with('~')) return "'~' is not expanded (write the whole path or ${HOME})";
     if (is_path && text.size() >= PATH_MAX) return "is longer than a path can be";
     return std::nullopt;

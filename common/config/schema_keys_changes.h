@@ -58,9 +58,10 @@ inline constexpr std::array changes_keys = {
         .summary = "A request that every new worker has to answer before it may serve: 'GET' of this path.",
         .detail = "Asked inside the worker, after the application is imported: of a new generation before it is promoted, and of "
                   "every worker that replaces another one later. If it fails, a reload fails at step 'health' and the old "
-                  "generation goes on serving. With a query if need be; with 'mount' the path includes the prefix. REMOTE_ADDR is "
-                  "127.0.0.1, the User-Agent begins with 'emperor-health', and environ has 'emperor.health_check'. It is in no "
-                  "counter and in no access log. Unset: a worker may serve when the application is imported.",
+                  "generation goes on serving. With a query if need be; with 'mount' the path includes the prefix. "
+                  "REMOTE_ADDR is 127.0.0.1, the User-Agent begins with 'emperor-health', and environ has "
+                  "'emperor.health_check'. It is in no counter and in no access log. Unset: a worker may serve when the "
+                  "application is imported.",
         .example = "health: {path: /healthz}"},
     Key{.path = "health.host",
         .kind = ValueKind::text,

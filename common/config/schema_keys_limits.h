@@ -79,8 +79,9 @@ inline constexpr std::array limits_keys = {
         .reload = live,
         .default_text = "auto",
         .summary = "Whether the application's lines go to the systemd journal, each with fields of its own.",
-        .detail = "EMPEROR_VASSAL, EMPEROR_WORKER, EMPEROR_GENERATION, EMPEROR_STREAM and PRIORITY; journalctl -t NAME shows them. "
-                  "auto: where the emperor's own log goes to the journal. Where there is no journal, nothing happens.",
+        .detail = "EMPEROR_VASSAL, EMPEROR_WORKER, EMPEROR_GENERATION, EMPEROR_STREAM and PRIORITY; journalctl -t NAME "
+                  "shows them. auto: where the emperor's own log goes to the journal. Where there is no journal, nothing "
+                  "happens.",
         .example = "log: {journal: on}",
         .choices = "auto|on|off"},
     Key{.path = "log.rotate.size",

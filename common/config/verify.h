@@ -39,8 +39,8 @@ struct Ownership {
 [[nodiscard]] std::optional<Identity> resolve_identity(const Effective& effective, const Ownership& ownership,
                                                        Diagnostics& diagnostics);
 
-// chdir, venv, env_file, python_path, the directories of static exist and can be entered; the venv is of this Python version (3.11); socket owner
-// and group exist. Under root run it with the vassal's rights (emperor/process/act_as.h).
+// chdir, venv, env_file, python_path, the directories of static exist and can be entered; the venv is of this Python
+// version (3.11); socket owner and group exist. Under root run it with the vassal's rights (emperor/process/act_as.h).
 void verify_environment(const Effective& effective, const Identity& identity, Diagnostics& diagnostics);
 
 // Two vassals of one emperor that claim one address: both get an error that names the other.

@@ -174,9 +174,9 @@ struct Reconfigured {
     std::string reason;
 };
 
-using MasterMessage = std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged,
-                                   Stopping, ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured, SourcesChanged, FailedSources,
-                                   LogFile>;
+using MasterMessage =
+    std::variant<Hello, Step, Ready, Failed, Promoted, Draining, WorkerStarted, WorkerExited, ServingChanged, Stopping,
+                 ReloadRequested, Snapshot, Suspended, Resumed, Reconfigured, SourcesChanged, FailedSources, LogFile>;
 
 [[nodiscard]] std::string encode(const EmperorMessage& message);
 [[nodiscard]] std::string encode(const MasterMessage& message);

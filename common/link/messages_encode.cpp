@@ -151,7 +151,9 @@ std::string encode(const MasterMessage& message) {
                                                {"reason", head(m.reason, max_app_words)}};
                                },
                                [](const SourcesChanged& m) {
-                                   return json{{"type", "sources_changed"}, {"cause", head(m.cause, max_text)}, {"files", m.files}};
+                                   return json{{"type", "sources_changed"},
+                                               {"cause", head(m.cause, max_text)},
+                                               {"files", m.files}};
                                },
                                [](const LogFile& m) {
                                    return json{{"type", "log_file"}, {"problem", head(m.problem, max_text)}};

@@ -4,11 +4,12 @@
 //
 // Two banks, because at most two generations live at once: an active one and its successor write different banks. Two
 // lanes in each, because the replacement of worker k starts while the old process drains. The figures of worker slot k
-// are the sums over all four rows; nothing is reset when a slot is used again, except the fields under "this process". Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the
-// WorkerSlot's process fields; the emperor writes the header once; the threads of a worker share its latencies. All fields are lock-free atomics with relaxed order
-// unless said otherwise. A tenant's process can write anything here: readers treat every value as untrusted.
-// The layout is fixed-size and sparse: pages that nobody touched cost nothing. A read touches, too (the kernel gives shared memory
-// a page of its own for it): whoever goes over slots asks is_used() first.
+// are the sums over all four rows; nothing is reset when a slot is used again, except the fields under "this process".
+// Writers: a worker's thread writes its ThreadSlot and nobody else does; the master writes the WorkerSlot's process
+// fields; the emperor writes the header once; the threads of a worker share its latencies. All fields are lock-free
+// atomics with relaxed order unless said otherwise. A tenant's process can write anything here: readers treat every
+// value as untrusted. The layout is fixed-size and sparse: pages that nobody touched cost nothing. A read touches, too
+// (the kernel gives shared memory a page of its own for it): whoever goes over slots asks is_used() first.
 #pragma once
 
 #include <array>

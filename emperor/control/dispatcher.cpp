@@ -231,7 +231,8 @@ void Dispatcher::answer_events(const Request& request, const Peer& peer, const s
                                const std::shared_ptr<Conversation>& conversation) {
     if (request.follows && !conversation->has_room())
         return conversation->send(encode_error(error_of(request, ErrorCode::busy, "too many streams of this client")));
-    conversation->send(encode_result(request.id, {{"events", merged_events(views, static_cast<std::size_t>(request.lines), request.since_us)}}));
+    conversation->send(encode_result(
+        request.id, {{"events", merged_events(views, static_cast<std::size_t>(request.lines), request.since_us)}}));
     if (!request.follows) return;
     // By name, not by app: one that comes later is followed too.
     conversation->keep(fleet_.follow_events([this, request, peer, weak = std::weak_ptr(conversation)](
@@ -297,7 +298,8 @@ std::variant<Json, RequestError> Dispatcher::diff(const Request& request, const 
     };
     const auto found = fleet_.diff();
     for (const std::string& given : request.apps) {
-        const bool is_known = is_glob(given) || fleet_.glance(given) || std::ranges::find(found, given, &fleet::Difference::app) != found.end();
+        const bool is_known = is_glob(given) || fleet_.glance(given) ||
+                              std::ranges::find(found, given, &fleet::Difference::app) != found.end();
         if (!is_known) return no_such_app(request, given, peer);
     }
     Json differences = Json::array();

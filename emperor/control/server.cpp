@@ -87,8 +87,9 @@ public:
 
     common::Result<void> start();
     void ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation) {
-        dispatcher_->on_line(line, {.uid = policy_.emperor_uid, .gid = ::getegid(), .pid = ::getpid(), .groups = {}, .name = name},
-                             conversation);
+        dispatcher_->on_line(
+            line, {.uid = policy_.emperor_uid, .gid = ::getegid(), .pid = ::getpid(), .groups = {}, .name = name},
+            conversation);
     }
     std::size_t sessions() const noexcept { return sessions_.size(); }
 

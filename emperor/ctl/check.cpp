@@ -102,7 +102,8 @@ void check_names(std::vector<Candidate>& candidates) {
     for (Candidate& one : candidates)
         for (const Candidate& other : candidates)
             if (&one != &other && one.file.name == other.file.name)
-                one.findings.push_back(whole_file(one.file.path, "the vassal '" + one.file.name + "' is also defined by " + other.file.path));
+                one.findings.push_back(whole_file(
+                    one.file.path, "the vassal '" + one.file.name + "' is also defined by " + other.file.path));
 }
 
 void check_claims(std::vector<Candidate>& candidates) {
@@ -145,7 +146,8 @@ void check_directory(const std::string& folder, const std::set<std::string>& onl
     for (const watch::ScannedDirectory& directory : scan.directories) {
         if (!directory.problem.empty()) report.diagnostics.push_back(whole_file(path, directory.problem));
         if (directory.defaults)
-            report.diagnostics.insert(report.diagnostics.end(), directory.defaults->findings.begin(), directory.defaults->findings.end());
+            report.diagnostics.insert(report.diagnostics.end(), directory.defaults->findings.begin(),
+                                      directory.defaults->findings.end());
         std::vector<Candidate> candidates;
         for (const watch::ScannedFile& file : directory.files) candidates.push_back({file, std::nullopt, {}});
         for (Candidate& candidate : candidates) examine(candidate, directory, options);
@@ -210,7 +212,8 @@ CheckReport check_paths(const std::vector<std::string>& paths, const CheckOption
     const auto place = [](const Diagnostic& one) {
         return std::tie(one.file, one.position.line, one.position.column, one.message);
     };
-    std::sort(report.diagnostics.begin(), report.diagnostics.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    std::sort(report.diagnostics.begin(), report.diagnostics.end(),
+              [&](const auto& a, const auto& b) { return place(a) < place(b); });
     report.diagnostics.erase(std::unique(report.diagnostics.begin(), report.diagnostics.end()), report.diagnostics.end());
     return report;
 }

@@ -54,12 +54,18 @@ CLI::App* add(CLI::App& cli, const std::string& name, const std::string& summary
 
 // What logs and events have in common.
 void add_stream(CLI::App& command, std::optional<int>& lines, bool& follows, std::string& since, const std::string& what) {
-    command.add_option("-n,--lines", lines, "How many " + what + "; default: 50, with --since all")->check(CLI::Range(0, 1'000'000));
+    command.add_option("-n,--lines", lines, "How many " + what + "; default: 50, with --since all")
+        ->check(CLI::Range(0, 1'000'000));
     command.add_flag("-f,--follow", follows, "Go on with what comes from now on, also over a restart or upgrade of the emperor");
-    command.add_option("--since", since, "Nothing older: a span (10m, 2h, 3d) or a time (13:40, 2026-11-22, '2026-11-22 13:40:05', ending in Z for UTC)")
+    command
+        .add_option("--since", since,
+                    "Nothing older: a span (10m, 2h, 3d) or a time (13:40, 2026-11-22, "
+                    "'2026-11-22 13:40:05', ending in Z for UTC)")
         ->type_name("TIME")
         ->check([](const std::string& text) {
-            return parse_since(text, 0) ? std::string() : "'" + text + "' is neither a span such as 10m nor a time such as '2026-11-22 13:40'";
+            return parse_since(text, 0)
+                       ? std::string()
+                       : "'" + text + "' is neither a span such as 10m nor a time such as '2026-11-22 13:40'";
         });
 }
 
@@ -68,13 +74,21 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
                             "  emperorctl status\n  emperorctl status shop 'blog*'\n  emperorctl -o json status\n"
                             "  emperorctl status --watch --sort queue     (q quits, < and > choose the column, R reverses)");
     command->add_option("APP", choices.apps, "Names or globs; default: all");
-    CLI::Option* watches = command->add_flag("--watch", choices.is_watch,
-                                             "Look again and again: busy workers, queue, requests in flight; on a terminal in place");
-    command->add_option("--sort", choices.watch.sort, "By which column")->needs(watches)->check(CLI::IsMember(column_names()))->capture_default_str();
-    command->add_option("--interval", choices.interval, "How often, e.g. 500ms, 2s (default: 2s)")->needs(watches)->check([](const std::string& text) {
-        const auto span = parse_span(text);
-        return span && *span >= std::chrono::milliseconds(100) ? std::string() : "'" + text + "' is not a span of time of at least 100ms";
-    });
+    CLI::Option* watches =
+        command->add_flag("--watch", choices.is_watch,
+                          "Look again and again: busy workers, queue, requests in flight; on a terminal in place");
+    command->add_option("--sort", choices.watch.sort, "By which column")
+        ->needs(watches)
+        ->check(CLI::IsMember(column_names()))
+        ->capture_default_str();
+    command->add_option("--interval", choices.interval, "How often, e.g. 500ms, 2s (default: 2s)")
+        ->needs(watches)
+        ->check([](const std::string& text) {
+            const auto span = parse_span(text);
+            return span && *span >= std::chrono::milliseconds(100)
+                       ? std::string()
+                       : "'" + text + "' is not a span of time of at least 100ms";
+        });
     actions[command] = [&choices](const Context& context) {
         if (!choices.is_watch) return status(context, choices.apps);
         choices.watch.apps = choices.apps;
@@ -87,10 +101,12 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     actions[command] = [&choices](const Context& context) { return show(context, choices.app); };
 
     command = add(cli, "logs", "The last lines of the output of apps, merged in the order of time",
-                  "  emperorctl logs shop\n  emperorctl logs shop 'blog*' -n 200 -f\n  emperorctl logs --since 10m --grep 'Error|Traceback'\n"
+                  "  emperorctl logs shop\n  emperorctl logs shop 'blog*' -n 200 -f\n"
+                  "  emperorctl logs --since 10m --grep 'Error|Traceback'\n"
                   "  emperorctl -o json logs shop > shop.jsonl");
     command->add_option("APP", choices.logs.apps, "Names or globs; default: all");
-    add_stream(*command, choices.logs.lines, choices.logs.follows, choices.logs.since, "lines (the emperor keeps 200 of each app)");
+    add_stream(*command, choices.logs.lines, choices.logs.follows, choices.logs.since,
+               "lines (the emperor keeps 200 of each app)");
     command->add_option("--grep", choices.logs.grep, "Only lines that match this extended regular expression, as grep -E has it")
         ->type_name("RE")
         ->check([](const std::string& text) { return Pattern::problem_of(text); });
@@ -101,8 +117,10 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     command->add_option("APP", choices.app, "The app")->required();
     actions[command] = [&choices](const Context& context) { return why(context, choices.app); };
 
-    command = add(cli, "events", "What happened to apps: starts, reloads, crashes, edits, orders; also before the emperor's last restart",
-                  "  emperorctl events\n  emperorctl events -f 'blog*' shop\n  emperorctl -o json events -n 1000 > events.jsonl");
+    command = add(cli, "events",
+                  "What happened to apps: starts, reloads, crashes, edits, orders; also before the emperor's last restart",
+                  "  emperorctl events\n  emperorctl events -f 'blog*' shop\n"
+                  "  emperorctl -o json events -n 1000 > events.jsonl");
     command->add_option("APP", choices.events.apps, "Names or globs; default: all");
     add_stream(*command, choices.events.lines, choices.events.follows, choices.events.since,
                "events (the emperor keeps 100 of each app)");
@@ -113,11 +131,15 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     command->add_option("APP", choices.app, "The app")->required();
     actions[command] = [&choices](const Context& context) { return config(context, choices.app); };
 
-    command = add(cli, "diff", "What a rescan would do and what each change takes, before it is done; exit 2 when a file is invalid",
-                  "  emperorctl diff\n  emperorctl diff shop\n  emperorctl diff --against ./apps.d      (before it is deployed)\n"
+    command = add(cli, "diff",
+                  "What a rescan would do and what each change takes, before it is done; exit 2 when a file is invalid",
+                  "  emperorctl diff\n  emperorctl diff shop\n"
+                  "  emperorctl diff --against ./apps.d      (before it is deployed)\n"
                   "  emperorctl -o json diff --against shop.yaml");
     command->add_option("APP", choices.diff.apps, "Names or globs; default: all");
-    command->add_option("--against", choices.diff.against, "Compare what runs with these files or this directory, which need not be deployed")
+    command
+        ->add_option("--against", choices.diff.against,
+                     "Compare what runs with these files or this directory, which need not be deployed")
         ->type_name("PATH");
     command->add_flag("--reveal", choices.diff.reveals, "Show also values of `env` that look like secrets");
     actions[command] = [&choices](const Context& context) { return diff(context, choices.diff); };
@@ -129,14 +151,18 @@ void add_queries(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
 void add_nginx(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Action>& actions) {
     CLI::App* group = add(cli, "nginx", "Configuration for nginx in front of the apps", "  emperorctl nginx print");
     group->require_subcommand(1);
-    CLI::App* command = add(*group, "print", "An upstream for each app and a server block for its hosts, also over several machines",
-                            "  emperorctl nginx print > /etc/nginx/conf.d/emperor-apps.conf && nginx -t\n"
-                            "  emperorctl nginx print shop 'blog*' --listen 127.0.0.1:8080\n"
-                            "  emperorctl nginx print shop --box 10.0.0.1:9117 --box 10.0.0.2:9117");
+    CLI::App* command =
+        add(*group, "print", "An upstream for each app and a server block for its hosts, also over several machines",
+            "  emperorctl nginx print > /etc/nginx/conf.d/emperor-apps.conf && nginx -t\n"
+            "  emperorctl nginx print shop 'blog*' --listen 127.0.0.1:8080\n"
+            "  emperorctl nginx print shop --box 10.0.0.1:9117 --box 10.0.0.2:9117");
     command->add_option("APP", choices.nginx.apps, "Names or globs; default: all");
-    command->add_option("--box", choices.nginx.boxes,
-                        "Stats address of an emperor, a path or HOST:PORT; several: weights over all of them. Default: this emperor's")
-        ->type_name("ADDRESS")->allow_extra_args(false);
+    command
+        ->add_option("--box", choices.nginx.boxes,
+                     "Stats address of an emperor, a path or HOST:PORT; several: weights over all of them. "
+                     "Default: this emperor's")
+        ->type_name("ADDRESS")
+        ->allow_extra_args(false);
     command->add_option("--listen", choices.nginx.listen, "What server blocks listen on (default: 80 and [::]:80)")
         ->type_name("ADDRESS")->allow_extra_args(false);
     actions[command] = [&choices](const Context& context) { return nginx_print(context, choices.nginx); };
@@ -151,16 +177,18 @@ void add_operations(CLI::App& cli, Choices& choices, std::map<const CLI::App*, A
         {"rollback", "Return to the configuration that served before; the file is left alone, until it changes or `reload`"}};
     for (const auto& [verb, summary] : verbs) {
         CLI::App* command = add(cli, verb, summary,
-                                "  emperorctl " + verb + " shop\n  emperorctl " + verb + " 'blog*' crm\n  emperorctl --timeout 30s " +
-                                    verb + " shop");
+                                "  emperorctl " + verb + " shop\n  emperorctl " + verb +
+                                    " 'blog*' crm\n  emperorctl --timeout 30s " + verb + " shop");
         command->add_option("APP", choices.apps, "Names or globs")->required();
         command->add_flag("--no-wait", choices.is_no_wait, "Do not wait for the outcome");
         actions[command] = [&choices, name = verb](const Context& context) {
             return operate(context, name, choices.apps, !choices.is_no_wait);
         };
     }
-    CLI::App* command = add(cli, "scale", "Change an app's number of workers in place, until its file says another number",
-                            "  emperorctl scale shop 8\n  emperorctl scale shop 2-8\n  emperorctl scale shop --reset     (what the file says)");
+    CLI::App* command =
+        add(cli, "scale", "Change an app's number of workers in place, until its file says another number",
+            "  emperorctl scale shop 8\n  emperorctl scale shop 2-8\n"
+            "  emperorctl scale shop --reset     (what the file says)");
     command->add_option("APP", choices.app, "The app")->required();
     CLI::Option* workers = command->add_option("WORKERS", choices.workers, "A number, or a range MIN-MAX");
     CLI::Option* reset = command->add_flag("--reset", choices.is_reset, "Back to what the file says")->excludes(workers);
@@ -198,7 +226,8 @@ void add_offline(CLI::App& cli, Choices& choices, std::map<const CLI::App*, Acti
     command->add_option("PATH", choices.paths, "Files or directories; default: those of the running emperor");
     actions[command] = [&choices](const Context& context) { return check(context, choices.paths, choices.is_import); };
 
-    command = add(cli, "explain", "What a configuration key means", "  emperorctl explain timeouts.request\n  emperorctl explain timeouts");
+    command = add(cli, "explain", "What a configuration key means",
+                  "  emperorctl explain timeouts.request\n  emperorctl explain timeouts");
     command->add_option("KEY", choices.key, "A key or a group of keys")->required();
     actions[command] = [&choices](const Context& context) { return explain(context, choices.key); };
 

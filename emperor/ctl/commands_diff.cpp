@@ -204,8 +204,8 @@ void print(const Context& context, const Json& differences) {
         context.out << headline(difference);
         for (const Json& value : difference["values"]) {
             const std::string key = value.value("key", "");
-            context.out << "  " << harmless(key) << ": " << text_of(key, value["before"]) << " -> " << text_of(key, value["after"])
-                        << "\n";
+            context.out << "  " << harmless(key) << ": " << text_of(key, value["before"]) << " -> "
+                        << text_of(key, value["after"]) << "\n";
         }
         for (const Json& finding : difference.value("diagnostics", Json::array()))
             context.out << indented("  ", finding.value("text", ""));

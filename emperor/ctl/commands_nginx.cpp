@@ -32,14 +32,17 @@ Answer<std::vector<Box>> ask_boxes(const Context& context, const std::vector<std
 
 // Those that were asked for, in the order of the documents.
 Answer<std::vector<std::string>> select(const std::vector<std::string>& names, const std::vector<std::string>& wanted) {
-    const auto is_match = [](const std::string& name, const std::string& given) { return ::fnmatch(given.c_str(), name.c_str(), 0) == 0; };
+    const auto is_match = [](const std::string& name, const std::string& given) {
+        return ::fnmatch(given.c_str(), name.c_str(), 0) == 0;
+    };
     for (const std::string& given : wanted) {
         if (std::ranges::any_of(names, [&](const std::string& name) { return is_match(name, given); })) continue;
         return CallError{ExitCode::no_such_app, "no such app: " + given, common::nearest(given, names, most_names), {}};
     }
     std::vector<std::string> selected;
     for (const std::string& name : names) {
-        const bool is_wanted = wanted.empty() || std::ranges::any_of(wanted, [&](const std::string& given) { return is_match(name, given); });
+        const auto is_this = [&](const std::string& given) { return is_match(name, given); };
+        const bool is_wanted = wanted.empty() || std::ranges::any_of(wanted, is_this);
         if (is_wanted) selected.push_back(name);
     }
     return selected;
@@ -50,8 +53,10 @@ Json to_json(const std::vector<NginxApp>& apps) {
     for (const NginxApp& app : apps) {
         Json servers = Json::array();
         for (const NginxServer& server : app.servers)
-            servers.push_back({{"address", server.address}, {"box", server.box}, {"state", server.state}, {"weight", server.weight}});
-        list.push_back({{"name", app.name}, {"upstream", app.upstream}, {"protocol", common::net::name_of(app.protocol)}, {"hosts", app.hosts},
+            servers.push_back(
+                {{"address", server.address}, {"box", server.box}, {"state", server.state}, {"weight", server.weight}});
+        list.push_back({{"name", app.name}, {"upstream", app.upstream},
+                        {"protocol", common::net::name_of(app.protocol)}, {"hosts", app.hosts},
                         {"servers", std::move(servers)}, {"notes", app.notes}});
     }
     return {{"apps", std::move(list)}};
@@ -63,7 +68,9 @@ int nginx_print(const Context& context, const NginxOptions& options) {
     std::vector<std::string> listen = options.listen;
     if (listen.empty()) listen = {"80", "[::]:80"};
     for (const std::string& where : listen)
-        if (!is_listen_argument(where)) return report(context, {ExitCode::usage, "--listen " + where + ": expected a port or ADDRESS:PORT", {}, {}});
+        if (!is_listen_argument(where))
+            return report(context,
+                          {ExitCode::usage, "--listen " + where + ": expected a port or ADDRESS:PORT", {}, {}});
     auto boxes = ask_boxes(context, options.boxes);
     if (const auto* error = std::get_if<CallError>(&boxes)) return report(context, *error);
     const auto& asked = std::get<std::vector<Box>>(boxes);

@@ -80,7 +80,9 @@ int config(const Context& context, const std::string& app) {
         const auto origin = origins.find(path);
         const std::string from = origin != origins.end() ? origin->value("text", unknown) : unknown;
         if (context.output == Output::name) context.out << path << "\n";
-        table.add({{path, Color::none}, {from, from == unknown ? Color::dim : Color::none}, {harmless(common::config::value_text(key, *value)), Color::none}});
+        table.add({{path, Color::none},
+                   {from, from == unknown ? Color::dim : Color::none},
+                   {harmless(common::config::value_text(key, *value)), Color::none}});
     }
     if (context.output != Output::name) context.out << table.text(context.style);
     return exit_with(ExitCode::done);

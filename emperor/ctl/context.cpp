@@ -15,7 +15,8 @@ Answer<Json> ask(const Context& context, const std::string& command, const Json&
 
 int report(const Context& context, const CallError& error) {
     if (context.output == Output::json) {
-        const Json document = {{"error", {{"code", name_of(error.code)}, {"message", error.message}, {"nearest", error.nearest}}}};
+        const Json document = {
+            {"error", {{"code", name_of(error.code)}, {"message", error.message}, {"nearest", error.nearest}}}};
         context.out << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
     }
     context.err << "emperorctl: " << error.message << "\n";

@@ -87,7 +87,8 @@ Answer<Json> fetch_stats(const Address& address, Deadline deadline) {
         if (text.size() > max_document) return failure(ExitCode::failed, address, "the answer is too long");
     }
     Json document = Json::parse(text, nullptr, false);
-    if (!document.is_object() || !document.contains("vassals")) return failure(ExitCode::failed, address, "not the document of an emperor");
+    if (!document.is_object() || !document.contains("vassals"))
+        return failure(ExitCode::failed, address, "not the document of an emperor");
     return document;
 }
 

@@ -66,7 +66,8 @@ std::optional<std::string> way_to(const Address& address, const Box& box, std::s
     }
     Address reached = address;
     if (is_every_interface(address.host)) reached.host = is_here ? "127.0.0.1" : box.address.host;
-    else if (is_loopback(address.host) && !is_here && !is_loopback(box.address.host)) why_not = "a loopback address of another machine";
+    else if (is_loopback(address.host) && !is_here && !is_loopback(box.address.host))
+        why_not = "a loopback address of another machine";
     if (address.port == 0) why_not = "its port is not known";
     return why_not.empty() ? std::optional(reached.text()) : std::nullopt;
 }
@@ -115,12 +116,13 @@ std::optional<Protocol> common_protocol(const std::vector<Found>& found) {
 std::string comment(std::string_view text) { return "# " + common::config::printable(text, 400) + "\n"; }
 
 std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return text;
 }
 
-// nginx does not tell "emperor_Shop" from "emperor_shop" and refuses the whole file: where two names differ in nothing but case, both
-// say which of their letters are large (no name of an app has a '+').
+// nginx does not tell "emperor_Shop" from "emperor_shop" and refuses the whole file: where two names differ in nothing
+// but case, both say which of their letters are large (no name of an app has a '+').
 std::string upstream_name(const std::string& name, const std::vector<Box>& boxes) {
     const std::string plain = lower(name);
     for (const Box& box : boxes)
@@ -182,7 +184,8 @@ std::string nginx_word(std::string_view text) {
 }
 
 bool is_listen_argument(std::string_view text) {
-    return !text.empty() && text.front() != ' ' && std::ranges::all_of(text, [](char c) { return c == ' ' || is_word_character(c) || c == '*'; });
+    return !text.empty() && text.front() != ' ' &&
+           std::ranges::all_of(text, [](char c) { return c == ' ' || is_word_character(c) || c == '*'; });
 }
 
 std::vector<std::string> app_names_in(const std::vector<Box>& boxes) {
@@ -213,7 +216,8 @@ NginxApp nginx_app(const std::string& name, const std::vector<Box>& boxes) {
     for (const Found& one : found) {
         const auto way = std::ranges::find(one.ways, app.protocol, &Reached::protocol);
         if (way == one.ways.end()) {
-            app.notes.push_back(one.box->name + ": left out, it does not speak " + std::string(common::net::name_of(app.protocol)));
+            app.notes.push_back(one.box->name + ": left out, it does not speak " +
+                                std::string(common::net::name_of(app.protocol)));
             continue;
         }
         const auto weight = one.vassal->find("weight");
@@ -239,7 +243,9 @@ std::string nginx_text(const std::vector<NginxApp>& apps, const std::vector<std:
         if (shown.hosts.size() < app.hosts.size()) text += comment("its other host names are those of an app above");
         if (shown.hosts.empty())
             text += comment("no server block: no host name (`hosts` in its file). In one of yours: " +
-                            std::string(app.protocol == Protocol::http ? "proxy_pass http://" : std::string(common::net::name_of(app.protocol)) + "_pass ") +
+                            std::string(app.protocol == Protocol::http
+                                            ? "proxy_pass http://"
+                                            : std::string(common::net::name_of(app.protocol)) + "_pass ") +
                             app.upstream + ";");
         else text += server_of(shown, listen);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `emperorctl nginx print` writes: from the fleet documents of one emperor or several (docs/stats.md), an upstream for each app
-// and a server block for its host names. Pure. The documents may come from other machines: names, hosts and addresses in them
-// are checked before they are written, and quoted as nginx reads them.
+// What `emperorctl nginx print` writes: from the fleet documents of one emperor or several (docs/stats.md), an upstream
+// for each app and a server block for its host names. Pure. The documents may come from other machines: names, hosts
+// and addresses in them are checked before they are written, and quoted as nginx reads them.
 #pragma once
 
 #include <string>

@@ -21,7 +21,8 @@ std::optional<std::int64_t> take_fraction(std::string_view& rest) {
     rest.remove_prefix(1);
     std::int64_t value = 0, unit = second / 10;
     std::size_t digits = 0;
-    for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9'; ++digits, unit /= 10) value += (rest[digits] - '0') * unit;
+    for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9'; ++digits, unit /= 10)
+        value += (rest[digits] - '0') * unit;
     rest.remove_prefix(digits);
     return digits == 0 ? std::nullopt : std::optional(value);
 }

@@ -44,7 +44,8 @@ private:
             // One that has not looked at its directories does not know all apps yet.
             const Answer<Json> facts = client.call("version", Json::object(), deadline);
             if (const auto* error = std::get_if<CallError>(&facts)) return *error;
-            if (!std::get<Json>(facts).value("has_scanned", true)) return CallError{ExitCode::not_reachable, "it has just begun", {}, {}};
+            if (!std::get<Json>(facts).value("has_scanned", true))
+                return CallError{ExitCode::not_reachable, "it has just begun", {}, {}};
         }
         const Answer<Json> answer = client.call(stream_.command, arguments, deadline);
         if (const auto* error = std::get_if<CallError>(&answer)) return *error;

@@ -86,7 +86,8 @@ std::string harmless(std::string_view text, bool keeps_tabs) {
         if (point.code == '\n') safe += "\\n";
         else if (point.code == '\t') safe += keeps_tabs ? "\t" : "\\t";
         else if (point.code == '\r') safe += "\\r";
-        else if (point.code < 0x20 || point.code == 0x7f || is_stray || is_in(point.code, {{0x80, 0x9f}, {0x202a, 0x202e}, {0x2066, 0x2069}}))
+        else if (point.code < 0x20 || point.code == 0x7f || is_stray ||
+                 is_in(point.code, {{0x80, 0x9f}, {0x202a, 0x202e}, {0x2066, 0x2069}}))
             safe += formatted(point.code > 0xff ? "\\u%04llx" : "\\x%02llx", static_cast<long long>(point.code), 0);
         else safe.append(text.substr(0, point.size));
         text.remove_prefix(point.size);

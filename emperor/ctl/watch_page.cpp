@@ -156,7 +156,8 @@ bool WatchPage::type(std::string_view keys, const PageSize& size) {
     };
     const std::pair<std::string_view, std::ptrdiff_t> moves[] = {
         {"\x1b[A", -1}, {"\x1b[B", 1}, {"\x1bOA", -1}, {"\x1bOB", 1}, {"k", -1}, {"j", 1},
-        {"\x1b[5~", -static_cast<std::ptrdiff_t>(page)}, {"\x1b[6~", static_cast<std::ptrdiff_t>(page)}, {" ", static_cast<std::ptrdiff_t>(page)}};
+        {"\x1b[5~", -static_cast<std::ptrdiff_t>(page)}, {"\x1b[6~", static_cast<std::ptrdiff_t>(page)},
+        {" ", static_cast<std::ptrdiff_t>(page)}};
     while (!keys.empty()) {
         const auto move = std::ranges::find_if(moves, [&](const auto& each) { return keys.starts_with(each.first); });
         const auto column = std::ranges::find(columns, keys.front(), &ColumnRow::key);

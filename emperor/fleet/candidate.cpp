@@ -44,7 +44,8 @@ Result<void> take(AdoptedInstance& into, const link::Snapshot& snapshot, std::ve
     if (fds.size() != listen.size() + 2 || record.socket_inodes.size() != listen.size())
         return common::failure("it handed over an unexpected number of descriptors");
     for (std::size_t i = 0; i < listen.size(); ++i) {
-        if (!process::is_listener_for(fds[i].get(), listen[i]) || process::socket_inode_of(fds[i].get()) != record.socket_inodes[i])
+        if (!process::is_listener_for(fds[i].get(), listen[i]) ||
+            process::socket_inode_of(fds[i].get()) != record.socket_inodes[i])
             return common::failure("it handed over a socket that is not " + listen[i].text());
     }
     auto board = common::scoreboard::map(fds[listen.size()].get());

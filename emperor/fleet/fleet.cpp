@@ -16,15 +16,23 @@ namespace log = common::log;
 using common::Clock;
 
 Fleet::Fleet(boost::asio::io_context& io, FleetOptions options, const process::InheritedSockets* inherited)
-    : io_(io), options_(std::move(options)), started_us_(epoch_us()), alive_(std::make_shared<bool>(true)),
+    : io_(io),
+      options_(std::move(options)),
+      started_us_(epoch_us()),
+      alive_(std::make_shared<bool>(true)),
       keepsakes_(io, options_, inherited),
-      host_links_(options_.by_host_directory(), options_.sockets_directory()), scanner_(options_.directories, ::geteuid()), watcher_(io, options_.directories, [this] { scan_now(); }),
-      builder_(options_.sockets_directory()), gate_(options_.start_parallelism), gate_timer_(io),
-      orphans_(io, [this] {
-          record_orphans();
-          look_for_free_addresses();
-          check_stopped();
-      }),
+      host_links_(options_.by_host_directory(), options_.sockets_directory()),
+      scanner_(options_.directories, ::geteuid()),
+      watcher_(io, options_.directories, [this] { scan_now(); }),
+      builder_(options_.sockets_directory()),
+      gate_(options_.start_parallelism),
+      gate_timer_(io),
+      orphans_(io,
+               [this] {
+                   record_orphans();
+                   look_for_free_addresses();
+                   check_stopped();
+               }),
       reaper_(io, [](pid_t pid) { log::debug("orphan reaped", {{"pid", pid}}); }) {}
 
 Fleet::~Fleet() { *alive_ = false; }
@@ -37,9 +45,11 @@ void Fleet::start() {
     for (const GoneMaster& gone : left.gone) orphans_.add(gone.pid, false, Clock::now() + gone.drain);
     record_orphans();
     for (auto& record : left.vassals) {
-        adoptions_.push_back(std::make_unique<Adoption>(io_, options_, keepsakes_, std::move(record), [this, alive = alive_](AdoptionResult result) {
+        auto on_result = [this, alive = alive_](AdoptionResult result) {
             if (*alive) adopted(std::move(result));
-        }));
+        };
+        adoptions_.push_back(
+            std::make_unique<Adoption>(io_, options_, keepsakes_, std::move(record), std::move(on_result)));
     }
     if (adoptions_.empty()) begin_watching();
     else log::info("adopting", {{"vassals", adoptions_.size()}});
@@ -270,7 +280,9 @@ private:
 
 std::unique_ptr<FleetApi::Subscription> Fleet::follow_log(std::string_view name, OnLine on_line) {
     followers_.push_back({++last_follower_, std::string(name),
-                          [on_line = std::move(on_line)](const std::string&, const common::link::LogRecord& record) { on_line(record); }});
+                          [on_line = std::move(on_line)](const std::string&, const common::link::LogRecord& record) {
+                              on_line(record);
+                          }});
     return std::make_unique<LogSubscription>(*this, last_follower_);
 }
 
@@ -309,7 +321,8 @@ void Fleet::log_line(const std::string& name, const common::link::LogRecord& rec
 }
 
 FleetApi::Self Fleet::self() const {
-    return {EMPEROR_VERSION, ::getpid(), started_us_, options_.directories, options_.runtime_directory, is_shutting_down_, is_ready_};
+    return {EMPEROR_VERSION, ::getpid(), started_us_, options_.directories,
+            options_.runtime_directory, is_shutting_down_, is_ready_};
 }
 
 void Fleet::rescan() {

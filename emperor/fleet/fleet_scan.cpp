@@ -124,7 +124,8 @@ void Fleet::complete_adopted(const plan::Desired& desired) {
         const auto found = hosts_.find(file.name);
         if (found == hosts_.end() || !file.effective || !found->second->desired()) continue;
         const Deployment& known = *found->second->desired();
-        if (known.file == file.path && as_in_file(known)->origins.empty() && *as_in_file(known)->values == *file.effective->values)
+        if (known.file == file.path && as_in_file(known)->origins.empty() &&
+            *as_in_file(known)->values == *file.effective->values)
             found->second->refresh(file.effective);
     }
 }

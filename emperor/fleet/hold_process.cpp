@@ -44,7 +44,8 @@ void HoldProcess::next_attempt_in(common::Duration retry) {
 }
 
 void HoldProcess::end() {
-    if (!link::send(link_.get(), link::encode(link::EmperorMessage(link::Stop{true, "a generation takes over"})))) child_.signal(SIGTERM);
+    if (!link::send(link_.get(), link::encode(link::EmperorMessage(link::Stop{true, "a generation takes over"}))))
+        child_.signal(SIGTERM);
 }
 
 }  // namespace emperor::fleet

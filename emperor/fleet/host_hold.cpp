@@ -98,10 +98,12 @@ bool VassalHost::start_hold() {
         launch->has_listeners = true;
     }
     hold_retry_at_ = machine_.status().retry_at;
-    auto started = HoldProcess::start(io_, options_, name_, launch, until(hold_retry_at_), [this](const common::ExitStatus& status) {
-        common::log::debug("hold process exited", {{"vassal", name_}, {"pid", hold_->pid()}, {"status", status.text()}});
-        hold_ended();
-    });
+    auto started = HoldProcess::start(
+        io_, options_, name_, launch, until(hold_retry_at_), [this](const common::ExitStatus& status) {
+            common::log::debug("hold process exited",
+                               {{"vassal", name_}, {"pid", hold_->pid()}, {"status", status.text()}});
+            hold_ended();
+        });
     if (!started) return fail(started.error().message());
     hold_ = std::move(*started);
     context_.process_started();

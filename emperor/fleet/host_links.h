@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The directory by-host: HOST.sock for each host name of a vassal, a symbolic link to the socket that clients of that name are to reach.
-// A web server that puts the name of the request into the path (configs/nginx/emperor.conf) needs no reload for a new one. A link
-// appears and changes by rename(2), so that nobody ever finds half of it. For each there is an empty file .known/HOST, because nginx can
-// ask for a file but not for a socket. Owned by the fleet; only the emperor writes to the
-// directory, and what a former emperor left in it stands until remove_stale(): its clients are served meanwhile.
+// The directory by-host: HOST.sock for each host name of a vassal, a symbolic link to the socket that clients of that
+// name are to reach. A web server that puts the name of the request into the path (configs/nginx/emperor.conf) needs no
+// reload for a new one. A link appears and changes by rename(2), so that nobody ever finds half of it. For each there
+// is an empty file .known/HOST, because nginx can ask for a file but not for a socket. Owned by the fleet; only the
+// emperor writes to the directory, and what a former emperor left in it stands until remove_stale(): its clients are
+// served meanwhile.
 #pragma once
 
 #include <map>

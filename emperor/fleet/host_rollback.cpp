@@ -130,7 +130,8 @@ void VassalHost::keep_rollback() {
         const bool is_done = activated_ && activated_->deployment->spec->id == last_good_->spec->id;
         if (is_done || !kept_rollback_.reason.empty()) now = {last_good_, desired_, status.rolled_back};
     }
-    const bool is_kept = now.last_good == kept_rollback_.last_good && now.from == kept_rollback_.from && now.reason == kept_rollback_.reason;
+    const bool is_kept = now.last_good == kept_rollback_.last_good && now.from == kept_rollback_.from &&
+                         now.reason == kept_rollback_.reason;
     if (is_kept) return;
     kept_rollback_ = now;
     if (const auto written = write_rollback(options_.directory_of(name_), now); !written)

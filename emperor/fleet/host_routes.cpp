@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host names of a vassal lead to the socket that is open for it: of the generation that serves, else of the one that will. So a
-// rejected edit changes no route, a sleeping or starting vassal is reached, and one that is stopped or removed is not.
+// The host names of a vassal lead to the socket that is open for it: of the generation that serves, else of the one
+// that will. So a rejected edit changes no route, a sleeping or starting vassal is reached, and one that is stopped or
+// removed is not.
 #include "common/config/verify.h"
 #include "emperor/fleet/vassal_host.h"
 

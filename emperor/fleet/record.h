@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an emperor leaves for the next one, in its own 0700 directory vassals/NAME/: which masters run with which
 // configuration on which sockets (record.json, 0600, replaced atomically), and whether an operator stopped the vassal
-// (held), and to which configuration it could or did go back (rollback.json). The next emperor believes this and nothing that a tenant's process says about itself.
+// (held), and to which configuration it could or did go back (rollback.json). The next emperor believes this and
+// nothing that a tenant's process says about itself.
 #pragma once
 
 #include <sys/types.h>

@@ -26,7 +26,9 @@ public:
     // In place of what was watched before. The set stays open as long as it is watched.
     void watch(const ListenerSet& listeners);
     void release() noexcept;
-    [[nodiscard]] bool is_watching(const ListenerSet& listeners) const noexcept { return is_watching_ && listeners_ == listeners; }
+    [[nodiscard]] bool is_watching(const ListenerSet& listeners) const noexcept {
+        return is_watching_ && listeners_ == listeners;
+    }
 
 private:
     boost::asio::io_context& io_;

@@ -202,7 +202,8 @@ void VassalHost::request(supervise::Operation operation, const Actor& actor, Don
     const std::uint64_t ticket = ++last_ticket_;
     waiting_.emplace(ticket, std::move(done));
     const std::string who = actor.name.empty() ? std::to_string(actor.uid) : actor.name;
-    common::log::info("operator request", {{"vassal", name_}, {"operation", word}, {"user", who}, {"uid", actor.uid}, {"pid", actor.pid}});
+    common::log::info("operator request",
+                      {{"vassal", name_}, {"operation", word}, {"user", who}, {"uid", actor.uid}, {"pid", actor.pid}});
     remember("requested", 0, "operator " + who + " (pid " + std::to_string(actor.pid) + "): " + std::string(word));
     supervise::SpecPtr last_good;
     if (operation == supervise::Operation::rollback) {
@@ -231,7 +232,8 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
     if (const auto* hello = std::get_if<link::Hello>(&message)) {
         instance.set_minor(hello->minor);
         if (hello->version != link::protocol_version)
-            push(supervise::InstanceFailed{generation, {"link", "the vassal program speaks another version of the link protocol", ""}});
+            push(supervise::InstanceFailed{
+                generation, {"link", "the vassal program speaks another version of the link protocol", ""}});
     } else if (const auto* step = std::get_if<link::Step>(&message)) {
         push(supervise::InstanceStep{generation, step->name});
     } else if (std::get_if<link::Ready>(&message)) {
@@ -274,7 +276,8 @@ void VassalHost::on_message(Instance& instance, const link::MasterMessage& messa
         common::log::warn("worker not started", {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},
                                                  {"reason", exited->reason}, {"retry_ms", exited->retry_ms}});
         if (!exited->expected)
-            remember_failure("worker_not_started", generation, "worker " + std::to_string(exited->worker) + ": " + exited->reason);
+            remember_failure("worker_not_started", generation,
+                             "worker " + std::to_string(exited->worker) + ": " + exited->reason);
     } else if (exited) {
         common::log::write(exited->expected ? common::log::Level::info : common::log::Level::warn, "worker exited",
                            {{"vassal", name_}, {"generation", generation}, {"worker", exited->worker},

@@ -63,7 +63,9 @@ bool Reaper::reap_until_watched() {
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return false;
         if (Child::is_watched(info.si_pid)) return true;
         siginfo_t gone{};
-        if (::waitid(P_PID, static_cast<id_t>(info.si_pid), &gone, WEXITED | WNOHANG) != 0 || gone.si_pid != info.si_pid) return false;
+        if (::waitid(P_PID, static_cast<id_t>(info.si_pid), &gone, WEXITED | WNOHANG) != 0 ||
+            gone.si_pid != info.si_pid)
+            return false;
         on_orphan_(info.si_pid);
     }
 }

@@ -44,8 +44,8 @@ struct Spawned {
 };
 
 // The child leads a session and process group of its own, stdin is /dev/null, stdout and stderr are the emperor's
-// standard error unless `is_silent`. Blocks until exec or failure, at most `exec_patience` (a dead network file system): then the child
-// counts as started, and its start deadline decides.
+// standard error unless `is_silent`. Blocks until exec or failure, at most `exec_patience` (a dead network file
+// system): then the child counts as started, and its start deadline decides.
 [[nodiscard]] common::Result<Spawned> spawn(const SpawnRequest& request);
 
 }  // namespace emperor::process

@@ -17,7 +17,9 @@ void Series::add(const VassalFacts& facts, std::int64_t now_us) {
         return;
     }
     const double seconds = static_cast<double>(now.time_us - before->time_us) / 1e6;
-    const auto rate = [&](std::int64_t from, std::int64_t to) { return static_cast<double>(std::max<std::int64_t>(0, to - from)) / seconds; };
+    const auto rate = [&](std::int64_t from, std::int64_t to) {
+        return static_cast<double>(std::max<std::int64_t>(0, to - from)) / seconds;
+    };
     const Quantiles& quick = facts.service.window[DurationFacts::last_10_s];
     points_.push_back({.time_us = now_us,
                        .requests_per_s = rate(before->requests, now.requests),

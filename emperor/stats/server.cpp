@@ -54,7 +54,12 @@ Address unix_address(std::string path) {
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 public:
     Impl(asio::io_context& io, fleet::FleetApi& fleet, Options options)
-        : io_(io), fleet_(&fleet), options_(std::move(options)), timer_(io), catalogue_(fleet, options_.freshness), queue_watch_(fleet) {}
+        : io_(io),
+          fleet_(&fleet),
+          options_(std::move(options)),
+          timer_(io),
+          catalogue_(fleet, options_.freshness),
+          queue_watch_(fleet) {}
 
     common::Result<void> start();
     void sync();
@@ -117,7 +122,8 @@ common::Result<void> Server::Impl::open_agents() {
 
 common::Result<LocalSocket> Server::Impl::listen(const Address& address, const SocketAccess& access) const {
     common::UniqueFd inherited = options_.inherited ? options_.inherited(address) : common::UniqueFd();
-    return inherited ? common::Result<LocalSocket>(LocalSocket::adopt(std::move(inherited))) : LocalSocket::listen(address, access);
+    return inherited ? common::Result<LocalSocket>(LocalSocket::adopt(std::move(inherited)))
+                     : LocalSocket::listen(address, access);
 }
 
 common::Result<Endpoint> Server::Impl::open(const Address& address, const SocketAccess& access, std::string vassal) {

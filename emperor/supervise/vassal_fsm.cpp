@@ -100,7 +100,9 @@ void VassalFsm::start_if_possible(TimePoint now) {
         case Slot::none:
             slot_ = Slot::waiting;
             is_rollout_slot_ = is_rollout;
-            commands_.push_back(AcquireStartSlot{is_rollout ? Turn::rollout : has_failed_repeatedly() ? Turn::retry : Turn::start});
+            commands_.push_back(AcquireStartSlot{is_rollout                ? Turn::rollout
+                                                 : has_failed_repeatedly() ? Turn::retry
+                                                                           : Turn::start});
             break;
         case Slot::waiting: break;
         case Slot::held: spawn(now); break;

@@ -13,8 +13,9 @@
 // a start would use, and not awake:
 // a connection and an operator's start or restart wake it, and whatever is started or adopted is awake; it falls asleep
 // when it was idle, and when it is down for any other reason. It does not fall from anybody's trust by that: what is
-// proven stays proven, a rejected wish stays rejected, and a file that is invalid by now does not keep it from waking. Each new Spec and each operator's reload or
-// restart makes a new `wish_` (a number), so that a start that was begun for an older wish is recognised as overtaken.
+// proven stays proven, a rejected wish stays rejected, and a file that is invalid by now does not keep it from waking.
+// Each new Spec and each operator's reload or restart makes a new `wish_` (a number), so that a start that was begun
+// for an older wish is recognised as overtaken.
 //
 // There: at most two instances (I1), each with its own InstanceFsm and a role:
 //     successor   ordered for a wish, not proven yet; also the very first one
@@ -35,10 +36,10 @@
 // the active, when something is on its way to replace it; the last good Spec, which comes with the request, by a rollout.
 // If that fails nothing is pinned and what runs stays.
 //
-// Which Spec a start uses: `pinned_` or else `desired_`, unless it was rejected (a start of this wish failed) or the file is invalid now,
-// while `proven_` is known (the Spec that served last, until it is stopped on purpose). So a broken edit neither stops
-// a running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried again until something
-// changes. Without a proven Spec the desired one is tried again and again, with backoff.
+// Which Spec a start uses: `pinned_` or else `desired_`, unless it was rejected (a start of this wish failed) or the
+// file is invalid now, while `proven_` is known (the Spec that served last, until it is stopped on purpose). So a
+// broken edit neither stops a running vassal nor keeps it from being restarted after a crash (I3, I4), and is not tried
+// again until something changes. Without a proven Spec the desired one is tried again and again, with backoff.
 //
 // An edit that needs no other generation (`change` live or recycle) is carried out in place: Reconfigure goes to the
 // active instance, which fits the new wish from then on; when all of it is done, the Spec is the active one's and proven.

@@ -24,7 +24,8 @@ Reply of(const stats::Answer& answer) {
 }
 
 std::string line_of(const char* id, std::string_view command, Json arguments) {
-    return Json{{"id", id}, {"command", command}, {"args", std::move(arguments)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return Json{{"id", id}, {"command", command}, {"args", std::move(arguments)}}.dump(-1, ' ', false,
+                                                                                       Json::error_handler_t::replace);
 }
 
 // Of `scale`: {"workers": 3}, {"workers": {"min": 1, "max": 4}}, {"workers": null}.
@@ -86,7 +87,8 @@ Reply Api::answer(const Route& route, std::string_view known_tag, bool takes_gzi
         case Page::rates: return of(stats_.rates());
         case Page::series: return of(stats_.series(route.name));
         case Page::stream:
-        case Page::vassal_stream: return {.type = "text/event-stream", .body = nullptr};  // of HEAD: the rest is no answer at once
+        case Page::vassal_stream:
+            return {.type = "text/event-stream", .body = nullptr};  // of HEAD: the rest is no answer at once
         case Page::events:
         case Page::show:
         case Page::why:

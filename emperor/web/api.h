@@ -34,7 +34,8 @@ public:
 
     [[nodiscard]] bool knows(const std::string& vassal) const { return fleet_.glance(vassal).has_value(); }
     // Fills a stream: events of one vassal or ("") of all; with `logs` its log too. The feeds live as long as the stream.
-    [[nodiscard]] std::vector<std::shared_ptr<Feed>> follow(const std::string& vassal, const std::shared_ptr<EventStream>& stream);
+    [[nodiscard]] std::vector<std::shared_ptr<Feed>> follow(const std::string& vassal,
+                                                            const std::shared_ptr<EventStream>& stream);
 
 private:
     [[nodiscard]] Reply asset(const std::string& path, std::string_view known_tag, bool takes_gzip) const;

@@ -48,7 +48,8 @@ bool is_framed_oddly(const http::fields& fields) {
 }
 
 Refusal refusal_of(const error_code& error) {
-    if (error == http::error::header_limit || error == http::error::buffer_overflow) return {431, "the head of the request is too large"};
+    if (error == http::error::header_limit || error == http::error::buffer_overflow)
+        return {431, "the head of the request is too large"};
     if (error == http::error::body_limit) return {413, "the body of the request is too large"};
     return {400, "not an HTTP request that can be understood"};
 }

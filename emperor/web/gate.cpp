@@ -32,7 +32,8 @@ std::optional<std::string_view> without_port(std::string_view host) {
     const std::size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
     if (colon == std::string_view::npos) return host;
     const std::string_view port = host.substr(colon + 1);
-    const bool is_port = !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_port =
+        !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
     return is_port ? std::optional(host.substr(0, colon)) : std::nullopt;
 }
 
@@ -99,7 +100,8 @@ bool is_local(const common::net::Address& address) noexcept {
 std::string problem_of_token(std::string_view token) {
     if (token.size() < shortest_token) return "a token has at least 16 characters (openssl rand -hex 32)";
     if (token.size() > longest_token) return "a token has at most 512 characters";
-    if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) return "a token is made of visible ASCII characters";
+    if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; }))
+        return "a token is made of visible ASCII characters";
     return "";
 }
 

@@ -57,7 +57,8 @@ common::Result<void> Server::Impl::start() {
     socket_ = std::move(*socket);
     acceptor_ = std::make_unique<stats::Acceptor>(io_, socket_.release_fd(),
                                                   [this](common::UniqueFd fd) { on_connection(std::move(fd)); });
-    common::log::info("dashboard", {{"address", address.text()}, {"actions", options_.policy.token.empty() ? "none: no token" : "with the token"}});
+    common::log::info("dashboard", {{"address", address.text()},
+                                    {"actions", options_.policy.token.empty() ? "none: no token" : "with the token"}});
     return {};
 }
 

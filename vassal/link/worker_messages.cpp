@@ -154,7 +154,8 @@ common::Result<WorkerMessage> decode_worker_message(std::string_view payload) {
     if (auto failure = read_text(payload, word_of<Probing>())) return WorkerMessage(Probing{std::move(*failure)});
     if (const auto text = read_text(payload, word_of<Sources>())) {
         Sources sources{split(*text)};
-        std::from_chars(sources.files.front().data(), sources.files.front().data() + sources.files.front().size(), sources.age_ms);
+        std::from_chars(sources.files.front().data(), sources.files.front().data() + sources.files.front().size(),
+                        sources.age_ms);
         sources.files.erase(sources.files.begin());
         return WorkerMessage(std::move(sources));
     }

@@ -71,7 +71,8 @@ struct ForkWorker {
 
 struct Suspend {};  // stop accepting and finish as for Drain, but stay: Promote, Drain or Stop follows some time
 
-using WorkerMessage = std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, Adopted, ReloadWanted, Probing, Sources>;
+using WorkerMessage =
+    std::variant<Started, Ready, Failed, Draining, Unforkable, Handover, Adopted, ReloadWanted, Probing, Sources>;
 using MasterOrder = std::variant<Promote, Drain, Stop, ForkWorker, Poke, Adopt, Suspend>;
 
 [[nodiscard]] std::string encode(const WorkerMessage& message);

@@ -70,7 +70,8 @@ void Master::Impl::take_orphan(Orphan orphan) {
 }
 
 // To idle workers only: one that is stuck would not take it before it ends. Where there is none, the replacement is on its
-// way. A copy is kept until the worker says that it took it: whose worker ends before is an orphan again. A generation that leaves has nobody: a worker of it that looks idle is about to end.
+// way. A copy is kept until the worker says that it took it: whose worker ends before is an orphan again. A generation
+// that leaves has nobody: a worker of it that looks idle is about to end.
 void Master::Impl::give_orphans_away() {
     if (pool_->state() != PoolState::serving) {
         for (const Orphan& orphan : orphans_) {

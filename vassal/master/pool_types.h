@@ -104,7 +104,12 @@ struct ReportExited {
     Duration retry;
     bool operator==(const ReportExited&) const = default;
 };
-struct ReportServing { bool is_serving; std::string reason; Duration retry; bool operator==(const ReportServing&) const = default; };
+struct ReportServing {
+    bool is_serving;
+    std::string reason;
+    Duration retry;
+    bool operator==(const ReportServing&) const = default;
+};
 struct Finished { int code; bool operator==(const Finished&) const = default; };  // nothing is left
 struct InterruptAll { Place at; bool operator==(const InterruptAll&) const = default; };  // whatever is in a request
 struct SendSuspend { Place at; bool operator==(const SendSuspend&) const = default; };
@@ -113,9 +118,9 @@ struct ReportResumed { bool operator==(const ReportResumed&) const = default; };
 struct ReportRolled { bool operator==(const ReportRolled&) const = default; };
 // A replacement for it failed. The old process serves on.
 struct ReportRollStalled { std::string reason; Duration retry; bool operator==(const ReportRollStalled&) const = default; };
-using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, InterruptAll, Kill, ReportReady, ReportPromoted,
-                                 ReportFailed, ReportStarted, ReportExited, ReportServing, Finished, SendSuspend, ReportResumed,
-                                 ReportRolled, ReportRollStalled>;
+using PoolCommand = std::variant<Fork, SendPromote, SendDrain, SendStop, Interrupt, InterruptAll, Kill, ReportReady,
+                                 ReportPromoted, ReportFailed, ReportStarted, ReportExited, ReportServing, Finished,
+                                 SendSuspend, ReportResumed, ReportRolled, ReportRollStalled>;
 using PoolCommands = std::vector<PoolCommand>;
 
 }  // namespace vassal::master

@@ -11,7 +11,8 @@
 
 namespace vassal::protocol {
 
-// Async-signal-safe where the buffers have room (4 KiB). A view of one of the buffers. Empty where nobody waits for an answer: FastCGI without a request (id 0).
+// Async-signal-safe where the buffers have room (4 KiB). A view of one of the buffers. Empty where nobody waits for an
+// answer: FastCGI without a request (id 0).
 [[nodiscard]] std::string_view write_refusal(common::net::Protocol protocol, std::uint16_t fastcgi_id,
                                              TextBuffer& reply, TextBuffer& framed, std::uint64_t retry_after = 1,
                                              bool is_head = false);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wsgi.input: the request's body as a readable object, from memory, from a file, or from the client while it sends
-// (stream_reader.h); never reads beyond the body. One per serving thread, reused while the app does not keep it; kept beyond its request it raises ValueError like a closed
-// file.
+// (stream_reader.h); never reads beyond the body. One per serving thread, reused while the app does not keep it; kept
+// beyond its request it raises ValueError like a closed file.
 #pragma once
 
 #include "vassal/app/application.h"

@@ -39,7 +39,8 @@ def fetch(opener, url, data=None, headers=()):
 def expect(opener, url, status, contains, data=None, headers=()):
     got, _, text = fetch(opener, url, data, headers)
     ok = got == status and contains in text
-    report(ok, ("POST " if data else "GET ") + url, f"{got}" if ok else f"{got}, expected {status} with {contains!r}: {text[:200]!r}")
+    report(ok, ("POST " if data else "GET ") + url,
+           f"{got}" if ok else f"{got}, expected {status} with {contains!r}: {text[:200]!r}")
     return text
 
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often a vassal was restarted and reloaded, and since when it is in the state that is shown, or cannot serve: kept over emperors in
-// vassals/NAME/counts.json, replaced atomically with every change. The file lies in the emperor's own directory; one that
-// is not understood counts as none. What cannot be written is kept in memory. Owned by the vassal's host.
+// How often a vassal was restarted and reloaded, and since when it is in the state that is shown, or cannot serve: kept
+// over emperors in vassals/NAME/counts.json, replaced atomically with every change. The file lies in the emperor's own
+// directory; one that is not understood counts as none. What cannot be written is kept in memory. Owned by the vassal's
+// host.
 #pragma once
 
 #include <cstdint>

@@ -5,8 +5,9 @@
 // never touches one. A master that lives while its workers are all in backoff answers by itself: not this machine's case.
 //
 // The clock runs from when the vassal stopped being able to serve, also under a former emperor; for one that never served,
-// from its first failed attempt. A start that takes long is not a failure: nobody is sent away before an attempt failed. Once clients are
-// answered, they are until a generation is about to serve, also while the next attempts are under way.
+// from its first failed attempt. A start that takes long is not a failure: nobody is sent away before an attempt
+// failed. Once clients are answered, they are until a generation is about to serve, also while the next attempts are
+// under way.
 //
 //               look: due       look: needless   exited              timer
 //     calm      answering S     -                -                   answering S, if due

@@ -33,7 +33,8 @@ def wait_all(emperor, seconds, pids=None):
         if now and len(now) == COUNT and pids in (None, now):
             return time.monotonic() - began
         time.sleep(0.05 if pids else 0.5)  # each look costs the emperor some milliseconds
-    raise SystemExit(f"bench: {COUNT} vassals did not run within {seconds} s\n" + (emperor.directory / "emperor.log").read_text()[-4000:])
+    raise SystemExit(f"bench: {COUNT} vassals did not run within {seconds} s\n"
+                     + (emperor.directory / "emperor.log").read_text()[-4000:])
 
 
 def rows(workshop):
@@ -57,8 +58,10 @@ def rows(workshop):
         result = load.finish()
     finally:
         emperor.stop()
-    row = Row("adoption", f"kill -9 of the emperor: start to all {COUNT} vassals adopted", value=statistics.median(times), unit="s",
-              bar=ADOPTION_BAR, ours=f"worst {max(times):.3f} s, {result['failed']} of {result['requests']} failed", figures=result)
+    row = Row("adoption", f"kill -9 of the emperor: start to all {COUNT} vassals adopted",
+              value=statistics.median(times), unit="s",
+              bar=ADOPTION_BAR, figures=result,
+              ours=f"worst {max(times):.3f} s, {result['failed']} of {result['requests']} failed")
     if result["failed"]:
         row.problem = f"{result['failed']} failed {result['problems']}"
     yield row

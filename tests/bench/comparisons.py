@@ -73,8 +73,10 @@ class Comparisons:
         return judge_answers(row, result)
 
     def http(self):
-        yield self.http_on(f"127.0.0.1:{servers.free_port()}", f"127.0.0.1:{servers.free_port()}", f"127.0.0.1:{servers.free_port()}", "http", "TCP")
-        yield self.http_on(*map(self.workshop.socket, ("http-emperor", "http-gunicorn", "http-loop")), "http-unix", "a unix socket")
+        yield self.http_on(f"127.0.0.1:{servers.free_port()}", f"127.0.0.1:{servers.free_port()}",
+                           f"127.0.0.1:{servers.free_port()}", "http", "TCP")
+        yield self.http_on(*map(self.workshop.socket, ("http-emperor", "http-gunicorn", "http-loop")), "http-unix",
+                           "a unix socket")
 
     def http_on(self, ours, theirs, floor, key, where):
         running = {"emperor": self.workshop.vassal(listen=[f"http:{ours}"]), "gunicorn": self.workshop.gunicorn(str(theirs)),
@@ -116,10 +118,12 @@ class Comparisons:
         return self.load("whole", request.packet("POST", bytes(10_240_000)), 60, 1)
 
     def flask(self):
-        return self.against_uwsgi("flask", "Flask view, 1 KiB of JSON", "flask_json:application", self.load("once", request.packet(), 2500))
+        return self.against_uwsgi("flask", "Flask view, 1 KiB of JSON", "flask_json:application",
+                                  self.load("once", request.packet(), 2500))
 
     def django(self):
-        return self.against_uwsgi("django", "Django view with a template", "django_page:application", self.load("once", request.packet(), 1500))
+        return self.against_uwsgi("django", "Django view with a template", "django_page:application",
+                                  self.load("once", request.packet(), 1500))
 
     # ---- protocols behind nginx
 
@@ -133,17 +137,20 @@ class Comparisons:
             "FastCGI, kept": "fastcgi_keep_conn on; " + include.format("fastcgi", "kept_fastcgi"),
             "FastCGI": include.format("fastcgi", f"unix:{where['fastcgi-in']}"),
             "SCGI": include.format("scgi", f"unix:{where['scgi-in']}"),
-            "HTTP, kept": "proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $host; proxy_pass http://kept_http;",
+            "HTTP, kept": "proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $host; "
+                          "proxy_pass http://kept_http;",
             "HTTP": f"proxy_set_header Host $host; proxy_pass http://unix:{where['http-in']};",
         }
-        upstreams = [f"upstream kept_{name} {{ server unix:{where[name + '-in']}; keepalive 32; }}" for name in ("fastcgi", "http")]
+        upstreams = [f"upstream kept_{name} {{ server unix:{where[name + '-in']}; keepalive 32; }}"
+                     for name in ("fastcgi", "http")]
         nginx = self.workshop.nginx([f"location /{number}/ {{ rewrite ^/[0-9](/.*)$ $1 break; {what} }}"
                                      for number, what in enumerate(passes.values())], upstreams)
         subjects = {}
         for number, name in enumerate(passes):
             path = self.workshop.directory / f"request-{number}"
             path.write_bytes(request.http(f"/{number}{request.PATH}"))
-            subjects[name] = Subject(nginx.address, Load("keep", path, int(8000 * self.scale)), {"vassal": vassal, "nginx": nginx})
+            subjects[name] = Subject(nginx.address, Load("keep", path, int(8000 * self.scale)),
+                                     {"vassal": vassal, "nginx": nginx})
         try:
             result = alternate(self.workshop, subjects, self.rounds)
         finally:

@@ -15,7 +15,8 @@ def measure(workshop, scale):
         figures = ask(workshop, vassal.address, Load("keep", path, max(400, int(4000 * scale))))
     finally:
         workshop.stop_all()
-    rate = Row("sleeping-rate", "4 threads, 16 connections, app sleeps 10 ms: rate", value=figures["requests"] / figures["seconds"],
+    rate = Row("sleeping-rate", "4 threads, 16 connections, app sleeps 10 ms: rate",
+               value=figures["requests"] / figures["seconds"],
                unit="/s", bar=380, is_floor=True, ours="of 400 possible", figures=figures)
     slow = Row("sleeping-p99", "… 99th percentile", value=figures["p99_us"] / 1000, unit="ms", bar=80,
                ours=f"p50 {figures['p50_us'] / 1000:.1f} ms", figures=figures)

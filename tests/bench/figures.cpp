@@ -182,7 +182,9 @@ int main() {
     Catalogue catalogue(fleet, std::chrono::milliseconds(0));
     const auto everybody = [&] { fleet.work(0, vassals); };
     const auto nobody = [] {};
-    const auto tick = [&] { fleet.each_board([&](const std::string& name, const Board& board) { catalogue.tick(name, board); }); };
+    const auto tick = [&] {
+        fleet.each_board([&](const std::string& name, const Board& board) { catalogue.tick(name, board); });
+    };
     const auto heap = ::mallinfo2().uordblks;
     // Windows of five minutes are full.
     for (int at = 0; at < 70; ++at) {

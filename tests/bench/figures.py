@@ -27,7 +27,8 @@ def measure(binaries):
 def rows(binaries):
     figures = measure(binaries)
     for name, (what, unit, bar) in BARS.items():
-        ours = {"fleet_ms": f"{figures['fleet_bytes'] / 1e6:.1f} MB", "delta_ms": f"{figures['delta_bytes'] / 1e3:.0f} KB"}.get(name, "")
+        ours = {"fleet_ms": f"{figures['fleet_bytes'] / 1e6:.1f} MB",
+                "delta_ms": f"{figures['delta_bytes'] / 1e3:.0f} KB"}.get(name, "")
         yield Row(name.replace("_", "-"), what, value=figures[name], unit=unit, bar=bar, ours=ours)
 
 

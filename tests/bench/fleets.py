@@ -123,8 +123,8 @@ class Fleet:
     def start(self):
         with open(self.directory / "log", "wb") as log:
             self.began = time.monotonic()
-            self.process = subprocess.Popen([str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            cwd=self.directory, start_new_session=True,
+            self.process = subprocess.Popen([str(part) for part in self.command()], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, cwd=self.directory, start_new_session=True,
                                             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
 
     def is_alive(self):
@@ -134,7 +134,8 @@ class Fleet:
         """Seconds from the start until each vassal had answered, in the order of the answers."""
         answered = ask_all(self.sockets(), self.names(), READY_DEADLINE, self.is_alive)
         if len(answered) < self.count:
-            raise servers.Missing(f"{self.name}: {len(answered)} of {self.count} answered within {READY_DEADLINE} s: " + self.last_words())
+            raise servers.Missing(f"{self.name}: {len(answered)} of {self.count} answered within {READY_DEADLINE} s: "
+                                  + self.last_words())
         return sorted(moment - self.began for moment in answered.values())
 
     def new_file(self, name):
@@ -233,7 +234,8 @@ class Ours(Fleet):
                               capture_output=True, text=True, timeout=30)
         took = time.monotonic() - began
         if done.returncode != 0 or done.stdout.count("running") < self.count:
-            raise servers.Missing(f"emperorctl status: exit {done.returncode}, {done.stdout.count('running')} running {done.stderr.strip()}")
+            raise servers.Missing(f"emperorctl status: exit {done.returncode}, {done.stdout.count('running')} running "
+                                  f"{done.stderr.strip()}")
         return took
 
 
@@ -241,7 +243,8 @@ class Theirs(Fleet):
     name, ending = "uWSGI", ".ini"
 
     def text(self, name, module, chdir):
-        return (f"[uwsgi]\nplugin = python3\nmaster = true\nprocesses = 1\nsocket = {self.sockets()}/{name}.sock\nchdir = {chdir}\n"
+        return (f"[uwsgi]\nplugin = python3\nmaster = true\nprocesses = 1\n"
+                f"socket = {self.sockets()}/{name}.sock\nchdir = {chdir}\n"
                 f"module = {module}:application\nneed-app = true\ndisable-logging = true\n")
 
     def command(self):

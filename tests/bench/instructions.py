@@ -59,7 +59,8 @@ def per_request(workshop, mode="once", payload=None):
 def rows(workshop):
     count = per_request(workshop)
     yield Row("instructions", "user instructions per request, uwsgi", value=count, bar=BAR, theirs="uWSGI 54 700")
-    yield Row("instructions-http", "user instructions per request, HTTP keep-alive", value=per_request(workshop, "keep", request.http()))
+    yield Row("instructions-http", "user instructions per request, HTTP keep-alive",
+              value=per_request(workshop, "keep", request.http()))
 
 
 def main():

@@ -74,7 +74,8 @@ class Emperor:
             except OSError:
                 pass
             time.sleep(0.002)
-        raise SystemExit(f"bench: {name} did not answer within {seconds} s\n" + (self.directory / "emperor.log").read_text()[-4000:])
+        raise SystemExit(f"bench: {name} did not answer within {seconds} s\n"
+                         + (self.directory / "emperor.log").read_text()[-4000:])
 
     def stop(self):
         self.process.terminate()

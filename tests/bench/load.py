@@ -26,7 +26,8 @@ class Subject:
 
 def ask(workshop, address, load, processors=None):
     """One run of the client: its own figures."""
-    done = subprocess.run([workshop.tools / "client", load.mode, address, load.request, str(load.requests), str(load.connections)],
+    done = subprocess.run([workshop.tools / "client", load.mode, address, load.request, str(load.requests),
+                           str(load.connections)],
                           capture_output=True, text=True, timeout=300,
                           preexec_fn=lambda: os.sched_setaffinity(0, processors or workshop.for_client))
     if not done.stdout:

@@ -88,16 +88,19 @@ def machine():
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path(os.environ.get("EMPEROR_BIN", ROOT / "build/release/bin")),
+    parser.add_argument("--bin", type=pathlib.Path,
+                        default=pathlib.Path(os.environ.get("EMPEROR_BIN", ROOT / "build/release/bin")),
                         help="directory of the binaries (default: build/release/bin)")
     parser.add_argument("--only", metavar="ROW,…", help="only these groups of rows (see --list)")
     parser.add_argument("--list", action="store_true", help="the groups' names")
     parser.add_argument("--quick", action="store_true", help="3 short rounds: for a look, not for a verdict")
     parser.add_argument("--rounds", type=int, help="(default: 7)")
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON too; '-' is standard output, alone")
-    parser.add_argument("--markdown", metavar="FILE", help="write the table as markdown too, between the marks bench:begin and bench:end "
+    parser.add_argument("--markdown", metavar="FILE",
+                        help="write the table as markdown too, between the marks bench:begin and bench:end "
                                                            "where the file has them; '-' is standard output, alone")
-    parser.add_argument("--section", default="bench", help="the marks in the markdown file are SECTION:begin and SECTION:end (default: bench)")
+    parser.add_argument("--section", default="bench",
+                        help="the marks in the markdown file are SECTION:begin and SECTION:end (default: bench)")
     arguments = parser.parse_args()
     if arguments.json == "-" == arguments.markdown:
         parser.error("only one of --json and --markdown can have standard output")
@@ -151,9 +154,11 @@ def main():
             print("\n".join(groups_for(workshop, arguments)))
             return 0
         servers.compile_tools(tools)
-        began, about = time.monotonic(), {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "versions": servers.versions(workshop.binaries)}
+        began = time.monotonic()
+        about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "versions": servers.versions(workshop.binaries)}
         title = f"{about['machine']}; " + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-        show(f"{title}\nCPU time per request, medians of alternating rounds; spread: of the middle half of the rounds\n\n{report.heading()}")
+        show(f"{title}\nCPU time per request, medians of alternating rounds; spread: of the middle half of the rounds\n\n"
+             f"{report.heading()}")
         rows = measure_all(workshop, groups, show)
         show(f"\n{time.monotonic() - began:.0f} s")
     except KeyboardInterrupt:
@@ -165,7 +170,8 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
     write(arguments.json, json.dumps({**about, "rows": [row.as_json() for row in rows]}, indent=2, ensure_ascii=False) + "\n")
     if arguments.markdown:
-        write(arguments.markdown, between_marks(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}"), arguments.section))
+        write(arguments.markdown,
+              between_marks(arguments.markdown, report.as_markdown(rows, f"{title}; {about['date']}"), arguments.section))
     return closing_words(rows)
 
 

@@ -71,7 +71,8 @@ def rows(workshop, count, rounds):
 
     def row(key, what, value, unit, bar, figure, show):
         return Row(f"scale-{count}-{key}", f"{count} vassals: {what}", "uWSGI", value, unit, bar, ours=show(ours[figure]),
-                   theirs=f"uWSGI {show(theirs[figure])}" if figure in theirs else "", figures=everything if key == "ready" else {})
+                   theirs=f"uWSGI {show(theirs[figure])}" if figure in theirs else "",
+                   figures=everything if key == "ready" else {})
 
     def seconds(value):
         return f"{value:.2f} s"
@@ -79,18 +80,25 @@ def rows(workshop, count, rounds):
     def megabytes(value):
         return f"{value / 1e6:.1f} MB"
 
-    yield row("ready", "all ready, against uWSGI's Emperor", ours["ready_s"] / theirs["ready_s"], "", READY_BAR, "ready_s", seconds)
+    yield row("ready", "all ready, against uWSGI's Emperor", ours["ready_s"] / theirs["ready_s"], "", READY_BAR,
+              "ready_s", seconds)
     # Beside other work the row above flatters us: each master's session has the kernel's share of a group of its own.
-    yield row("start", "processor time of a start, supervisor included, against uWSGI", ours["start_ms"] / theirs["start_ms"], "", None,
-              "start_ms", lambda value: f"{value:.1f} ms")
-    yield row("new-file", "new file among them → first request served", ours["new_file_s"], "s", NEW_FILE_BAR, "new_file_s", seconds)
-    yield row("memory", "memory of each (PSS, master + 1 worker)", ours["vassal_bytes"] / 1e6, "MB", VASSAL_BAR_MB, "vassal_bytes", megabytes)
-    yield row("emperor", "memory of the emperor (RSS)", ours["emperor_bytes"] / 1e6, "MB", EMPEROR_BAR_MB, "emperor_bytes", megabytes)
-    yield row("idle", "processor time of all when idle", ours["idle_percent"], "%", IDLE_BAR, "idle_percent", lambda value: f"{value:.3f} %")
-    yield row("status", "emperorctl status", ours["status_s"], "s", STATUS_BAR, "status_s", lambda value: f"{value * 1000:.0f} ms")
+    yield row("start", "processor time of a start, supervisor included, against uWSGI",
+              ours["start_ms"] / theirs["start_ms"], "", None, "start_ms", lambda value: f"{value:.1f} ms")
+    yield row("new-file", "new file among them → first request served", ours["new_file_s"], "s", NEW_FILE_BAR,
+              "new_file_s", seconds)
+    yield row("memory", "memory of each (PSS, master + 1 worker)", ours["vassal_bytes"] / 1e6, "MB", VASSAL_BAR_MB,
+              "vassal_bytes", megabytes)
+    yield row("emperor", "memory of the emperor (RSS)", ours["emperor_bytes"] / 1e6, "MB", EMPEROR_BAR_MB,
+              "emperor_bytes", megabytes)
+    yield row("idle", "processor time of all when idle", ours["idle_percent"], "%", IDLE_BAR, "idle_percent",
+              lambda value: f"{value:.3f} %")
+    yield row("status", "emperorctl status", ours["status_s"], "s", STATUS_BAR, "status_s",
+              lambda value: f"{value * 1000:.0f} ms")
     yield row("stop", "stop, until no process is left", ours["stop_s"], "s", STOP_BAR, "stop_s", seconds)
     crash_loops = [crash_loop(workshop, count) for _ in range(CRASH_LOOPS)]
     ready, new_file = (statistics.median(figures) for figures in zip(*crash_loops))
-    yield Row(f"scale-{count}-crash-loop", f"{count} vassals beside {CRASHING} that crash at each start: all ready", "own, without them",
+    yield Row(f"scale-{count}-crash-loop", f"{count} vassals beside {CRASHING} that crash at each start: all ready",
+              "own, without them",
               ready / ours["ready_s"], "", CRASH_LOOP_BAR, ours=f"{ready:.2f} s, a new file {new_file:.2f} s",
               theirs=f"without them {ours['ready_s']:.2f} s")

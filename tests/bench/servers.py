@@ -116,12 +116,15 @@ class Workshop:
         """On a uwsgi socket, or on `listen` (more than one: the first is asked)."""
         listen = listen or [f"uwsgi:{self.socket(name)}"]
         where = [part for address in listen for part in ("--listen", address)]
-        return self.start(name, [*wrapper, self.binaries / "vassal", *where, *options, app], listen[0].split(":", 1)[1], processors)
+        return self.start(name, [*wrapper, self.binaries / "vassal", *where, *options, app],
+                          listen[0].split(":", 1)[1], processors)
 
     def uwsgi(self, *options, app="hello:application", log=False):
         quiet = () if log else ("--disable-logging",)
-        return self.start("uwsgi", [program("uwsgi"), "--plugin", "python3", "--need-app", "--die-on-term", *quiet, "--listen", "100",
-                                    "--processes", "1", "--socket", self.socket("uwsgi"), "--module", app, *options], self.socket("uwsgi"))
+        return self.start("uwsgi", [program("uwsgi"), "--plugin", "python3", "--need-app", "--die-on-term", *quiet,
+                                    "--listen", "100",
+                                    "--processes", "1", "--socket", self.socket("uwsgi"), "--module", app, *options],
+                          self.socket("uwsgi"))
 
     def loop(self, name="loop"):
         self.socket(name).unlink(missing_ok=True)
@@ -140,7 +143,9 @@ class Workshop:
         """An unprivileged nginx with one worker before the measured sockets."""
         port, prefix = free_port(), self.directory / "nginx"
         prefix.mkdir(exist_ok=True)
-        (prefix / "nginx.conf").write_text(NGINX.format(prefix=prefix, port=port, user="user root;" if os.geteuid() == 0 else "", upstreams="\n".join(upstreams),
+        (prefix / "nginx.conf").write_text(NGINX.format(prefix=prefix, port=port,
+                                                        user="user root;" if os.geteuid() == 0 else "",
+                                                        upstreams="\n".join(upstreams),
                                                         locations="\n".join(locations)))
         return self.start("nginx", [program("nginx"), "-p", prefix, "-e", prefix / "error.log", "-c", prefix / "nginx.conf"],
                           f"127.0.0.1:{port}")

@@ -4,7 +4,8 @@ lost, and the longest time in which a vassal answered nobody.
 
   tests/chaos/compare.py                         every mishap; prints a table (some three minutes)
   tests/chaos/compare.py --only reload,emperor   some of them
-  tests/chaos/compare.py --markdown FILE         also writes the table between the marks <!-- compare:begin --> and <!-- compare:end -->
+  tests/chaos/compare.py --markdown FILE         also writes the table between the marks <!-- compare:begin --> and
+                                                 <!-- compare:end -->
 
 Two vassals with two workers each, two clients each at 40 requests a second, as nginx would ask: a connection that is refused is
 lost. The app takes 0.3 s to import. Nothing is asserted but that this emperor loses no more than the requests inside the
@@ -85,8 +86,8 @@ def emperor(rival, ledger):
     time.sleep(2)
 
 
-MISHAPS = {"reload": (reload, 0), "broken": (broken_deploy, 0), "misspelt": (misspelt, 0), "edit": (edit, 0), "worker": (worker, 5),
-           "master": (master, 0), "emperor": (emperor, 0)}
+MISHAPS = {"reload": (reload, 0), "broken": (broken_deploy, 0), "misspelt": (misspelt, 0), "edit": (edit, 0),
+           "worker": (worker, 5), "master": (master, 0), "emperor": (emperor, 0)}
 
 
 def suffer(kind, mishap, directory, apps, *programs):
@@ -108,9 +109,11 @@ def suffer(kind, mishap, directory, apps, *programs):
 
 
 def table(rows):
-    lines = ["| mishap | uWSGI: requests, lost | longest stall | Emperor: requests, lost | longest stall |", "|---|---|---|---|---|"]
+    lines = ["| mishap | uWSGI: requests, lost | longest stall | Emperor: requests, lost | longest stall |",
+             "|---|---|---|---|---|"]
     for what, theirs, ours in rows:
-        lines.append(f"| {what} | {theirs[0]}, **{theirs[1]}** | {theirs[2]:.2f} s | {ours[0]}, **{ours[1]}** | {ours[2]:.2f} s |")
+        cells = [f"{requests}, **{lost}** | {stall:.2f} s" for requests, lost, stall in (theirs, ours)]
+        lines.append(f"| {what} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)
 
 

@@ -84,7 +84,9 @@ class Ours(Rival):
 
     def write(self, name, version, workers=2):
         env = "".join(f"  {key}: '{value}'\n" for key, value in self.env(name, version).items())
-        self.replace(self.file(name), f"app: {self.apps / 'shop.py'}:application\nchdir: {self.directory}\npython_path: {self.apps}\nworkers: {workers}\nenv:\n{env}")
+        self.replace(self.file(name),
+                     f"app: {self.apps / 'shop.py'}:application\nchdir: {self.directory}\npython_path: {self.apps}\n"
+                     f"workers: {workers}\nenv:\n{env}")
 
     def misspell(self, name):
         self.replace(self.file(name), self.file(name).read_text() + "wokers: 3\n")
@@ -105,8 +107,10 @@ class Uwsgi(Rival):
 
     def write(self, name, version, workers=2):
         env = "".join(f"env = {key}={value}\n" for key, value in self.env(name, version).items())
-        self.replace(self.file(name), f"[uwsgi]\nplugin = python3\nmaster = true\nneed-app = true\nvacuum = true\nstrict = true\nlisten = 100\nprocesses = {workers}\n"
-                     f"socket = {self.socket(name)}\nchdir = {self.directory}\npythonpath = {self.apps}\nwsgi-file = {self.apps / 'shop.py'}\n"
+        self.replace(self.file(name),
+                     f"[uwsgi]\nplugin = python3\nmaster = true\nneed-app = true\nvacuum = true\nstrict = true\n"
+                     f"listen = 100\nprocesses = {workers}\nsocket = {self.socket(name)}\nchdir = {self.directory}\n"
+                     f"pythonpath = {self.apps}\nwsgi-file = {self.apps / 'shop.py'}\n"
                      f"callable = application\nworker-reload-mercy = 60\n{env}")
 
     def misspell(self, name):

@@ -37,7 +37,8 @@ RATE = 20.0      # requests a second to each vassal, by two clients
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60, help="how long the storm blows (60)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000), help="of the schedule; random unless given")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000),
+                        help="of the schedule; random unless given")
     parser.add_argument("--vassals", type=int, default=20, help="how many (20, at most 99)")
     parser.add_argument("--bin", type=pathlib.Path, default=setting.BUILT, help="where the programs are")
     parser.add_argument("--keep", action="store_true", help="leave the directory with the emperor's log")
@@ -151,7 +152,8 @@ def main():
     processes.become_subreaper()
     directory = setting.new_directory("chaos")
     ledger = Ledger(directory, timeout=PATIENCE)
-    town = Town(setting.copy_programs(asked.bin, directory), directory, min(asked.vassals, 99), setting.copy_app(directory), ledger.notes)
+    town = Town(setting.copy_programs(asked.bin, directory), directory, min(asked.vassals, 99),
+                setting.copy_app(directory), ledger.notes)
     print(f"chaos: {len(town.names)} vassals, {asked.seconds:g} s, seed {asked.seed}"
           + ("" if town.has_small_disk else "; no log disk runs full (that needs root)"), flush=True)
     findings = []

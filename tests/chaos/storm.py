@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from harness import processes
 from town import resume
 
-GARBAGE = ["app: [", "app: shop:application\nwokers: 4\n", "", "app: shop:application\napp: twice:app\n", "\0\1\2", "workers: many\n"]
+GARBAGE = ["app: [", "app: shop:application\nwokers: 4\n", "", "app: shop:application\napp: twice:app\n", "\0\1\2",
+           "workers: many\n"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Storm:
         self.actions = [
             (6, self.edit), (5, self.edit_live), (3, self.break_file), (3, self.break_code), (8, self.repair), (4, self.touch),
             (3, self.remove), (6, self.add), (5, self.reload), (1, self.reload_all), (5, self.kill_worker), (2, self.kill_mold),
-            (4, self.kill_master), (2, self.kill_keeper), (3, self.kill_emperor), (2, self.fill_disk), (2, self.exhaust_descriptors),
-            (2, self.exhaust_processes), (5, self.stall)]
+            (4, self.kill_master), (2, self.kill_keeper), (3, self.kill_emperor), (2, self.fill_disk),
+            (2, self.exhaust_descriptors), (2, self.exhaust_processes), (5, self.stall)]
 
     def run(self, seconds):
         ends = time.monotonic() + seconds

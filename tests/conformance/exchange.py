@@ -98,7 +98,8 @@ def request(protocol, method, path, body=b"", keep=False):
     if protocol == "uwsgi":
         return uwsgi_packet(variables.items()) + body
     end = [record(5, 1, body), record(5, 1)] if body else [record(5, 1)]
-    return b"".join([record_of(["begin", 1, *(["keep"] if keep else [])], 0), record(4, 1, fastcgi_pairs(variables)), record(4, 1), *end])
+    return b"".join([record_of(["begin", 1, *(["keep"] if keep else [])], 0), record(4, 1, fastcgi_pairs(variables)),
+                     record(4, 1), *end])
 
 
 class Connection:

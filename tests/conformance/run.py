@@ -18,7 +18,8 @@ import judge
 import starting
 
 HERE = pathlib.Path(__file__).resolve().parent
-TITLES = {"http": "HTTP/1.1 requests", "uwsgi": "uwsgi packets", "fastcgi": "FastCGI records", "scgi": "SCGI requests", "wsgi": "PEP 3333"}
+TITLES = {"http": "HTTP/1.1 requests", "uwsgi": "uwsgi packets", "fastcgi": "FastCGI records", "scgi": "SCGI requests",
+          "wsgi": "PEP 3333"}
 
 
 def cases_of(suite):
@@ -47,7 +48,8 @@ def table(results):
     lines = ["| suite | cases | " + " | ".join(results) + " |", "|---|---|" + "---|" * len(results)]
     for key, servers in rows.items():
         total = sum(next(iter(servers.values())).values())
-        cells = [f"{c[judge.PASSED]} / {c[judge.DIFFERS]} / {c[judge.FAILED]}" if (c := servers.get(name)) else "–" for name in results]
+        cells = [f"{c[judge.PASSED]} / {c[judge.DIFFERS]} / {c[judge.FAILED]}" if (c := servers.get(name)) else "–"
+                 for name in results]
         lines.append(f"| {key} | {total} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -81,13 +83,14 @@ def main():
         for server, verdicts in results.items():
             for protocol, verdict in verdicts:
                 if verdict.outcome != judge.PASSED:
-                    print(f"{server}, {protocol}: {verdict.suite}/{verdict.name} [{verdict.rule}] {verdict.outcome}: {verdict.detail}")
+                    print(f"{server}, {protocol}: {verdict.suite}/{verdict.name} [{verdict.rule}] "
+                          f"{verdict.outcome}: {verdict.detail}")
         print()
     print("passed / differs where the standard leaves it open / failed\n\n" + table(results))
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(
-            {server: [{"protocol": protocol, **vars(verdict)} for protocol, verdict in verdicts] for server, verdicts in results.items()},
-            indent=1) + "\n")
+            {server: [{"protocol": protocol, **vars(verdict)} for protocol, verdict in verdicts]
+             for server, verdicts in results.items()}, indent=1) + "\n")
     return 1 if any(verdict.outcome == judge.FAILED for verdicts in results.values() for _, verdict in verdicts) else 0
 
 

@@ -51,8 +51,8 @@ def started(name, directory, binaries):
     found = re.search(r"\d+(\.\d+)+", said.stdout + said.stderr)
     log = directory / f"{name}.log"
     with open(log, "wb") as output:
-        process = subprocess.Popen([str(part) for part in command], cwd=HERE, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                   env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        process = subprocess.Popen([str(part) for part in command], cwd=HERE, stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=output, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     try:
         deadline = time.monotonic() + 30
         while not all(answers(address) for address in addresses):

@@ -32,7 +32,8 @@ def application(environ, start_response):
 '''
 SECONDS = int(os.environ.get("SECONDS_OF_LOAD", "75"))  # of load: charts want some points
 # name, mean seconds, failing share, workers, requests per second
-FLEET = [("shop", 0.012, 0.004, 4, 30), ("blog", 0.004, 0, 2, 12), ("api", 0.003, 0.002, 4, 45), ("intranet", 0.02, 0, 2, 3), ("wiki", 0.03, 0, 2, 5),
+FLEET = [("shop", 0.012, 0.004, 4, 30), ("blog", 0.004, 0, 2, 12), ("api", 0.003, 0.002, 4, 45),
+         ("intranet", 0.02, 0, 2, 3), ("wiki", 0.03, 0, 2, 5),
          ("search", 0.008, 0, 3, 18), ("newsletter", 0.05, 0, 1, 1), ("billing", 0.025, 0.01, 2, 4)]
 
 
@@ -64,11 +65,14 @@ def take(drive, url, out):
     for scheme in ("light", "dark"):
         for label, width, height in sizes:
             drive.open(url, width, height, scheme)
-            drive.wait("document.querySelectorAll('tbody tr[data-app]').length >= 12 && document.querySelector('.spark .line').getAttribute('d')")
+            drive.wait("document.querySelectorAll('tbody tr[data-app]').length >= 12"
+                       " && document.querySelector('.spark .line').getAttribute('d')")
             drive.shot(out / f"fleet-{label}-{scheme}.png")
             drive.open(f"{url}#/app/shop", width, height if width < 800 else 1320, scheme)
-            drive.wait("document.querySelectorAll('.chart canvas').length === 5 && document.querySelectorAll('table.workers tbody tr').length > 0"
-                       " && document.querySelectorAll('.log > div').length > 5 && document.querySelectorAll('.config tbody tr').length > 2")
+            drive.wait("document.querySelectorAll('.chart canvas').length === 5"
+                       " && document.querySelectorAll('table.workers tbody tr').length > 0"
+                       " && document.querySelectorAll('.log > div').length > 5"
+                       " && document.querySelectorAll('.config tbody tr').length > 2")
             drive.shot(out / f"app-{label}-{scheme}.png", whole=width < 800)
 
 

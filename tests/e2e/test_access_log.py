@@ -21,8 +21,8 @@ from harness.waiting import wait_until
 COMBINED = re.compile(r'(?P<addr>\S+) - (?P<user>\S+) \[(?P<time>\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] '
                       r'"(?P<request>[^"]*)" (?P<status>\d{3}) (?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)" '
                       r'(?P<ms>\d+\.\d{3}) (?P<id>[0-9a-f]{16})')
-KEYS = ["time", "vassal", "generation", "worker", "pid", "remote_addr", "user", "method", "uri", "protocol", "scheme", "host", "status",
-        "bytes", "duration_ms", "request_id", "referer", "user_agent", "fields"]
+KEYS = ["time", "vassal", "generation", "worker", "pid", "remote_addr", "user", "method", "uri", "protocol", "scheme",
+        "host", "status", "bytes", "duration_ms", "request_id", "referer", "user_agent", "fields"]
 
 
 def records(path):
@@ -32,7 +32,8 @@ def records(path):
 
 
 def wait_records(path, count, seconds=15):
-    wait_until(lambda: len(records(path)) >= count, seconds, lambda: f"{count} records in {pathlib.Path(path).read_text()[-2000:]}")
+    wait_until(lambda: len(records(path)) >= count, seconds,
+               lambda: f"{count} records in {pathlib.Path(path).read_text()[-2000:]}")
     return records(path)
 
 
@@ -45,7 +46,8 @@ def shop(emperor, scratch):
     (directory / "static").mkdir()
     (directory / "static" / "a.txt").write_text("a static file")
     port = free_port()
-    listen = [f"uwsgi:{directory}/uwsgi.sock", f"fastcgi:{directory}/fastcgi.sock", f"scgi:{directory}/scgi.sock", f"http:127.0.0.1:{port}"]
+    listen = [f"uwsgi:{directory}/uwsgi.sock", f"fastcgi:{directory}/fastcgi.sock", f"scgi:{directory}/scgi.sock",
+              f"http:127.0.0.1:{port}"]
     emperor.write("shop", listen=listen, static={"/static": str(directory / "static")}, log_access="json",
                   log_file=str(directory / "access.log"))
     emperor.wait_state("shop", "running")
@@ -63,7 +65,8 @@ def fastcgi(path, uri):
 
 def scgi(path, uri):
     block = "".join(f"{key}\0{value}\0" for key, value in
-                    {"CONTENT_LENGTH": "0", "SCGI": "1", "REQUEST_METHOD": "GET", "REQUEST_URI": uri, "PATH_INFO": uri}.items()).encode()
+                    {"CONTENT_LENGTH": "0", "SCGI": "1", "REQUEST_METHOD": "GET", "REQUEST_URI": uri,
+                     "PATH_INFO": uri}.items()).encode()
     return uwsgi.exchange(path, str(len(block)).encode() + b":" + block + b",")
 
 
@@ -77,7 +80,8 @@ def test_each_protocol_each_answer_one_line(shop):
         client.request(method, uri)
         client.getresponse().read()
     client.close()
-    for broken in (b"GET /broken HTTP/9.9\r\nHost: a\r\n\r\n", b"nonsense\r\n\r\n", b"GET /twice HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"):
+    for broken in (b"GET /broken HTTP/9.9\r\nHost: a\r\n\r\n", b"nonsense\r\n\r\n",
+                   b"GET /twice HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
             raw.sendall(broken)
             while raw.recv(65536):
@@ -179,7 +183,8 @@ def test_a_slip_in_the_format_is_a_finding_with_its_place(emperor):
 
 def start(binaries, apps, *options, stdout=subprocess.PIPE):
     port = free_port()
-    process = subprocess.Popen([binaries / "vassal", "--chdir", apps, "--listen", f"http:127.0.0.1:{port}", *options, "probe:application"],
+    process = subprocess.Popen([binaries / "vassal", "--chdir", apps, "--listen", f"http:127.0.0.1:{port}", *options,
+                                "probe:application"],
                                stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL, text=True,
                                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     def is_up():
@@ -204,7 +209,8 @@ def get(port, uri, **headers):
 def test_alone_the_lines_go_to_standard_output(binaries, apps):
     process, port = start(binaries, apps, "--access-log", "text", "--workers", "2", "--threads", "2")
     try:
-        threads = [threading.Thread(target=lambda: [get(port, "/seen", **{"User-Agent": "tëst"}) for _ in range(50)]) for _ in range(4)]
+        threads = [threading.Thread(target=lambda: [get(port, "/seen", **{"User-Agent": "tëst"}) for _ in range(50)])
+                   for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -235,7 +241,8 @@ def test_alone_an_output_that_nobody_reads_stops_nobody(binaries, apps):
 
 def test_a_format_of_one_s_own(binaries, apps):
     process, port = start(binaries, apps, "--access-log", "text", "--set",
-                          "log.access_format={{x}} {method} {path}?{query} {status} {header.X-Trace} {header.none} {vassal} {worker}/{thread}")
+                          "log.access_format={{x}} {method} {path}?{query} {status} {header.X-Trace} {header.none} "
+                          "{vassal} {worker}/{thread}")
     try:
         assert get(port, "/path?a=b", **{"X-Trace": "t-1"})[0] == 200
         process.send_signal(signal.SIGTERM)

@@ -156,7 +156,8 @@ def test_an_edit_to_an_address_in_use_keeps_the_old_generation(emperor):
 
 def test_emperor_check_judges_a_directory_without_starting_anything(idle_emperor):
     idle_emperor.write("good")
-    command = [idle_emperor.binaries / "emperor", "--check", "--vassals", idle_emperor.vassals, "--runtime-dir", idle_emperor.runtime]
+    command = [idle_emperor.binaries / "emperor", "--check", "--vassals", idle_emperor.vassals, "--runtime-dir",
+               idle_emperor.runtime]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stdout + done.stderr
     (idle_emperor.vassals / "bad.yaml").write_text("app: probe:application\nwokers: 1\n")

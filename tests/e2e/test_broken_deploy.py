@@ -13,7 +13,8 @@ def application(environ, start_response):
 # what -> (source, extra keys, words in emperorctl's answer)
 BROKEN = {
     "syntax error": ("def application(:\n", {}, ["SyntaxError", "main.py"]),
-    "missing module": ("import crm_that_is_missing\n", {}, ["ModuleNotFoundError: No module named 'crm_that_is_missing'", "Traceback"]),
+    "missing module": ("import crm_that_is_missing\n", {},
+                       ["ModuleNotFoundError: No module named 'crm_that_is_missing'", "Traceback"]),
     "missing callable": ("x = 1\n", {}, ["application"]),
     "not callable": ("application = 7\n", {}, ["callable"]),
     "raises": ("raise RuntimeError('no database')\n", {}, ["RuntimeError: no database", "Traceback"]),

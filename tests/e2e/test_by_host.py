@@ -121,9 +121,11 @@ def test_the_second_one_with_a_name_is_invalid_and_told_whose_it_is(emperor, web
 
 
 # Whatever stands in Host is a name in one directory, or refused: other sockets are not reached.
-HOSTILE = [b"../sockets/shop", b"..", b"../stats/shop", b"shop.example/../../sockets/shop", b"/run/emperor/sockets/shop", b"a/b", b"..%2fsockets%2fshop",
-           b"shop.example\0.evil", b"\0", b"", b".", b"...", b"*", b"shop.example.sock", b"sockets", b"shop", b"$host", b"shop.example;x", b"[::1]", b"-",
-           b"shop.example, other", b"shop.example@evil.example", b"evil.example@shop.example", b"a" * 300, b"shop.example\ttab", "shöp.example".encode()]
+HOSTILE = [b"../sockets/shop", b"..", b"../stats/shop", b"shop.example/../../sockets/shop",
+           b"/run/emperor/sockets/shop", b"a/b", b"..%2fsockets%2fshop", b"shop.example\0.evil", b"\0", b"", b".", b"...",
+           b"*", b"shop.example.sock", b"sockets", b"shop", b"$host", b"shop.example;x", b"[::1]", b"-",
+           b"shop.example, other", b"shop.example@evil.example", b"evil.example@shop.example", b"a" * 300,
+           b"shop.example\ttab", "shöp.example".encode()]
 
 
 def test_no_host_header_reaches_another_socket(emperor, web, site):

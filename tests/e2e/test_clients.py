@@ -94,7 +94,8 @@ def test_one_connection_of_http_client_serves_many_requests(web):
 
 def test_pipelined_requests_are_answered_in_their_order(web):
     count = 200
-    burst = b"".join(b"GET /a?%d HTTP/1.1\r\nHost: a\r\n%s\r\n" % (number, b"Connection: close\r\n" if number == count - 1 else b"")
+    last = {count - 1: b"Connection: close\r\n"}
+    burst = b"".join(b"GET /a?%d HTTP/1.1\r\nHost: a\r\n%s\r\n" % (number, last.get(number, b""))
                      for number in range(count))
     with socket.create_connection(("127.0.0.1", web(threads=4)), timeout=20) as client:
         client.sendall(burst)
@@ -130,7 +131,8 @@ def test_four_threads_share_sixteen_connections(web, measured):
 
 
 def test_every_conformance_case_comes_out_as_its_file_says(source, binaries):
-    done = subprocess.run([sys.executable, "-B", source / "tests/conformance/run.py", "--start", "vassal", "--exact", "--bin", binaries],
+    done = subprocess.run([sys.executable, "-B", source / "tests/conformance/run.py", "--start", "vassal", "--exact",
+                           "--bin", binaries],
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"HTTP/1.1 requests \| 1\d\d ", done.stdout) and done.stdout.count("PEP 3333 over") == 4

@@ -51,7 +51,8 @@ def test_a_killed_master_is_started_again_while_its_listener_queues(emperor, mea
 
 
 def test_a_crash_loop_backs_off_shows_it_and_a_fixed_file_resets_it(emperor, scratch):
-    (scratch / "main.py").write_text("import os, probe\napplication = probe.application\nif os.environ.get('CRASH'): os._exit(13)\n")
+    (scratch / "main.py").write_text(
+        "import os, probe\napplication = probe.application\nif os.environ.get('CRASH'): os._exit(13)\n")
     emperor.write("shop", "main:application", chdir=scratch, python_path=str(emperor.apps), env={"CRASH": "1"},
                   restart_initial="30s", restart_max="60s")
     row = emperor.wait_state("shop", "backoff")

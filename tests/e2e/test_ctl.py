@@ -49,7 +49,8 @@ def test_exit_codes_0_to_7(shop, scratch, binaries):
     assert shop.ctl("status", "blog").returncode == 3 and shop.ctl("status").returncode == 0
     done = shop.ctl("reload", "shp")
     assert done.returncode == 5 and "shop" in done.stderr
-    done = subprocess.run([binaries / "emperorctl", "--runtime-dir", scratch / "nowhere", "status"], capture_output=True, text=True)
+    done = subprocess.run([binaries / "emperorctl", "--runtime-dir", scratch / "nowhere", "status"],
+                          capture_output=True, text=True)
     assert done.returncode == 7 and str(scratch / "nowhere") in done.stderr
 
 
@@ -79,7 +80,8 @@ def test_config_gives_each_value_its_origin(shop):
     shop.write_text("_defaults", "timeouts: {request: 45s}\n")
     wait_until(lambda: "_defaults.yaml" in shop.ctl("config", "shop").stdout, 15, "the defaults in use")
     lines = shop.ctl("config", "shop").stdout.splitlines()
-    for key, value, origin in (("timeouts.request", "45s", "_defaults.yaml:1"), ("workers", "2", "shop.yaml:"), ("threads", "1", "default")):
+    for key, value, origin in (("timeouts.request", "45s", "_defaults.yaml:1"), ("workers", "2", "shop.yaml:"),
+                               ("threads", "1", "default")):
         line = next(line for line in lines if line.split()[:1] == [key])
         assert re.search(rf"\b{value}\b", line) and origin in line, line
 
@@ -113,7 +115,8 @@ def test_check_without_findings_is_exit_0(shop):
 
 
 def test_every_command_has_help_with_an_example(shop):
-    for command in ("status", "show", "start", "stop", "restart", "reload", "exec", "logs", "check", "explain", "schema", "config", "version"):
+    for command in ("status", "show", "start", "stop", "restart", "reload", "exec", "logs", "check", "explain",
+                    "schema", "config", "version"):
         done = shop.ctl(command, "--help")
         assert done.returncode == 0 and "emperorctl" in done.stdout and command in done.stdout, command
 

@@ -28,7 +28,8 @@ def test_the_list_is_the_json(dashboard, browser):
     for name, row in rows.items():
         shown = {column: browser.evaluate(cell(name, column)) for column in ("state", "generation", "queue", "restarts")}
         assert shown["state"].splitlines()[0] == row["state"], shown
-        assert (shown["generation"], shown["queue"], shown["restarts"]) == (str(row["generation"] or "–"), str(row["queue"]), str(row["restarts"]))
+        assert (shown["generation"], shown["queue"], shown["restarts"]) == (
+            str(row["generation"] or "–"), str(row["queue"]), str(row["restarts"]))
     assert browser.evaluate(cell("shop", "p99")) not in ("", "–") and browser.evaluate(cell("bad", "p99")) == "–"
     assert "bad.yaml:2:1: error: unknown key 'wokers'" in browser.evaluate(cell("bad", "state"))
     browser.wait("document.querySelector('#link b').textContent === 'live'")
@@ -42,7 +43,8 @@ def test_actions_ask_for_the_token_and_show_their_effect(dashboard, browser):
     emperor.wait_running("shop")
     browser.expected = ("401",)
     browser.open(f"{dashboard.url}/#/app/shop")
-    browser.wait("document.querySelector('h1')?.textContent === 'shop' && !document.querySelector('[data-action=reload]').disabled")
+    browser.wait("document.querySelector('h1')?.textContent === 'shop'"
+                 " && !document.querySelector('[data-action=reload]').disabled")
     browser.click("[data-action=reload]")
     unlock(browser, "not the token at all")
     browser.wait("document.querySelector('dialog .problem')?.textContent.includes('not the emperor')")
@@ -110,7 +112,8 @@ def test_markup_stays_text(dashboard, browser):
     browser.wait("document.querySelector('h1')?.textContent === 'loud'")
     emperor.get("loud", "/?q=<b>")
     browser.wait("document.querySelector('.log')?.innerText.includes('<img src=x')")
-    assert browser.evaluate("[document.title, document.querySelectorAll('main img, main script').length]") == ["loud · Emperor", 0]
+    assert browser.evaluate("[document.title, document.querySelectorAll('main img, main script').length]") == [
+        "loud · Emperor", 0]
 
 
 def test_two_hundred_apps_render_in_a_second(dashboard, browser, measured):
@@ -146,7 +149,8 @@ def test_the_page_goes_on_with_the_next_emperor(dashboard, browser):
     browser.wait("document.body.dataset.link === 'live'")
     emperor.send(signal.SIGKILL)
     emperor.wait()
-    browser.wait("document.body.dataset.link === 'gone' && document.querySelector('#banner').innerText.includes('Apps go on serving')")
+    browser.wait("document.body.dataset.link === 'gone'"
+                 " && document.querySelector('#banner').innerText.includes('Apps go on serving')")
     assert browser.evaluate(cell("shop", "state")) == "running"
     dashboard.start()
     browser.wait("document.body.dataset.link === 'live' && document.querySelector('#banner').hidden")
@@ -159,7 +163,8 @@ def test_an_emperor_that_says_nothing_makes_the_page_stale(dashboard, browser):
     browser.wait("document.body.dataset.link === 'live'")
     dashboard.emperor.send(signal.SIGSTOP)
     try:
-        browser.wait("document.body.dataset.link === 'stale' && document.querySelector('#banner').innerText.includes('out of date')", 20)
+        browser.wait("document.body.dataset.link === 'stale'"
+                     " && document.querySelector('#banner').innerText.includes('out of date')", 20)
     finally:
         dashboard.emperor.send(signal.SIGCONT)
     browser.wait("document.body.dataset.link === 'live' && document.querySelector('#banner').hidden")
@@ -173,7 +178,8 @@ def test_nothing_is_wider_than_the_screen(dashboard, browser, width):
     emperor.wait_state("a-name-that-is-as-long-as-names-of-apps-may-be-in-this-emperor", "running")
     for view, ready in (("/", "document.querySelectorAll('tr[data-app]').length === 2"),
                         ("/#/app/a-name-that-is-as-long-as-names-of-apps-may-be-in-this-emperor",
-                         "document.querySelectorAll('.config tbody tr').length > 1 && document.querySelectorAll('table.workers tbody tr').length === 1")):
+                         "document.querySelectorAll('.config tbody tr').length > 1"
+                         " && document.querySelectorAll('table.workers tbody tr').length === 1")):
         browser.open(dashboard.url + view, width, 844)
         browser.wait(ready)
         assert browser.evaluate("document.documentElement.scrollWidth") <= width, view

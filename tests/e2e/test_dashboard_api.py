@@ -72,7 +72,8 @@ def test_actions_take_the_token_and_are_recorded(dashboard):
     for token, expected in ((None, 401), (TOKEN[:-1], 401), (TOKEN + "x", 401)):
         assert dashboard.ask("/api/v1/vassals/shop/stop", "POST", token=token)[0] == expected
     assert emperor.state("shop") == "running"
-    assert dashboard.json("/api/v1/vassals/shop/reload", method="POST", token=TOKEN) == {"outcomes": [{"app": "shop", "ok": True}]}
+    done = dashboard.json("/api/v1/vassals/shop/reload", method="POST", token=TOKEN)
+    assert done == {"outcomes": [{"app": "shop", "ok": True}]}
     assert emperor.status("shop")["generation"] == 2
     assert any("operator dashboard from 127.0.0.1" in cause["text"] for cause in emperor.ctl_json("why", "shop")["causes"])
     assert dashboard.ask("/api/v1/vassals/shop/scale", "POST", {"workers": 3}, token=TOKEN)[0] == 200
@@ -150,7 +151,8 @@ def test_a_token_file_that_should_not_be_used_is_refused(idle_emperor, text, mod
 def test_a_unix_socket_serves_curl(idle_emperor):
     path = idle_emperor.directory / "web.sock"
     idle_emperor.start("--http", path)
-    done = subprocess.run(["curl", "-sf", "--compressed", "--unix-socket", path, "http://localhost/"], capture_output=True, text=True, timeout=10)
+    done = subprocess.run(["curl", "-sf", "--compressed", "--unix-socket", path, "http://localhost/"],
+                          capture_output=True, text=True, timeout=10)
     assert "<title>Emperor</title>" in done.stdout
 
 
@@ -159,9 +161,9 @@ def test_clients_that_never_read_or_finish_cost_the_others_nothing(dashboard):
     emperor.write("shop", workers=1)
     emperor.wait_running("shop")
     idle = []
-    for at in range(150):
+    for begun in (b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /api/v1/fl", b"") * 50:
         client = socket.create_connection(("127.0.0.1", dashboard.port))
-        client.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n" if at % 3 == 0 else b"GET /api/v1/fl" if at % 3 == 1 else b"")
+        client.sendall(begun)
         idle.append(client)
     for _ in range(20):
         assert dashboard.ask("/livez")[0] == 200

@@ -1,4 +1,5 @@
-"""docs/dashboard.md: the nginx block in front of the dashboard works as it stands there, and the paths and fields it lists exist."""
+"""docs/dashboard.md: the nginx block in front of the dashboard works as it stands there, and the paths and fields
+it lists exist."""
 import base64
 import http.client
 import json
@@ -51,7 +52,8 @@ def test_nginx_lets_the_token_through_where_the_document_says_how(dashboard, ngi
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
     # As a browser sends it: the Origin of the front, and where the page is from.
     connection.request("POST", "/api/v1/vassals/shop/reload", headers={
-        "Host": "ops.example.com", "Origin": "http://ops.example.com", "Sec-Fetch-Site": "same-origin", "Authorization": f"Bearer {TOKEN}"})
+        "Host": "ops.example.com", "Origin": "http://ops.example.com", "Sec-Fetch-Site": "same-origin",
+        "Authorization": f"Bearer {TOKEN}"})
     assert connection.getresponse().status == 200
     connection.close()
     assert dashboard.emperor.status("shop")["generation"] == 2

@@ -28,7 +28,8 @@ FAINT = """(() => {
     const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     const size = parseFloat(style.fontSize), isLarge = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
     seen.add(element.tagName);
-    if (contrast < (isLarge ? 3 : 4.5)) found.push(`${contrast.toFixed(2)} ${element.tagName}.${element.className} ${text.slice(0, 30)}`);
+    if (contrast < (isLarge ? 3 : 4.5))
+      found.push(`${contrast.toFixed(2)} ${element.tagName}.${element.className} ${text.slice(0, 30)}`);
   }
   return { found, kinds: seen.size, ground: light(pixel(...backgrounds(document.body))) };
 })()"""
@@ -42,7 +43,8 @@ def test_every_text_can_be_read_in_both_schemes(dashboard, browser, scheme):
     emperor.write_text("typo", "app: probe:application\nwokers: 2\n")
     emperor.wait_running("shop")
     emperor.wait_state("boom", "backoff")
-    for view, ready in (("/", "document.querySelectorAll('tr[data-app]').length === 3 && document.querySelector('#events .bad, .events .bad')"),
+    for view, ready in (("/", "document.querySelectorAll('tr[data-app]').length === 3"
+                              " && document.querySelector('#events .bad, .events .bad')"),
                         ("/#/app/shop", "document.querySelectorAll('table.workers tbody tr').length === 1"),
                         ("/#/app/boom", "document.querySelector('.why')?.textContent")):
         browser.open(dashboard.url + view, scheme=scheme)

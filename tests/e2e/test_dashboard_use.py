@@ -107,7 +107,8 @@ def test_escape_in_a_field_leaves_the_field_only(dashboard, browser):
     browser.wait(SHOWN)
     browser.click("#log input")
     browser.press("Escape")
-    assert browser.evaluate("[document.activeElement === document.body, document.querySelector('h1')?.textContent]") == [True, "shop"]
+    assert browser.evaluate(
+        "[document.activeElement === document.body, document.querySelector('h1')?.textContent]") == [True, "shop"]
     browser.press("Escape")
     browser.wait("document.querySelector('table.fleet') !== null")
 
@@ -164,7 +165,8 @@ def test_long_names_and_reasons_leave_every_column_in_sight(dashboard, browser):
     emperor.write("boom", app=f"no_such_module_{'x' * 200}:application", restart_initial="60s")
     emperor.wait_state("boom", "backoff")
     browser.open(dashboard.url)
-    browser.wait("document.querySelectorAll('tr[data-app]').length === 2 && document.querySelector('tr[data-app=boom] .reason').textContent")
+    browser.wait("document.querySelectorAll('tr[data-app]').length === 2"
+                 " && document.querySelector('tr[data-app=boom] .reason').textContent")
     assert browser.evaluate("((box) => box.scrollWidth - box.clientWidth)(document.querySelector('.scroll'))") <= 0
     assert browser.evaluate("document.querySelector('a.name').title") == LONG_NAME
 
@@ -221,7 +223,8 @@ def test_where_reading_takes_the_token_the_page_asks_for_it(idle_emperor, browse
     browser.wait(f"document.body.dataset.link === 'live' && document.querySelector('#banner').hidden && {SHOWN}")
     closed.token_file.write_text(TOKEN[::-1] + "\n")
     idle_emperor.send(signal.SIGHUP)
-    browser.wait("document.body.dataset.link === 'refused' && document.querySelector('#banner').innerText.includes('nothing without its token')")
+    browser.wait("document.body.dataset.link === 'refused'"
+                 " && document.querySelector('#banner').innerText.includes('nothing without its token')")
     browser.click("#banner button")
     unlock(browser, TOKEN[::-1])
     browser.wait("document.body.dataset.link === 'live' && document.querySelector('#banner').hidden")

@@ -58,7 +58,8 @@ def test_nothing_is_lost_and_nothing_starts_from_zero(idle_emperor, scratch, mea
         wait_until(lambda: emperor.ctl_json("show", "other")["restarts"] == 2, 15, "another counted restart")
     measured(f"start to adopted {adopted:.2f} s; {ledger.summary()}")
     assert not ledger.unexplained(), ledger.summary()
-    wait_until(lambda: emperor.ctl_json("show", "shop")["requests"] >= len(ledger.answered("shop")), 10, "requests are counted on")
+    wait_until(lambda: emperor.ctl_json("show", "shop")["requests"] >= len(ledger.answered("shop")), 10,
+               "requests are counted on")
 
 
 def test_what_changed_meanwhile_is_done_by_the_next_emperor(idle_emperor, scratch):
@@ -189,8 +190,8 @@ def test_lines_logged_without_an_emperor_are_kept(idle_emperor, scratch):
     # Whoever rotates files may tell the master itself.
     log.rename(scratch / "app.log.1")
     os.kill(master, signal.SIGUSR1)
-    wait_until(lambda: emperor.get("filed", "/log?text=after-").status == 200 and log.exists() and "after-" in log.read_text(), 10,
-               "a line in the new file", 0.2)
+    wait_until(lambda: (emperor.get("filed", "/log?text=after-").status == 200
+                        and log.exists() and "after-" in log.read_text()), 10, "a line in the new file", 0.2)
     kept = (scratch / "app.log.1").read_text()
     assert all(f"orphaned-{number:02}-\n" in kept for number in range(30))
     emperor.start()
@@ -209,7 +210,8 @@ class Impostor:
         aside = scratch / "impostor.sock"
         code = ("import os, socket, sys\n"
                 f"os.setgid({uid}) if {uid} else None; os.setuid({uid}) if {uid} else None\n"
-                "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.bind(sys.argv[1]); s.listen(); print('up', flush=True)\n"
+                "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.bind(sys.argv[1]); s.listen()\n"
+                "print('up', flush=True)\n"
                 "while True:\n"
                 "    peer, _ = s.accept(); peer.recv(65536)\n"
                 "    try: peer.send(b'{\"type\":\"snapshot\",\"version\":1}')\n"

@@ -82,7 +82,8 @@ def test_a_hook_that_fails_fails_the_start_with_its_traceback(emperor, preload):
 def test_a_failing_hook_of_a_new_deploy_leaves_the_old_one_serving(emperor, curious):
     ask = curious()
     emperor.write("shop", app="curious:application", env={"FAILING_HOOK": "1"})
-    wait_until(lambda: "the database of shop is away" in json.dumps(emperor.ctl_json("show", "shop")), 20, "the failed reload", 0.05)
+    wait_until(lambda: "the database of shop is away" in json.dumps(emperor.ctl_json("show", "shop")), 20,
+               "the failed reload", 0.05)
     assert ask("emperor.generation") == 1
 
 
@@ -126,7 +127,8 @@ def test_the_listen_queue_counts_clients_that_nobody_accepted(emperor, curious):
     assert ask("emperor.listen_queue()") == 0
     # While the only thread works, three clients wait; then it asks.
     waiting = []
-    code = "end = time.time() + 15\nwhile emperor.listen_queue() < 3 and time.time() < end: time.sleep(0.01)\nanswer = emperor.listen_queue()"
+    code = ("end = time.time() + 15\nwhile emperor.listen_queue() < 3 and time.time() < end: time.sleep(0.01)\n"
+            "answer = emperor.listen_queue()")
     packet = uwsgi.packet(uwsgi.variables_for("/exec", "POST", code.encode())) + code.encode()
     with uwsgi.connect(emperor.socket("shop")) as client:
         client.sendall(packet)
@@ -208,7 +210,8 @@ os.waitpid(child, 0)
 # ---- threads of the app
 
 @pytest.mark.parametrize("keys", [{"env": {"THREAD_AT_IMPORT": "1"}}, {"env": {"THREAD_IN_HOOK": "1"}},
-                                  {"env": {"THREAD_IN_HOOK": "1"}, "preload": True}, {"env": {"THREAD_AT_IMPORT": "1"}, "threads": 4}])
+                                  {"env": {"THREAD_IN_HOOK": "1"}, "preload": True},
+                                  {"env": {"THREAD_AT_IMPORT": "1"}, "threads": 4}])
 def test_threads_of_the_app_run_while_the_worker_is_idle(curious, keys):
     ask = curious(**keys)
     before = ask("TICKS")
@@ -270,8 +273,9 @@ def test_the_stub_for_editors_says_what_the_module_has(curious):
     ask = curious()
     code = """
 import inspect
-answer = [{name: list(inspect.signature(value).parameters) for name, value in vars(emperor).items() if callable(value) and not name.startswith('_')},
-          sorted(name for name, value in vars(emperor).items() if not callable(value) and not name.startswith('_'))]
+public = {name: value for name, value in vars(emperor).items() if not name.startswith('_')}
+answer = [{name: list(inspect.signature(value).parameters) for name, value in public.items() if callable(value)},
+          sorted(name for name, value in public.items() if not callable(value))]
 """
     there, attributes = ask(code, path="/exec")
     assert there == functions
@@ -290,5 +294,6 @@ def test_a_worker_that_ends_calls_what_newrelic_registers(emperor, curious):
 def test_help_reads_well(curious):
     ask = curious()
     text = ask("(__import__('pydoc').plain(__import__('pydoc').render_doc(emperor)))")
-    for word in ("reload(reason='')", "set_log_field(name, value)", "listen_queue()", "postfork(function)", "request_id()", "worker_id"):
+    for word in ("reload(reason='')", "set_log_field(name, value)", "listen_queue()", "postfork(function)",
+                 "request_id()", "worker_id"):
         assert word in text

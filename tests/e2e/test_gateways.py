@@ -69,7 +69,8 @@ def gateway(emperor, scratch, nginx):
                   f"  - fastcgi:{directory}/fastcgi.sock\n  - scgi:{directory}/scgi.sock\n"
                   f"  - uwsgi:{directory}/uwsgi.sock\n  - http:127.0.0.1:{port}\n")
     emperor.wait_state("gateway", "running")
-    locations = {where: f"rewrite ^{where[:-1]}(/.*)$ $1 break; " + what.format(directory=directory) for where, what in LOCATIONS.items()}
+    locations = {where: f"rewrite ^{where[:-1]}(/.*)$ $1 break; " + what.format(directory=directory)
+                 for where, what in LOCATIONS.items()}
     server = nginx(locations, upstreams={"kept": f"server unix:{directory}/fastcgi.sock; keepalive 4;"})
     return server, directory, port
 

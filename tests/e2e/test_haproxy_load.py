@@ -108,7 +108,8 @@ def test_a_draining_side_gets_nothing_new(boxes, balance, scratch):
         box.write(notes, threads=2)
     balancer = balance(boxes)
     slow = []
-    threads = [threading.Thread(target=lambda: slow.append(fetch(f"http://127.0.0.1:{balancer.port}/?id=slow&s=5"))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: slow.append(fetch(f"http://127.0.0.1:{balancer.port}/?id=slow&s=5")))
+               for _ in range(2)]
     for thread in threads:
         thread.start()
     balancer.wait_server("one", lambda row: row["scur"] == "1", "a slow request on each")

@@ -53,7 +53,8 @@ def test_the_three_apps_answer_through_nginx_and_directly(hosted):
 def test_django_s_pages_forms_admin_and_static_files(hosted):
     emperor, server, direct = hosted
     made = emperor.ctl("exec", "django", "--", "sh", "-c",
-                       "DJANGO_SUPERUSER_PASSWORD=demo exec /usr/bin/python3 manage.py createsuperuser --noinput --username demo --email d@x.org")
+                       "DJANGO_SUPERUSER_PASSWORD=demo exec /usr/bin/python3 manage.py createsuperuser --noinput "
+                       "--username demo --email d@x.org")
     assert made.returncode == 0, made.stderr
     for base in (server.url, direct["django"]):
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
@@ -70,7 +71,8 @@ def test_django_s_pages_forms_admin_and_static_files(hosted):
         assert status == 200 and note.encode() in page
         assert note in json.loads(ask("/api/notes")[2])["notes"]
         login = ask("/admin/")[2]
-        page = ask("/admin/login/?next=/admin/", csrfmiddlewaretoken=token(login), username="demo", password="demo", next="/admin/")[2]
+        page = ask("/admin/login/?next=/admin/", csrfmiddlewaretoken=token(login), username="demo", password="demo",
+                   next="/admin/")[2]
         assert b"Site administration" in page
         assert ask("/missing")[0] == 404
     assert fetch(server.url + "/static/notes/style.css")[0] == 200

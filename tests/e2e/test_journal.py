@@ -88,7 +88,8 @@ def test_auto_is_where_the_emperor_s_own_log_goes_there_and_nothing_stands_twice
     status = os.fstat(journal.service_end.fileno())
     env = {**os.environ, "EMPEROR_JOURNAL_SOCKET": str(journal.path), "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
     emperor.process = subprocess.Popen([binaries / "emperor", "--vassals", emperor.vassals, "--runtime-dir", emperor.runtime],
-                                       stdin=subprocess.DEVNULL, stdout=journal.service_end, stderr=journal.service_end, cwd="/", env=env)
+                                       stdin=subprocess.DEVNULL, stdout=journal.service_end,
+                                       stderr=journal.service_end, cwd="/", env=env)
     wait_until(lambda: emperor.ctl("status").returncode == 0, 15)
     emperor.write("probe")
     emperor.write("plain", log_journal="off")

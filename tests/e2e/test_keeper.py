@@ -13,8 +13,8 @@ CRASHING = "import os, probe\napplication = probe.application\nif os.path.exists
 def serve_then_break(emperor, scratch):
     """`shop` served 3 requests and is in backoff now, for long."""
     (scratch / "main.py").write_text(CRASHING)
-    emperor.write("shop", "main:application", chdir=scratch, python_path=str(emperor.apps), restart_initial="60s", restart_max="60s",
-                  restart_hold="off")
+    emperor.write("shop", "main:application", chdir=scratch, python_path=str(emperor.apps), restart_initial="60s",
+                  restart_max="60s", restart_hold="off")
     emperor.wait_serving("shop")
     for _ in range(2):
         emperor.get("shop")

@@ -29,7 +29,8 @@ def samples(scratch):
         "app": "probe:app", "chdir": str(scratch / "other"), "venv": str(scratch / "venv"), "python_path": [str(scratch)],
         "env": {"PYTHONDONTWRITEBYTECODE": "1", "VERSION": "2"}, "env_file": str(scratch / "more.env"), "mount": "/m",
         "before_start": "true", "watch": [str(scratch / "more.env")], "enabled": False,
-        "listen": f"uwsgi:{scratch}/NAME.sock", "hosts": ["name.example.com"], "socket.mode": "0600", "socket.owner": user(), "socket.group": group(),
+        "listen": f"uwsgi:{scratch}/NAME.sock", "hosts": ["name.example.com"], "socket.mode": "0600",
+        "socket.owner": user(), "socket.group": group(),
         "socket.backlog": 64, "trusted_proxies": ["127.0.0.1"], "workers": 3, "threads": 2, "preload": True,
         "stream_body": True, "static": {"/static": str(scratch / "other")}, "user": user(), "group": group(), "umask": "027",
         "timeouts.start": "50s", "timeouts.request": "50s", "timeouts.drain": "20s", "timeouts.kill": "4s",
@@ -89,7 +90,8 @@ class Vassal:
         serving = {worker["pid"] for worker in shown["worker_list"] if worker["state"] == "serving"}
         events = [f"{entry['event']}: {entry['text']}" for entry in shown["history"]]
         return {"state": shown["state"], "generation": shown["generation"], "master": shown["pid"], "workers": serving,
-                "events": events, "instances": len(shown["instances"]), "listeners": [one["address"] for one in shown["listeners"]]}
+                "events": events, "instances": len(shown["instances"]),
+                "listeners": [one["address"] for one in shown["listeners"]]}
 
     def change(self, key, value):
         self.before = self.facts()

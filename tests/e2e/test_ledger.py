@@ -86,7 +86,8 @@ def test_only_what_was_inside_of_a_dead_process_is_explained(scratch):
     ledger = Ledger(scratch)
     (ledger.notes / "7").write_text("a-1\na-2\n")
     (ledger.notes / "8").write_text("a-5\n")
-    ledger.entries = [Entry("a-1", "a", 1, 2, pid=7), Entry("a-2", "a", 3, 5, lost="reset"), Entry("a-3", "a", 3, 5, lost="reset"),
+    ledger.entries = [Entry("a-1", "a", 1, 2, pid=7), Entry("a-2", "a", 3, 5, lost="reset"),
+                      Entry("a-3", "a", 3, 5, lost="reset"),
                       Entry("a-4", "a", 3, 5, lost="reset"), Entry("a-5", "a", 3, 5, lost="reset"),
                       Entry("a-6", "a", 6, 7, lost="reset"), Entry("a-7", "a", 3, 5, lost="reset", held_by=7)]
     death = ledger.died(7, 4, 4.5, at_the_door=1)

@@ -12,7 +12,8 @@ def asking(emperor, clients):
         """A client that has sent its request and waits; uwsgi's packet by hand."""
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(20)
-        variables = {"REQUEST_METHOD": "GET", "PATH_INFO": uri.split("?")[0], "REQUEST_URI": uri, "QUERY_STRING": uri.partition("?")[2],
+        variables = {"REQUEST_METHOD": "GET", "PATH_INFO": uri.split("?")[0], "REQUEST_URI": uri,
+                     "QUERY_STRING": uri.partition("?")[2],
                      "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "x", "SERVER_PORT": "80", "SCRIPT_NAME": ""}
         body = b"".join(len(part).to_bytes(2, "little") + part.encode() for pair in variables.items() for part in pair)
         client.connect(str(emperor.socket("shop")))
@@ -35,8 +36,10 @@ def test_one_line_when_the_queue_fills_up_and_one_when_it_is_over(emperor):
         emperor.wait_log("listen queue full", seconds=12)
         line = next(line for line in emperor.output().splitlines() if "listen queue full" in line)
         assert "depth=" in line and "busy=1" in line and "GET /sleep?s=8" in line and "emperorctl scale shop 2" in line, line
-        event = next(json.loads(line) for line in emperor.ctl("-o", "json", "events", "shop").stdout.splitlines() if "queue_full" in line)
-        assert re.match(r"\d of 8 clients wait, 1 of 1 threads busy, oldest request GET /sleep\?s=8 for \d+ s; all threads are busy", event["text"])
+        event = next(json.loads(line) for line in emperor.ctl("-o", "json", "events", "shop").stdout.splitlines()
+                     if "queue_full" in line)
+        assert re.match(r"\d of 8 clients wait, 1 of 1 threads busy, oldest request GET /sleep\?s=8 for \d+ s; "
+                        r"all threads are busy", event["text"])
         assert "queue full: " in emperor.ctl("why", "shop").stdout
         for client in clients:
             assert client.recv(100).startswith(b"HTTP/1.1 200")
@@ -45,7 +48,8 @@ def test_one_line_when_the_queue_fills_up_and_one_when_it_is_over(emperor):
 
 
 def test_clients_of_an_app_that_starts_for_long_are_told_of_too(emperor, scratch):
-    (scratch / "main.py").write_text("import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\nfrom probe import application\n")
+    (scratch / "main.py").write_text(
+        "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\nfrom probe import application\n")
     emperor.write("shop", "main:application", chdir=scratch, python_path=str(emperor.apps), socket_backlog=8)
     wait_until(emperor.socket("shop").exists, 10)
     clients = []

@@ -33,7 +33,8 @@ def hello(idle_emperor):
 
 def shell(source, emperor, blocks, **env):
     script = "set -eu\n" + "".join(f"echo '--- step {number}'\n{block}" for number, block in enumerate(blocks, 1))
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, cwd=source, stdin=subprocess.DEVNULL,
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, cwd=source,
+                          stdin=subprocess.DEVNULL,
                           env={**os.environ, "EMPEROR_RUNTIME": str(emperor.runtime), "EMPEROR_AGENT": emperor.agent, **env,
                                "PATH": f"{emperor.binaries}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -54,12 +55,14 @@ def test_each_step_of_the_document_works(hello, source, nginx, scratch, measured
     for expected in ("Configuration file is valid", "hello.example.sock -> ../sockets/hello.sock"):
         assert expected in before, f"{expected!r} in\n{before}"
     port = free_port()
-    snippet = (directory / "emperor.conf").read_text().replace("listen 80 default_server;", f"listen 127.0.0.1:{port} default_server;")
+    snippet = (directory / "emperor.conf").read_text().replace("listen 80 default_server;",
+                                                               f"listen 127.0.0.1:{port} default_server;")
     web = nginx(servers=snippet.replace("    listen [::]:80 default_server;\n", ""), port=port)
     after = shell(source, hello, blocks[:1] + blocks[middle + 1:], NGINX_CONF=str(directory), WEB=web.url)
     for expected in ("hello from the app", "404", "upstream emperor_hello {", "server_name hello.example;"):
         assert expected in after, f"{expected!r} in\n{after}"
-    assert re.search(r"hello running (100|[89]\d) ", after), f"the whole weight, but for the time of the requests that were made\n{after}"
+    assert re.search(r"hello running (100|[89]\d) ", after), (
+        f"the whole weight, but for the time of the requests that were made\n{after}")
     tested = (directory / "apps.conf").read_text()
     assert "listen 127.0.0.1:8089;" in tested
     check_with_nginx(web, tested)
@@ -69,21 +72,26 @@ def test_each_step_of_the_document_works(hello, source, nginx, scratch, measured
 def check_with_nginx(web, text):
     """nginx -t of another configuration beside the running one's."""
     (web.prefix / "servers.conf").write_text(text)
-    done = subprocess.run([shutil.which("nginx") or "/usr/sbin/nginx", "-t", "-q", "-p", web.prefix, "-e", "stderr", "-c", web.prefix / "nginx.conf"],
+    done = subprocess.run([shutil.which("nginx") or "/usr/sbin/nginx", "-t", "-q", "-p", web.prefix, "-e", "stderr",
+                           "-c", web.prefix / "nginx.conf"],
                           capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_haproxy_configuration_serves(hello, source, scratch):
-    """configs/haproxy/emperor.cfg with addresses of this machine in place of the example's, and a second server that nobody is on."""
+    """configs/haproxy/emperor.cfg with addresses of this machine in place of the example's, and a second server that
+    nobody is on."""
     if not haproxy_harness.program():
         pytest.skip("haproxy is missing: scripts/setup.sh installs it")
     port, nobody = free_port(), free_port()
     text = (source / "configs/haproxy/emperor.cfg").read_text()
-    for old, new in (("bind :8080", f"bind 127.0.0.1:{port}"), ("10.0.0.1:8000", f"127.0.0.1:{hello.port}"), ("10.0.0.2:8000", f"127.0.0.1:{nobody}"),
-                     ("agent-port 9101", f"agent-port {hello.agent.rpartition(':')[2]}"), ('agent-send "shop\\n"', 'agent-send "hello\\n"'),
+    for old, new in (("bind :8080", f"bind 127.0.0.1:{port}"), ("10.0.0.1:8000", f"127.0.0.1:{hello.port}"),
+                     ("10.0.0.2:8000", f"127.0.0.1:{nobody}"),
+                     ("agent-port 9101", f"agent-port {hello.agent.rpartition(':')[2]}"),
+                     ('agent-send "shop\\n"', 'agent-send "hello\\n"'),
                      ("\nbackend shop", "\nbackend apps"), ("default_backend shop", "default_backend apps"),
-                     ("    maxconn 10000\n", f"    maxconn 100\n    stats socket {scratch}/balancer.sock mode 600 level admin\n")):
+                     ("    maxconn 10000\n",
+                      f"    maxconn 100\n    stats socket {scratch}/balancer.sock mode 600 level admin\n")):
         assert old in text, old
         text = text.replace(old, new)
     balancer = haproxy_harness.Balancer(scratch, port, {}, text=text)

@@ -133,7 +133,8 @@ def test_reopen_logs_opens_the_files_anew(idle_emperor, scratch):
     emperor.write("probe", log_file=str(log))
     emperor.wait_running("probe")
     for number, reopen in enumerate((lambda: emperor.ctl("reopen-logs"), lambda: emperor.ctl("reopen-logs", "probe"),
-                                     lambda: emperor.send(signal.SIGUSR1), lambda: os.kill(emperor.master_pid("probe"), signal.SIGUSR1))):
+                                     lambda: emperor.send(signal.SIGUSR1),
+                                     lambda: os.kill(emperor.master_pid("probe"), signal.SIGUSR1))):
         emperor.get("probe", f"/log?text=before-{number}")
         wait_until(lambda: f"before-{number} to wsgi" in log.read_text(), 10)
         os.replace(log, scratch / f"moved.{number}")

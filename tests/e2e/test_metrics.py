@@ -15,10 +15,11 @@ from harness.waiting import wait_until
 NAMES = """emperor_build_info emperor_start_time_seconds emperor_config_last_reload_successful
 emperor_config_last_reload_success_timestamp_seconds emperor_apps emperor_app_up emperor_app_info emperor_app_start_time_seconds
 emperor_app_backoff_seconds emperor_app_restarts_total emperor_app_reloads_total emperor_app_requests_total
-emperor_app_request_duration_seconds emperor_app_request_queue_seconds emperor_app_requests_in_progress emperor_app_exceptions_total
-emperor_app_receive_bytes_total emperor_app_transmit_bytes_total emperor_app_client_aborts_total emperor_app_read_errors_total
-emperor_app_write_errors_total emperor_app_workers emperor_app_listen_queue_length emperor_app_listen_queue_limit emperor_app_weight
-emperor_app_cpu_seconds_total emperor_app_resident_memory_bytes emperor_app_proportional_memory_bytes emperor_app_open_fds
+emperor_app_request_duration_seconds emperor_app_request_queue_seconds emperor_app_requests_in_progress
+emperor_app_exceptions_total emperor_app_receive_bytes_total emperor_app_transmit_bytes_total
+emperor_app_client_aborts_total emperor_app_read_errors_total emperor_app_write_errors_total emperor_app_workers
+emperor_app_listen_queue_length emperor_app_listen_queue_limit emperor_app_weight emperor_app_cpu_seconds_total
+emperor_app_resident_memory_bytes emperor_app_proportional_memory_bytes emperor_app_open_fds
 emperor_app_memory_sample_age_seconds emperor_app_log_dropped_lines_total""".split()
 
 
@@ -86,7 +87,8 @@ def test_alerts_fire_when_they_should(source, scratch):
 
     def fires(alert, more):
         series = [{"series": name + app, "values": values.strip()} for name, values in {**figures, **more}.items()]
-        expected = [{"exp_labels": {"instance": "box", "app": "shop", "severity": "never"}}]  # so that promtool prints what it got
+        # So that promtool prints what it got.
+        expected = [{"exp_labels": {"instance": "box", "app": "shop", "severity": "never"}}]
         steps = {"interval": "15s", "input_series": series,
                  "alert_rule_test": [{"eval_time": "8m", "alertname": alert, "exp_alerts": expected}]}
         path = scratch / "test.yml"
@@ -132,8 +134,10 @@ class Prometheus:
         """labels (without job and instance) -> value"""
         answer = json.loads(self.fetch("/api/v1/query?" + urllib.parse.urlencode({"query": query})))
         assert answer["status"] == "success", answer
-        return {tuple(sorted((k, v) for k, v in row["metric"].items() if k not in ("job", "instance", "__name__"))): float(row["value"][1])
-                for row in answer["data"]["result"]}
+
+        def labels(row):
+            return tuple(sorted((k, v) for k, v in row["metric"].items() if k not in ("job", "instance", "__name__")))
+        return {labels(row): float(row["value"][1]) for row in answer["data"]["result"]}
 
     def stop(self):
         self.process.terminate()
@@ -165,7 +169,8 @@ def test_a_real_prometheus_computes_the_right_figures(idle_emperor, scratch, sou
         rate = list(prometheus.ask(f'rate({requests}[{span}s]) * {span}').values())[0]
         assert 25 <= rate <= 100, rate
         low, high = (list(prometheus.ask(
-            f"histogram_quantile({part}, sum by (app, le) (increase(emperor_app_request_duration_seconds_bucket[{span}s])))").values())[0]
+            f"histogram_quantile({part}, sum by (app, le) "
+            f"(increase(emperor_app_request_duration_seconds_bucket[{span}s])))").values())[0]
             for part in (0.5, 0.95))
         assert 0 < low <= 0.025, "four of five requests are quick"
         assert 0.05 <= high <= 0.25, "one of five takes 60 ms"
@@ -176,7 +181,8 @@ def test_a_real_prometheus_computes_the_right_figures(idle_emperor, scratch, sou
         rules = json.loads(prometheus.fetch("/api/v1/rules"))["data"]["groups"][0]["rules"]
         assert len(rules) >= 8
         wait_until(lambda: all(rule["health"] == "ok" for rule in
-                               json.loads(prometheus.fetch("/api/v1/rules"))["data"]["groups"][0]["rules"]), 20, "evaluated rules", 0.2)
+                               json.loads(prometheus.fetch("/api/v1/rules"))["data"]["groups"][0]["rules"]), 20,
+                   "evaluated rules", 0.2)
         measured(f"rate over {span} s: {rate:.1f} of 50 requests; p50 {low * 1000:.1f} ms, p95 {high * 1000:.0f} ms")
     finally:
         prometheus.stop()

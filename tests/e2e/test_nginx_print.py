@@ -11,13 +11,15 @@ SITE = """
 import os
 def application(environ, start_response):
     start_response('200 OK', [('Content-Type', 'text/plain')])
-    return [f"{os.environ['SITE']} {environ['HTTP_HOST']} {environ['PATH_INFO']} {environ.get('HTTP_X_REQUEST_START', '')[:2]}".encode()]
+    start = environ.get('HTTP_X_REQUEST_START', '')[:2]
+    return [f"{os.environ['SITE']} {environ['HTTP_HOST']} {environ['PATH_INFO']} {start}".encode()]
 """
 
 
 def write(emperor, name, hosts, listen, **keys):
     (emperor.directory / "website.py").write_text(SITE)
-    emperor.write(name, app="website:application", chdir=emperor.directory, hosts=hosts, listen=listen, env={"SITE": f"{emperor.directory.name}-{name}"}, **keys)
+    emperor.write(name, app="website:application", chdir=emperor.directory, hosts=hosts, listen=listen,
+                  env={"SITE": f"{emperor.directory.name}-{name}"}, **keys)
 
 
 @pytest.fixture
@@ -55,7 +57,8 @@ def test_a_block_for_each_app_and_protocol(emperor, nginx):
     assert done.returncode == 0 and done.stderr == "", done.stderr
     web = nginx(servers=done.stdout, port=port)  # asserts nginx -t
     box = emperor.directory.name
-    for host, app in (("shop.example", "shop"), ("www.shop.example", "shop"), ("blog.example", "blog"), ("large.example", "Blog"), ("wiki.example", "wiki"),
+    for host, app in (("shop.example", "shop"), ("www.shop.example", "shop"), ("blog.example", "blog"),
+                      ("large.example", "Blog"), ("wiki.example", "wiki"),
                       ("mail.example", "mail"), ("nap.example", "nap")):
         status, _, body = web.get("/some/path?x=1", headers={"Host": host})
         assert (status, body.decode()) == (200, f"{box}-{app} {host} /some/path t="), app

@@ -52,7 +52,8 @@ def test_preload_imports_once(emperor, scratch):
 def test_preload_is_given_up_when_the_app_starts_threads_and_says_which(emperor, scratch):
     (scratch / "main.py").write_text(
         "import threading, time, probe\n"
-        "threading.Thread(target=time.sleep, args=(3600,), name='metrics-sender', daemon=True).start()\napplication = probe.application\n")
+        "threading.Thread(target=time.sleep, args=(3600,), name='metrics-sender', daemon=True).start()\n"
+        "application = probe.application\n")
     emperor.write("probe", "main:application", chdir=scratch, python_path=str(emperor.apps), workers=2, preload=True)
     emperor.wait_serving("probe")
     emperor.wait_log("metrics-sender")
@@ -73,7 +74,8 @@ def test_threads_serve_at_the_same_time(emperor, scratch):
 
 def test_the_app_s_own_threads_run_while_it_waits_for_requests(emperor, scratch):
     (scratch / "main.py").write_text(
-        "import threading, time\nticks = []\n\ndef tick():\n    while True:\n        ticks.append(1)\n        time.sleep(0.01)\n\n"
+        "import threading, time\nticks = []\n\n"
+        "def tick():\n    while True:\n        ticks.append(1)\n        time.sleep(0.01)\n\n"
         "threading.Thread(target=tick, daemon=True).start()\n\n"
         "def application(environ, start_response):\n    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
         "    return [str(len(ticks)).encode()]\n")

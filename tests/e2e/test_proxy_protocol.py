@@ -39,7 +39,8 @@ def haproxy(scratch):
 
 def certificate(directory):
     key, crt, pem = (directory / f"haproxy.{ending}" for ending in ("key", "crt", "pem"))
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", key,
                     "-out", crt, "-days", "1", "-subj", "/CN=localhost"], check=True, capture_output=True, timeout=60)
     pem.write_text(crt.read_text() + key.read_text())
     return pem
@@ -92,7 +93,8 @@ def test_curl_speaks_it_from_a_trusted_address_and_is_refused_from_others(vassal
         pytest.skip("curl is missing: scripts/setup.sh installs it")
 
     def run(interface):
-        done = subprocess.run([curl, "-s", "-m", "20", "--haproxy-protocol", "--interface", interface, "-w", "\n%{http_code} %{local_port}",
+        done = subprocess.run([curl, "-s", "-m", "20", "--haproxy-protocol", "--interface", interface, "-w",
+                               "\n%{http_code} %{local_port}",
                                f"http://127.0.0.1:{vassal}/environ"], capture_output=True, text=True, timeout=30)
         body, _, last = done.stdout.rpartition("\n")
         return body, *last.split()

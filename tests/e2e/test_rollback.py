@@ -50,7 +50,8 @@ def test_a_deploy_that_answers_500_is_rolled_back_and_costs_nothing_but_these_an
     assert shown["configuration"]["env"]["VERSION"] == "1"
     assert shown["rolled_back_configuration"]["env"]["VERSION"] == "2"
     page = shop.ctl("show", "shop").stdout
-    assert "its file differs: env, rollout.observe" in page and page.split("\nrolled back\n")[1].split("\n\n")[0].count("rollout.observe") == 1, page
+    assert "its file differs: env, rollout.observe" in page, page
+    assert page.split("\nrolled back\n")[1].split("\n\n")[0].count("rollout.observe") == 1, page
     assert shop.ctl("status", "shop").returncode == 0, "it serves"
     wait_until(lambda: len(processes.masters_of(shop.process.pid)) == 1, 20, "the end of the bad one")
 

@@ -16,7 +16,8 @@ def ledger(scratch):
 
 def test_a_newer_edit_overtakes_a_rollout_that_takes_long(emperor, ledger):
     def deploy(version, **env):
-        emperor.write("shop", "deploys:application", **{k: v for k, v in ledger.app(VERSION=version, **env).items() if k == "env"})
+        emperor.write("shop", "deploys:application",
+                      **{k: v for k, v in ledger.app(VERSION=version, **env).items() if k == "env"})
 
     deploy("1")
     emperor.wait_serving("shop")

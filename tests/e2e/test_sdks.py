@@ -97,7 +97,8 @@ def sdk_venv(session_directory):
     refused = {}
     for package in PACKAGES:
         try:
-            done = subprocess.run([venv / "bin/pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:", "--retries", "1",
+            done = subprocess.run([venv / "bin/pip", "install", "-q", "--disable-pip-version-check", "--only-binary",
+                                   ":all:", "--retries", "1",
                                    "--timeout", "10", package], capture_output=True, text=True, timeout=120)
             if done.returncode != 0:
                 refused[package] = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"pip: exit {done.returncode}"

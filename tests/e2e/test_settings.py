@@ -29,7 +29,8 @@ def test_every_setting_of_the_file_takes_effect(idle_emperor, settings, scratch)
     emperor.wait_serving("probe")
     emperor.wait_state("probe", "running")
     events = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {"event": "running", "vassal": "probe", "level": "info"}.items() <= next(e for e in events if e["event"] == "running").items()
+    running = next(e for e in events if e["event"] == "running")
+    assert {"event": "running", "vassal": "probe", "level": "info"}.items() <= running.items()
     assert any(event["level"] == "debug" for event in events)
     with socket.create_connection(("127.0.0.1", port), timeout=5) as client, client.makefile("rb") as answer:
         assert [vassal["id"] for vassal in json.load(answer)["vassals"]] == ["probe.yaml"]

@@ -19,7 +19,8 @@ def test_term_and_int_stop_everything_gracefully(emperor, number):
     assert len(family) >= 3
     assert emperor.stop(number) == 0
     assert not [pid for pid in family if processes.is_alive(pid)]
-    left = [path for path in emperor.runtime.rglob("*") if not path.is_dir() and path.name != "emperor.lock" and path.parent.name != "history"]
+    left = [path for path in emperor.runtime.rglob("*") if not path.is_dir() and path.name != "emperor.lock"
+            and path.parent.name != "history"]
     assert not left, left
 
 

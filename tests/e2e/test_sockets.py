@@ -12,7 +12,8 @@ from harness.load import Load
 from harness.nginx import fetch, free_port
 from harness.waiting import wait_until
 
-HAS_IPV6 = pathlib.Path("/proc/net/if_inet6").exists() and "00000000000000000000000000000001" in pathlib.Path("/proc/net/if_inet6").read_text()
+IPV6_ADDRESSES = pathlib.Path("/proc/net/if_inet6")
+HAS_IPV6 = IPV6_ADDRESSES.exists() and "00000000000000000000000000000001" in IPV6_ADDRESSES.read_text()
 
 
 def test_the_default_socket_has_mode_0660(emperor):

@@ -17,7 +17,8 @@ from harness.waiting import wait_until
 class Vassal:
     def __init__(self, binaries, apps, *options, app="probe:application"):
         self.lines = []
-        self.process = subprocess.Popen([binaries / "vassal", "--chdir", apps, "--env", "PYTHONDONTWRITEBYTECODE=1", *map(str, options), app],
+        self.process = subprocess.Popen([binaries / "vassal", "--chdir", apps, "--env", "PYTHONDONTWRITEBYTECODE=1",
+                                         *map(str, options), app],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True)
         self.reader.start()
@@ -89,7 +90,8 @@ def test_the_app_s_output_is_the_vassal_s(vassal):
 
 
 def test_preload_and_set_work_here_too(vassal):
-    one = vassal("--listen", "http:127.0.0.1:0", "--preload", "--workers", "2", "--set", "timeouts.request=5s", "--set", "mount=/x")
+    one = vassal("--listen", "http:127.0.0.1:0", "--preload", "--workers", "2", "--set", "timeouts.request=5s",
+                 "--set", "mount=/x")
     assert nginx.fetch(one.url() + "x/")[2] == b"ok"
     assert one.end() == 0
 

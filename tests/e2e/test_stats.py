@@ -12,15 +12,17 @@ from harness.waiting import wait_until
 TOP = {"version": str, "listen_queue": int, "listen_queue_errors": int, "signal_queue": int, "load": int, "pid": int, "uid": int,
        "gid": int, "cwd": str, "locks": list, "sockets": list, "workers": list}
 SOCKET = {"name": str, "proto": str, "queue": int, "max_queue": int, "shared": int, "can_offload": int}
-WORKER = {"id": int, "pid": int, "accepting": int, "requests": int, "delta_requests": int, "exceptions": int, "harakiri_count": int,
+WORKER = {"id": int, "pid": int, "accepting": int, "requests": int, "delta_requests": int, "exceptions": int,
+          "harakiri_count": int,
           "signals": int, "signal_queue": int, "status": str, "rss": int, "vsz": int, "running_time": int, "last_spawn": int,
           "respawn_count": int, "tx": int, "avg_rt": int, "apps": list, "cores": list}
 APP = {"id": int, "modifier1": int, "mountpoint": str, "startup_time": int, "requests": int, "exceptions": int, "chdir": str}
-CORE = {"id": int, "requests": int, "static_requests": int, "routed_requests": int, "offloaded_requests": int, "write_errors": int,
-        "read_errors": int, "in_request": int, "vars": list, "req_info": dict}
-VASSAL = {"id": str, "pid": int, "born": int, "last_mod": int, "last_heartbeat": int, "loyal": int, "ready": int, "accepting": int,
-          "last_loyal": int, "last_ready": int, "last_accepting": int, "first_run": int, "last_run": int, "cursed": int, "zerg": int,
-          "on_demand": str, "uid": int, "gid": int, "monitor": str, "respawns": int}
+CORE = {"id": int, "requests": int, "static_requests": int, "routed_requests": int, "offloaded_requests": int,
+        "write_errors": int, "read_errors": int, "in_request": int, "vars": list, "req_info": dict}
+VASSAL = {"id": str, "pid": int, "born": int, "last_mod": int, "last_heartbeat": int, "loyal": int, "ready": int,
+          "accepting": int,
+          "last_loyal": int, "last_ready": int, "last_accepting": int, "first_run": int, "last_run": int,
+          "cursed": int, "zerg": int, "on_demand": str, "uid": int, "gid": int, "monitor": str, "respawns": int}
 
 
 def raw(path, payload=b"", timeout=10):
@@ -131,7 +133,8 @@ def test_a_busy_worker_shows_its_request_without_cookies(shop):
     client = threading.Thread(target=lambda: shop.get("shop", "/sleep?s=1.5", HTTP_COOKIE="session=hush"))
     client.start()
     try:
-        text = wait_until(lambda: (lambda text: text if b"/sleep" in text else None)(raw(shop.runtime / "stats" / "shop.sock")), 5)
+        at = shop.runtime / "stats" / "shop.sock"
+        text = wait_until(lambda: text if b"/sleep" in (text := raw(at)) else None, 5)
         assert b"hush" not in text
         assert any(worker["status"] == "busy" for worker in json.loads(text)["workers"])
     finally:

@@ -1,4 +1,5 @@
-"""uWSGI's own tools, unchanged, against every kind of stats socket: uwsgitop from PyPI, uwsgi_exporter from the Go module proxy."""
+"""uWSGI's own tools, unchanged, against every kind of stats socket: uwsgitop from PyPI, uwsgi_exporter from the Go
+module proxy."""
 import os
 import pty
 import re
@@ -96,7 +97,8 @@ def uwsgi_exporter(session_directory):
     if go is None:
         pytest.skip("there is no Go here to build uwsgi_exporter with")
     target = session_directory / "go"
-    done = subprocess.run([go, "install", "github.com/timonwong/uwsgi_exporter@latest"], capture_output=True, text=True, timeout=600,
+    done = subprocess.run([go, "install", "github.com/timonwong/uwsgi_exporter@latest"], capture_output=True,
+                          text=True, timeout=600,
                           cwd=session_directory, env={**os.environ, "GOBIN": str(target), "GOFLAGS": "-mod=mod -modcacherw",
                                                       "GOPATH": str(session_directory / "gopath")})
     if done.returncode != 0:
@@ -104,7 +106,8 @@ def uwsgi_exporter(session_directory):
     return target / "uwsgi_exporter"
 
 
-@pytest.mark.parametrize("which", ["unix://{runtime}/stats/shop.sock", "http://127.0.0.1:{port}/?vassal=shop", "unix://{runtime}/stats.sock",
+@pytest.mark.parametrize("which", ["unix://{runtime}/stats/shop.sock", "http://127.0.0.1:{port}/?vassal=shop",
+                                   "unix://{runtime}/stats.sock",
                                    "tcp://127.0.0.1:{port}", "http://127.0.0.1:{port}/"])
 def test_uwsgi_exporter_runs_unchanged(shop, uwsgi_exporter, which):
     port = free_port()

@@ -84,9 +84,10 @@ def test_durations_are_seen_at_once_and_right(shop):
 
 
 def test_queue_time_counts_from_what_the_front_end_says(shop, nginx):
-    front = nginx({"/": f'include /etc/nginx/uwsgi_params; uwsgi_pass unix:{shop.socket("shop")}; uwsgi_param HTTP_X_REQUEST_START "t=$msec";'})
+    front = nginx({"/": f'include /etc/nginx/uwsgi_params; uwsgi_pass unix:{shop.socket("shop")}; '
+                        'uwsgi_param HTTP_X_REQUEST_START "t=$msec";'})
     shop.get("shop", "/pid")  # from its first bytes: no header
-    before = wait_until(lambda: (lambda queue: queue if queue["start"]["count"] else None)(vassal_of(shop)["latency"]["queue"]), 5)
+    before = wait_until(lambda: queue if (queue := vassal_of(shop)["latency"]["queue"])["start"]["count"] else None, 5)
     assert before["start"]["p99_us"] < 2e6
     # What a client claims is overridden by nginx.
     assert front.get("/pid", headers={"X-Request-Start": f"t={time.time() - 1800:.3f}"})[0] == 200
@@ -136,8 +137,8 @@ def test_what_has_changed_is_told_by_revision_and_entity_tag(shop):
 
 def test_parameters_that_make_no_sense_are_refused(shop):
     path = shop.runtime / "stats.sock"
-    for target, status in (("/?vassal=nobody", 404), ("/?vassal=", 400), ("/?per_worker=x", 400), ("/?since=x", 400), ("/?other=1", 200),
-                           ("/metrics?vassal=shop", 200), ("/metrics?vassal=nobody", 404)):
+    for target, status in (("/?vassal=nobody", 404), ("/?vassal=", 400), ("/?per_worker=x", 400), ("/?since=x", 400),
+                           ("/?other=1", 200), ("/metrics?vassal=shop", 200), ("/metrics?vassal=nobody", 404)):
         assert stats.get(path, target)[0] == status, target
     own = shop.runtime / "stats" / "shop.sock"
     assert stats.get(own, "/?vassal=shop")[0] == 200 and stats.get(own, "/?vassal=blog")[0] == 404
@@ -182,7 +183,8 @@ def test_three_hundred_clients_that_do_nothing_cost_nothing(idle_emperor, measur
     finally:
         for client in clients:
             client.close()
-    measured(f"300 idle clients: {growth / 1024:.0f} KiB and {burnt * 1000:.0f} ms of the emperor; a command and a document beside them {min(took) * 1000:.0f} ms")
+    measured(f"300 idle clients: {growth / 1024:.0f} KiB and {burnt * 1000:.0f} ms of the emperor; "
+             f"a command and a document beside them {min(took) * 1000:.0f} ms")
     assert growth < 8 << 20
     assert burnt < 3
     assert min(took) < 5

@@ -44,7 +44,8 @@ def streams(emperor, scratch, nginx):
     (directory / "streams.py").write_text(APP)
     port = free_port()
     emperor.write("streams", app="streams:application", chdir=directory, socket_mode="0666",
-                  listen=[f"{name}:{directory}/{name}.sock" for name in ("uwsgi", "fastcgi", "scgi")] + [f"http:127.0.0.1:{port}"])
+                  listen=[f"{name}:{directory}/{name}.sock" for name in ("uwsgi", "fastcgi", "scgi")]
+                  + [f"http:127.0.0.1:{port}"])
     emperor.wait_state("streams", "running")
     path = directory / "test.sock"
     server = nginx({where: what.format(directory=directory, port=port).replace("include ", "include /etc/nginx/")

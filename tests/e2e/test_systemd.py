@@ -33,7 +33,8 @@ def environment_of(pid):
 def test_the_unit_file_is_sound(source, binaries, scratch):
     text = (source / UNIT).read_text()
     settings = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z]\w+=", line))
-    wanted = {"Type": "notify", "NotifyAccess": "main", "KillMode": "process", "RestartKillSignal": "SIGQUIT", "OOMPolicy": "continue",
+    wanted = {"Type": "notify", "NotifyAccess": "main", "KillMode": "process", "RestartKillSignal": "SIGQUIT",
+              "OOMPolicy": "continue",
               "Delegate": "yes", "RuntimeDirectoryPreserve": "restart", "Restart": "on-failure"}
     assert {key: settings.get(key) for key in wanted} == wanted and "WatchdogSec" in settings
     # The path of the installed program: systemd-analyze wants to find it.

@@ -55,7 +55,8 @@ def test_a_stuck_request_gets_504_and_its_neighbours_are_all_answered(hosted, pr
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("uri, frame", [("/stuck?s=3600", "in stuck"), ("/stuck?s=3600&hold=1", "in stuck"), ("/spin", "in spin")],
+@pytest.mark.parametrize("uri, frame",
+                         [("/stuck?s=3600", "in stuck"), ("/stuck?s=3600&hold=1", "in stuck"), ("/spin", "in spin")],
                          ids=["in C", "in C with the lock", "in Python"])
 def test_every_kind_of_hang_is_answered_and_has_its_traceback(emperor, uri, frame, threads):
     emperor.write("forks", "forks:application", threads=threads, timeouts_request="1s", timeouts_drain="3s")

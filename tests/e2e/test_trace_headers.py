@@ -20,7 +20,9 @@ def test_trace_context_and_request_id_arrive_on_every_protocol(emperor, scratch,
     directory.chmod(0o777)
     (directory / "gateway.py").write_text(ASK)
     port = free_port()
-    emperor.write_text("traced", f"app: gateway:application\nchdir: {directory}\nsocket: {{mode: '0666'}}\nlisten: ['uwsgi:{directory}/u.sock', "
+    emperor.write_text("traced",
+                       f"app: gateway:application\nchdir: {directory}\nsocket: {{mode: '0666'}}\n"
+                       f"listen: ['uwsgi:{directory}/u.sock', "
                        f"'fastcgi:{directory}/f.sock', 'scgi:{directory}/s.sock', 'http:127.0.0.1:{port}']\n")
     emperor.wait_state("traced", "running")
     front = nginx({path: rules.format(directory=directory) for path, rules in LOCATIONS.items()})

@@ -136,8 +136,11 @@ def test_nginx_streams_uploads_and_static_files_over_every_protocol(vassal, scra
     locations = {}
     for name in protocols:
         buffering = "on" if name == "scgi" else "off"  # nginx's SCGI tells the length of what it has received so far
-        directive = {"http": f"proxy_pass http://unix:{scratch}/http.sock:/; proxy_request_buffering off; proxy_http_version 1.1"}.get(
-            name, f"include /etc/nginx/{name}_params; {name}_pass unix:{scratch}/{name}.sock; {name}_request_buffering {buffering}")
+        directive = (f"include /etc/nginx/{name}_params; {name}_pass unix:{scratch}/{name}.sock; "
+                     f"{name}_request_buffering {buffering}")
+        if name == "http":
+            directive = (f"proxy_pass http://unix:{scratch}/http.sock:/; proxy_request_buffering off; "
+                         "proxy_http_version 1.1")
         locations[f"/{name}/"] = f"rewrite ^/{name}(/.*)$ $1 break; {directive};"
     server = nginx.Nginx(scratch, locations)
     try:

@@ -99,7 +99,8 @@ def test_a_tenant_s_log_file_is_opened_with_his_rights(idle_emperor, scratch):
     (scratch / "own").mkdir(mode=0o777)
     (scratch / "own").chmod(0o777)
     (scratch / "own" / "link.log").symlink_to(scratch / "root.log")
-    for name, path in (("probe", scratch / "own" / "probe.log"), ("new", scratch / "new.log"), ("link", scratch / "own" / "link.log")):
+    for name, path in (("probe", scratch / "own" / "probe.log"), ("new", scratch / "new.log"),
+                       ("link", scratch / "own" / "link.log")):
         idle_emperor.write(name, log_file=str(path))
         give(idle_emperor, name, "nobody")
     emperor = idle_emperor.start()

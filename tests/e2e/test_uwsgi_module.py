@@ -110,7 +110,8 @@ def test_options_are_those_of_the_vassal(curious):
         "master": True, "enable-threads": True, "single-interpreter": True, "need-app": True, "strict": True, "vacuum": True,
         "die-on-term": True, "py-call-osafterfork": True, "py-call-uwsgi-fork-hooks": True, "processes": "2", "workers": "2",
         "threads": "3", "buffer-size": "65536", "module": "curious:application", "lazy-apps": True}
-    assert ask("[uwsgi.numproc, uwsgi.cores, uwsgi.mule_id(), uwsgi.i_am_the_spooler(), uwsgi.is_a_reload()]") == [2, 3, 0, False, False]
+    assert ask("[uwsgi.numproc, uwsgi.cores, uwsgi.mule_id(), uwsgi.i_am_the_spooler(), uwsgi.is_a_reload()]") == [
+        2, 3, 0, False, False]
 
 
 def test_with_preload_apps_are_not_lazy(curious):
@@ -130,17 +131,20 @@ except NotImplementedError:
     answer = "caught"
 """, path="/exec") == "caught"
     assert ask("tried(lambda: uwsgi.nonsense)") == "AttributeError: module 'uwsgi' has no attribute 'nonsense'"
-    assert ask("tried(lambda: uwsgidecorators.nonsense)") == "AttributeError: module 'uwsgidecorators' has no attribute 'nonsense'"
-    assert ask("answer = None\ntry:\n    from uwsgi import cache_get\nexcept ImportError:\n    answer = 'missing'", path="/exec") == "missing"
+    assert ask("tried(lambda: uwsgidecorators.nonsense)") == (
+        "AttributeError: module 'uwsgidecorators' has no attribute 'nonsense'")
+    assert ask("answer = None\ntry:\n    from uwsgi import cache_get\nexcept ImportError:\n    answer = 'missing'",
+               path="/exec") == "missing"
 
 
 def test_small_functions_do_what_they_say(curious):
     ask = curious()
     first, second = ask("uwsgi.request_id()"), ask("uwsgi.request_id()")
     assert second == first + 1
-    assert ask("[uwsgi.listen_queue(), uwsgi.listen_queue(0), uwsgi.ready(), uwsgi.accepting(), uwsgi.log_this_request()]") == [0, 0, True, None, None]
-    assert ask("[uwsgi.set_logvar('a', 'b'), uwsgi.set_logvar(b'c', b'd'), repr(uwsgi.get_logvar('a')), repr(uwsgi.get_logvar('c'))]") == [
-        None, None, "b'b'", "b'd'"]
+    assert ask("[uwsgi.listen_queue(), uwsgi.listen_queue(0), uwsgi.ready(), uwsgi.accepting(), "
+               "uwsgi.log_this_request()]") == [0, 0, True, None, None]
+    assert ask("[uwsgi.set_logvar('a', 'b'), uwsgi.set_logvar(b'c', b'd'), repr(uwsgi.get_logvar('a')), "
+               "repr(uwsgi.get_logvar('c'))]") == [None, None, "b'b'", "b'd'"]
     assert ask("uwsgi.get_logvar('a')") is None, "of another request"
     resident, virtual = ask("uwsgi.mem()")
     assert 1 << 20 < resident < virtual

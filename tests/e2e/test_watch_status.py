@@ -134,7 +134,8 @@ def test_elsewhere_it_writes_one_table_after_the_other_and_json_lines(emperor):
     emperor.write("shop")
     emperor.wait_running("shop")
     for output in ("table", "json"):
-        command = [emperor.binaries / "emperorctl", "--runtime-dir", emperor.runtime, "-o", output, "status", "--watch", "--interval", "100ms"]
+        command = [emperor.binaries / "emperorctl", "--runtime-dir", emperor.runtime, "-o", output, "status",
+                   "--watch", "--interval", "100ms"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
             lines = [watcher.stdout.readline() for _ in range(8 if output == "table" else 3)]
             watcher.terminate()

@@ -32,7 +32,8 @@ YAML = {
     "carriage_returns": "app: a:b\rworkers: 2\r",
     "complex_keys": "? app\n: a:b\n? [workers]\n: 2\n? {a: b}\n: c\n",
     "flow": "{app: a:b, env: {A: [], B: {}, 'C': , D}, listen: [http::80, [uwsgi:/a.sock], {}], }\n",
-    "numbers": "app: a:b\nworkers: 0x10\nthreads: 1_0\nlimits: {body: 1.5G, header_size: .inf, headers: -0}\ntimeouts: {start: 1e3, request: 1m30s, drain: ~}\n",
+    "numbers": "app: a:b\nworkers: 0x10\nthreads: 1_0\nlimits: {body: 1.5G, header_size: .inf, headers: -0}\n"
+               "timeouts: {start: 1e3, request: 1m30s, drain: ~}\n",
     "more_variables": "app: ${A:-${B:-c}}:d\nenv: {X: '${', Y: '$$', Z: '${HOME?no}', W: '{name}{nam', V: '${HOME:+y}'}\n",
     "deep": "app: a:b\nenv: " + "[" * 100 + "]" * 100 + "\n",
     "tabs": "app:\ta:b\nenv:\n\tA: b\n",

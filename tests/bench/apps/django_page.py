@@ -6,7 +6,8 @@ settings.configure(
     MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {"loaders": [
         ("django.template.loaders.cached.Loader", [("django.template.loaders.locmem.Loader", {
-            "page.html": "<h1>{{ title }}</h1><ul>{% for item in items %}<li>{{ item.name|upper }}: {{ item.text }}</li>{% endfor %}</ul>"
+            "page.html": "<h1>{{ title }}</h1>"
+                         "<ul>{% for item in items %}<li>{{ item.name|upper }}: {{ item.text }}</li>{% endfor %}</ul>"
         })])]}}])
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402  the settings come first

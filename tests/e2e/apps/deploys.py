@@ -1,5 +1,5 @@
-"""The ledger's app in versions that are good or bad: MOOD=errors answers with 500; START=seconds is how long its import takes, PROBE
-its answer to /healthz. The end of an import leaves a file imported-VERSION beside the notes."""
+"""The ledger's app in versions that are good or bad: MOOD=errors answers with 500; START=seconds is how long its import
+takes, PROBE its answer to /healthz. The end of an import leaves a file imported-VERSION beside the notes."""
 import os
 import time
 from urllib.parse import parse_qs

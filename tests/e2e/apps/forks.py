@@ -20,7 +20,8 @@ def count(where):
     forks[where] += 1
 
 
-os.register_at_fork(before=lambda: count("before"), after_in_parent=lambda: count("parent"), after_in_child=lambda: count("child"))
+os.register_at_fork(before=lambda: count("before"), after_in_parent=lambda: count("parent"),
+                    after_in_child=lambda: count("child"))
 
 if os.environ.get("OWN_HANDLERS"):
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT):
@@ -95,8 +96,8 @@ def fork_and_live(environ, start_response):
 
 
 def with_subprocess(environ, start_response):
-    done = subprocess.run([sys.executable, "-c", "import os; print(len(os.listdir('/proc/self/fd')))"], capture_output=True, text=True,
-                          check=True)
+    done = subprocess.run([sys.executable, "-c", "import os; print(len(os.listdir('/proc/self/fd')))"],
+                          capture_output=True, text=True, check=True)
     start_response("200 OK", TEXT)
     return [done.stdout.encode()]
 

@@ -20,7 +20,8 @@ def browser(driver):
     started.expected = ()
     yield started
     try:
-        complaints = [one for one in started.complaints() if not any(word in one for word in ("Failed to load resource", *started.expected))]
+        complaints = [one for one in started.complaints()
+                      if not any(word in one for word in ("Failed to load resource", *started.expected))]
     except AssertionError:
         complaints = []
     started.close()

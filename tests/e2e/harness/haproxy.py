@@ -34,7 +34,8 @@ class Haproxy:
         configuration.write_text(CONFIGURATION.format(sections="\n".join(sections)))
         self.log = self.directory / "haproxy.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
         for port in routes:
             wait_until(lambda: self._listens(port), 10, lambda: self.log.read_text(errors="replace"))
 
@@ -72,8 +73,8 @@ backend apps
 
 
 class Balancer:
-    """One frontend (.port) over a backend `apps`: `servers` are name -> what follows the name in its server line. Or `text`, a whole
-    configuration with such a backend and the stats socket balancer.sock."""
+    """One frontend (.port) over a backend `apps`: `servers` are name -> what follows the name in its server line. Or
+    `text`, a whole configuration with such a backend and the stats socket balancer.sock."""
 
     def __init__(self, directory, port, servers, backend=(), sections="", text=None):
         self.directory, self.port = pathlib.Path(directory), port
@@ -82,7 +83,8 @@ class Balancer:
         configuration.write_text(text or BALANCER.format(directory=self.directory, port=port, lines=lines, sections=sections))
         self.log = self.directory / "balancer.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([program(), "-db", "-f", configuration], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
         wait_until(lambda: self._answers() and Haproxy._listens(port), 10, lambda: self.log.read_text(errors="replace"))
 
     def _answers(self):

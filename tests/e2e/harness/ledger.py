@@ -165,7 +165,8 @@ class Ledger:
             return HttpClient(where) if isinstance(where, int) else UwsgiClient(where)
 
         target = self._targets[name] = Target(make_client, uri, rate)
-        target.threads = [threading.Thread(target=self._run, args=(name, target, rate / clients), daemon=True) for _ in range(clients)]
+        target.threads = [threading.Thread(target=self._run, args=(name, target, rate / clients), daemon=True)
+                          for _ in range(clients)]
         if self._is_running:
             for thread in target.threads:
                 thread.start()

@@ -23,8 +23,8 @@ class SlowClients:
     """The process, for a test."""
 
     def __init__(self, port):
-        self.process = subprocess.Popen([sys.executable, __file__, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        cwd=pathlib.Path(__file__).parent)
+        self.process = subprocess.Popen([sys.executable, __file__, str(port)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, cwd=pathlib.Path(__file__).parent)
 
     def ask(self, command):
         self.process.stdin.write(command + "\n")

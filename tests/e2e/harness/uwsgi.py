@@ -32,7 +32,8 @@ def variables_for(uri="/", method="GET", body=b"", **extra):
 
 def packet(variables, modifier=0):
     pairs = variables.items() if isinstance(variables, dict) else variables
-    block = b"".join(struct.pack("<H", len(part)) + part for pair in pairs for part in (piece.encode("latin-1") for piece in pair))
+    block = b"".join(struct.pack("<H", len(part)) + part for pair in pairs
+                     for part in (piece.encode("latin-1") for piece in pair))
     return struct.pack("<BHB", modifier, len(block), 0) + block
 
 

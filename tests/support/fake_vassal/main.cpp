@@ -83,7 +83,8 @@ struct Fake {
         (void)link::receive(peer.get());
         auto channel = link::make_channel();
         if (!channel) return;
-        const UniqueFd small_board(script == "small-scoreboard" ? ::memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1);
+        const UniqueFd small_board(
+            script == "small-scoreboard" ? ::memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1);
         link::Snapshot snapshot;
         snapshot.name = start.name;
         snapshot.generation = start.generation;
@@ -195,7 +196,8 @@ int serve(Fake& fake) {
             for (const UniqueFd& listener : fake.listeners) waited.push_back({listener.get(), POLLIN, 0});
         int timeout = -1;
         if (crash_at)
-            timeout = static_cast<int>(std::max<long>(0, std::chrono::duration_cast<std::chrono::milliseconds>(*crash_at - Clock::now()).count()));
+            timeout = static_cast<int>(std::max<long>(
+                0, std::chrono::duration_cast<std::chrono::milliseconds>(*crash_at - Clock::now()).count()));
         ::poll(waited.data(), waited.size(), timeout);
         if (crash_at && Clock::now() >= *crash_at) ::raise(SIGKILL);
         if (waited[0].revents != 0 && !fake.is_alone) fake.on_emperor();

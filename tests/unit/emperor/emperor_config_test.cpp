@@ -15,11 +15,12 @@ std::string problem(const std::string& text) {
 }
 
 TEST(EmperorConfig, every_key_is_read) {
-    const auto config = parse_emperor_config("/etc/emperor.yaml", "start_parallelism: 12\n"
-                                                                 "admin_group: staff\n"
-                                                                 "stats: 127.0.0.1:9117\n"
-                                                                 "control: /run/more.sock\n"
-                                                                 "log: {format: json, level: warn, file: /var/log/emperor.log}\n");
+    const auto config = parse_emperor_config("/etc/emperor.yaml",
+                                             "start_parallelism: 12\n"
+                                             "admin_group: staff\n"
+                                             "stats: 127.0.0.1:9117\n"
+                                             "control: /run/more.sock\n"
+                                             "log: {format: json, level: warn, file: /var/log/emperor.log}\n");
     ASSERT_TRUE(config) << config.error().message();
     EXPECT_EQ(config->start_parallelism, 12);
     EXPECT_EQ(config->admin_group, "staff");
@@ -40,7 +41,9 @@ TEST(EmperorConfig, an_empty_file_or_one_of_comments_sets_nothing) {
 
 TEST(EmperorConfig, every_error_comes_in_one_pass_with_its_place) {
     const std::string text = problem("start_paralelism: 2\nstart_parallelism: 0\nlog:\n  level: loud\n  fromat: json\n");
-    EXPECT_THAT(text, HasSubstr("/etc/emperor.yaml:1:1: error: unknown key 'start_paralelism' (did you mean 'start_parallelism'?)"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("/etc/emperor.yaml:1:1: error: unknown key 'start_paralelism' (did you mean 'start_parallelism'?)"));
     EXPECT_THAT(text, HasSubstr("/etc/emperor.yaml:2:20: error: start_parallelism: expected a whole number from 1 to 10000"));
     EXPECT_THAT(text, HasSubstr("/etc/emperor.yaml:4:10: error: log.level: expected one of debug, info, warn, error"));
     EXPECT_THAT(text, HasSubstr("/etc/emperor.yaml:5:3: error: unknown key 'fromat' (did you mean 'format'?)"));

@@ -37,7 +37,8 @@ TEST_F(FleetTest, an_app_that_asks_without_end_is_reloaded_now_and_then) {
         times.push_back(entry.time_us);
     }
     ASSERT_EQ(times.size(), 3u);
-    for (std::size_t i = 1; i < times.size(); ++i) EXPECT_GE(times[i] - times[i - 1], 900'000) << "after " << i;  // of a wall clock
+    for (std::size_t i = 1; i < times.size(); ++i)
+        EXPECT_GE(times[i] - times[i - 1], 900'000) << "after " << i;  // of a wall clock
     EXPECT_EQ(view("shop").restarts, 0u);
 }
 

@@ -36,7 +36,8 @@ struct FleetTest : testing::Test {
         common::log::configure({.level = common::log::Level::debug, .file = log ? log : "/dev/null"});
         std::string pattern = testing::TempDir() + "fleet-XXXXXX";
         root = ::mkdtemp(pattern.data());
-        for (const char* part : {"apps", "run/sockets", "run/stats", "run/vassals"}) std::filesystem::create_directories(root / part);
+        for (const char* part : {"apps", "run/sockets", "run/stats", "run/vassals"})
+            std::filesystem::create_directories(root / part);
     }
 
     ~FleetTest() override {
@@ -70,7 +71,8 @@ struct FleetTest : testing::Test {
         fleet->start();
     }
 
-    [[nodiscard]] bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds patience = std::chrono::seconds(15)) {
+    [[nodiscard]] bool run_until(const std::function<bool()>& condition,
+                                 std::chrono::milliseconds patience = std::chrono::seconds(15)) {
         const auto deadline = common::Clock::now() + patience;
         while (!condition()) {
             if (common::Clock::now() >= deadline) return false;
@@ -138,7 +140,9 @@ struct FleetTest : testing::Test {
         return 0;
     }
 
-    [[nodiscard]] std::string socket_of(const std::string& name) const { return (root / "run/sockets" / (name + ".sock")).string(); }
+    [[nodiscard]] std::string socket_of(const std::string& name) const {
+        return (root / "run/sockets" / (name + ".sock")).string();
+    }
 
     // A client that waits in the listener's queue.
     [[nodiscard]] static common::UniqueFd connect_to(const std::string& path) {
@@ -174,7 +178,9 @@ struct FleetTest : testing::Test {
         return outcome.value_or(Outcome{});
     }
 
-    [[nodiscard]] static bool exists(const std::filesystem::path& path) { return std::filesystem::exists(std::filesystem::symlink_status(path)); }
+    [[nodiscard]] static bool exists(const std::filesystem::path& path) {
+        return std::filesystem::exists(std::filesystem::symlink_status(path));
+    }
     [[nodiscard]] static bool is_alive(pid_t pid) { return process::start_ticks_of(pid).has_value(); }
     [[nodiscard]] static ino_t inode_of(const std::string& path) {
         struct stat found {};

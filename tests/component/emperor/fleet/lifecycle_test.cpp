@@ -31,7 +31,8 @@ TEST_F(FleetTest, an_edit_replaces_the_generation_on_the_same_socket) {
     const pid_t first = master_of("shop");
     const ino_t socket = inode_of(socket_of("shop"));
     write("shop", "ok", "env: {A: b}\n");
-    ASSERT_TRUE(run_until([&] { return is_running("shop") && view("shop").status.active == 2 && view("shop").instances.size() == 1; }));
+    ASSERT_TRUE(run_until(
+        [&] { return is_running("shop") && view("shop").status.active == 2 && view("shop").instances.size() == 1; }));
     EXPECT_EQ(inode_of(socket_of("shop")), socket);
     EXPECT_FALSE(is_alive(first));
     EXPECT_EQ(ask("shop").substr(0, 2), "2 ");
@@ -43,7 +44,8 @@ TEST_F(FleetTest, a_successor_that_fails_leaves_the_old_one_serving) {
     start();
     ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
     write("shop", "fail_import");
-    ASSERT_TRUE(run_until([&] { return view("shop").status.last_reload_failure.has_value() && view("shop").instances.size() == 1; }));
+    ASSERT_TRUE(run_until(
+        [&] { return view("shop").status.last_reload_failure.has_value() && view("shop").instances.size() == 1; }));
     const auto failure = *view("shop").status.last_reload_failure;
     EXPECT_EQ(failure.step, "import");
     EXPECT_EQ(failure.reason, "no module named shop");
@@ -56,7 +58,8 @@ TEST_F(FleetTest, a_successor_that_never_gets_ready_is_given_up_after_its_start_
     start();
     ASSERT_TRUE(run_until([&] { return is_running("shop"); }));
     write("shop", "never_ready", "timeouts: {start: 1s}\n");
-    ASSERT_TRUE(run_until([&] { return view("shop").status.last_reload_failure.has_value() && view("shop").instances.size() == 1; }));
+    ASSERT_TRUE(run_until(
+        [&] { return view("shop").status.last_reload_failure.has_value() && view("shop").instances.size() == 1; }));
     EXPECT_EQ(ask("shop").substr(0, 2), "1 ");
 }
 
@@ -216,7 +219,8 @@ TEST_F(FleetTest, reload_answers_with_the_outcome) {
 TEST_F(FleetTest, lines_of_the_app_reach_a_follower) {
     start();
     std::vector<std::string> lines;
-    const auto subscription = fleet->follow_log("shop", [&](const common::link::LogRecord& record) { lines.push_back(record.text); });
+    const auto subscription =
+        fleet->follow_log("shop", [&](const common::link::LogRecord& record) { lines.push_back(record.text); });
     write("shop", "talk");
     ASSERT_TRUE(run_until([&] { return lines.size() == 2; }));
     EXPECT_EQ(lines[0], "hello from the app");

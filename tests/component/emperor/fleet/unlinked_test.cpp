@@ -38,7 +38,8 @@ TEST_P(UnlinkedTest, it_serves_until_its_successor_does) {
     EXPECT_EQ(ask("shop").substr(0, 2), "3 ");
 }
 
-INSTANTIATE_TEST_SUITE_P(Reasons, UnlinkedTest, testing::Values("other_version", "silent_rendezvous", "deputy", "small_scoreboard"));
+INSTANTIATE_TEST_SUITE_P(Reasons, UnlinkedTest,
+                         testing::Values("other_version", "silent_rendezvous", "deputy", "small_scoreboard"));
 
 TEST_F(FleetTest, a_master_of_another_version_is_stopped_and_removed_like_any_other) {
     use_keeper();

@@ -48,7 +48,8 @@ struct SpawnTest : testing::Test {
         if (!spawned) return spawned.error().message();
         std::string text;
         char buffer[4096];
-        for (ssize_t got = 0; (got = ::read(reading.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+        for (ssize_t got = 0; (got = ::read(reading.get(), buffer, sizeof buffer)) > 0;)
+            text.append(buffer, static_cast<std::size_t>(got));
         ::waitpid(spawned->pid, nullptr, 0);
         return text;
     }
@@ -91,7 +92,8 @@ TEST_F(SpawnTest, no_descriptor_but_the_given_ones_reaches_the_child) {
     const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     const UniqueFd other(::fcntl(null.get(), F_DUPFD_CLOEXEC, 40));
     const std::string number = std::to_string(other.get());
-    EXPECT_EQ(output_of(shell("test -e /proc/$$/fd/3 && echo -n three, >&3; test -e /proc/$$/fd/" + number + " && echo -n leaked >&3; readlink /proc/$$/fd/0 >&3")),
+    EXPECT_EQ(output_of(shell("test -e /proc/$$/fd/3 && echo -n three, >&3; test -e /proc/$$/fd/" + number +
+                              " && echo -n leaked >&3; readlink /proc/$$/fd/0 >&3")),
               "three,/dev/null\n");
 }
 
@@ -120,7 +122,8 @@ TEST_F(SpawnTest, descriptors_that_sit_on_each_others_targets_are_not_mixed_up) 
 
 TEST_F(SpawnTest, the_child_leads_a_session_with_signals_and_limits_reset) {
     ::signal(SIGPIPE, SIG_IGN);
-    SpawnRequest request = shell("echo $$ $(cut -d' ' -f5,6 /proc/$$/stat) $(ulimit -n) $(grep SigIgn /proc/$$/status | cut -f2) >&3");
+    SpawnRequest request =
+        shell("echo $$ $(cut -d' ' -f5,6 /proc/$$/stat) $(ulimit -n) $(grep SigIgn /proc/$$/status | cut -f2) >&3");
     request.open_files = rlimit{123, 456};
     const std::string text = output_of(request);
     const std::string pid = text.substr(0, text.find(' '));

@@ -116,7 +116,8 @@ TEST_F(WebServer, a_stream_brings_all_rows_then_those_that_change_and_events) {
     fleet.add("blog");
     while ((rows = next("rows"))["rows"].empty()) {}
     EXPECT_EQ(rows["names"], Json({"blog", "shop"}));
-    for (const auto& [id, follower] : fleet.event_followers) follower("shop", {.time_us = 1, .event = "reloaded", .generation = 4, .text = "x"});
+    for (const auto& [id, follower] : fleet.event_followers)
+        follower("shop", {.time_us = 1, .event = "reloaded", .generation = 4, .text = "x"});
     EXPECT_EQ(next("events")["event"]["event"], "reloaded");
     client.close();
     EXPECT_TRUE(run_until(io, [&] { return server->streams() == 0; }));

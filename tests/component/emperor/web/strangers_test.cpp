@@ -96,9 +96,10 @@ TEST_F(WebServer, who_does_not_read_a_large_answer_gives_way_to_newer_ones) {
 TEST_F(WebServer, a_request_whose_end_is_not_clear_is_refused_and_closed) {
     start();
     const std::string next = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    for (const char* length : {"Transfer-Encoding: chunked, identity\r\n", "Transfer-Encoding: identity\r\n", "Transfer-Encoding: xchunked\r\n",
-                               "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 0\r\nContent-Length: 0\r\n",
-                               "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"}) {
+    for (const char* length :
+         {"Transfer-Encoding: chunked, identity\r\n", "Transfer-Encoding: identity\r\n",
+          "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+          "Content-Length: 0\r\nContent-Length: 0\r\n", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"}) {
         SocketClient client(io, path);
         client.write("GET /livez HTTP/1.1\r\nHost: localhost\r\n" + std::string(length) + "\r\n" + next);
         const std::string answer = client.read_all();
@@ -106,7 +107,9 @@ TEST_F(WebServer, a_request_whose_end_is_not_clear_is_refused_and_closed) {
         EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << length;
     }
     SocketClient client(io, path);
-    client.write("GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+    client.write(
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n"
+        "1\r\nx\r\n0\r\n\r\n");
     EXPECT_EQ(status_of(client.read_all()), "200");
 }
 

@@ -54,7 +54,8 @@ struct WebServer : ::testing::Test {
         ASSERT_TRUE(started) << started.error().message();
     }
     // One request of a connection of its own: the whole answer.
-    std::string ask(const std::string& method, const std::string& target, const std::string& headers = "", const std::string& body = "") {
+    std::string ask(const std::string& method, const std::string& target, const std::string& headers = "",
+                    const std::string& body = "") {
         SocketClient client(io, path);
         client.write(method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers +
                      (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body);

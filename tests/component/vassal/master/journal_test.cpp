@@ -36,7 +36,8 @@ std::map<std::string, std::string> parse(std::string entry) {
             continue;
         }
         std::uint64_t size = 0;
-        for (int byte = 7; byte >= 0; --byte) size = size << 8 | static_cast<unsigned char>(entry.at(end + 1 + static_cast<std::size_t>(byte)));
+        for (int byte = 7; byte >= 0; --byte)
+            size = size << 8 | static_cast<unsigned char>(entry.at(end + 1 + static_cast<std::size_t>(byte)));
         fields[entry.substr(0, end)] = entry.substr(end + 9, size);
         EXPECT_EQ(entry.at(end + 9 + size), '\n');
         entry.erase(0, end + 10 + size);

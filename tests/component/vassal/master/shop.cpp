@@ -79,7 +79,8 @@ void answer(const UniqueFd& peer, common::scoreboard::ThreadSlot& slot) {
         }
         case 'c': ::close(peer_of_master); for (;;) ::pause();
         case 'g':
-            static_cast<void>(common::link::send(peer_of_master, link::encode(link::WorkerMessage(link::Handover{0})), std::array{peer.get()}));
+            static_cast<void>(common::link::send(peer_of_master, link::encode(link::WorkerMessage(link::Handover{0})),
+                                                 std::array{peer.get()}));
             return;
         case 'o': std::printf("a line on stdout\n"); break;
         case 'e': std::fprintf(stderr, "a line on stderr\n"); break;

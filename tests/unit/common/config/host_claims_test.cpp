@@ -9,7 +9,8 @@ namespace common::config {
 namespace {
 
 Effective file(const std::string& name, const std::string& more) {
-    Decoded decoded = decode({"/etc/apps.d/" + name + ".yaml", "app: x\n" + more}, std::nullopt, {name, "/run/emperor/sockets", nullptr});
+    Decoded decoded = decode({"/etc/apps.d/" + name + ".yaml", "app: x\n" + more}, std::nullopt,
+                             {name, "/run/emperor/sockets", nullptr});
     EXPECT_TRUE(decoded.effective) << render(decoded.diagnostics);
     return *decoded.effective;
 }
@@ -31,7 +32,8 @@ TEST_F(HostClaims, the_second_one_is_told_whose_it_is) {
     EXPECT_TRUE(of_blog.empty());
     ASSERT_EQ(of_shop.size(), 1u);
     EXPECT_EQ(headline(of_shop[0]),
-              "/etc/apps.d/shop.yaml:2:23: error: hosts: 'shared.example' belongs to the vassal 'blog' (/etc/apps.d/blog.yaml:2)");
+              "/etc/apps.d/shop.yaml:2:23: error: hosts: 'shared.example' belongs to the vassal 'blog' "
+              "(/etc/apps.d/blog.yaml:2)");
 }
 
 TEST_F(HostClaims, who_has_it_keeps_it) {
@@ -39,7 +41,8 @@ TEST_F(HostClaims, who_has_it_keeps_it) {
     EXPECT_TRUE(of_shop.empty());
     ASSERT_EQ(of_blog.size(), 1u);
     EXPECT_EQ(headline(of_blog[0]),
-              "/etc/apps.d/blog.yaml:2:23: error: hosts: 'shared.example' belongs to the vassal 'shop' (/etc/apps.d/shop.yaml:2)");
+              "/etc/apps.d/blog.yaml:2:23: error: hosts: 'shared.example' belongs to the vassal 'shop' "
+              "(/etc/apps.d/shop.yaml:2)");
 }
 
 TEST_F(HostClaims, a_holder_that_gave_it_up_or_is_gone_has_no_say) {
@@ -52,7 +55,8 @@ TEST_F(HostClaims, a_holder_whose_file_is_invalid_keeps_it_against_both) {
     verify({{"shared.example", "old"}}, {"old"});
     ASSERT_EQ(of_blog.size(), 1u);
     ASSERT_EQ(of_shop.size(), 1u);
-    EXPECT_NE(headline(of_blog[0]).find("belongs to the vassal 'old', which serves it with its last valid file"), std::string::npos);
+    EXPECT_NE(headline(of_blog[0]).find("belongs to the vassal 'old', which serves it with its last valid file"),
+              std::string::npos);
 }
 
 TEST(Hosts, without_a_uwsgi_listener_on_a_unix_socket_there_is_a_warning) {

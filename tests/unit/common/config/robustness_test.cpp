@@ -73,7 +73,8 @@ TEST(Robustness, expansion_does_not_multiply) {
 
 TEST(Robustness, an_unknown_escape_is_answered_in_text_that_can_be_shown_anywhere) {
     // The parser quotes one byte: half of a character, a control byte, or its own end-of-file mark.
-    for (const std::string& text : {std::string("app: \"\\\xC3\xA9\"\n"), std::string("app: \"\\q\"\n"), std::string("app: \"\\")}) {
+    for (const std::string& text :
+         {std::string("app: \"\\\xC3\xA9\"\n"), std::string("app: \"\\q\"\n"), std::string("app: \"\\")}) {
         const Decoded result = decoded(text);
         ASSERT_EQ(result.diagnostics.size(), 1u) << text;
         const std::string& message = result.diagnostics.front().message;

@@ -59,8 +59,9 @@ TEST(Text, an_app_line_names_the_worker_or_only_the_vassal) {
 }
 
 TEST(Json, a_record_is_one_object_with_microseconds) {
-    EXPECT_EQ(json_line(moment, Level::error, "exit", {{"code", 1}, {"expected", false}, {"rate", 0.5}, {"why", "a\"\n\\"}}),
-              R"({"ts":"2026-11-22T13:40:00.123456Z","level":"error","event":"exit","code":1,"expected":false,"rate":0.5,"why":"a\"\n\\"})");
+    EXPECT_EQ(
+        json_line(moment, Level::error, "exit", {{"code", 1}, {"expected", false}, {"rate", 0.5}, {"why", "a\"\n\\"}}),
+        R"({"ts":"2026-11-22T13:40:00.123456Z","level":"error","event":"exit","code":1,"expected":false,"rate":0.5,"why":"a\"\n\\"})");
 }
 
 TEST(Json, invalid_utf8_becomes_the_replacement_character) {

@@ -146,7 +146,8 @@ public:
     common::Result<void> scale(std::string_view name, const std::optional<fleet::WorkersRange>& range,
                                const fleet::Actor&) override {
         if (!scale_problem.empty()) return common::failure(scale_problem);
-        scaled.emplace_back(std::string(name) + (range ? " " + std::to_string(range->min) + "-" + std::to_string(range->max) : " file"));
+        scaled.emplace_back(std::string(name) +
+                            (range ? " " + std::to_string(range->min) + "-" + std::to_string(range->max) : " file"));
         return {};
     }
     std::vector<fleet::Difference> diff() override { return differences; }

@@ -20,13 +20,15 @@ fleet::VassalView view_of(std::string name, std::vector<fleet::HistoryEntry> his
 
 std::vector<std::string> events_of(const Json& causes) {
     std::vector<std::string> events;
-    for (const Json& cause : causes) events.push_back(cause["event"].get<std::string>() + ": " + cause["text"].get<std::string>());
+    for (const Json& cause : causes)
+        events.push_back(cause["event"].get<std::string>() + ": " + cause["text"].get<std::string>());
     return events;
 }
 
 TEST(Events, of_all_vassals_are_merged_by_time_and_the_newest_are_taken) {
-    const std::vector<fleet::VassalView> views = {view_of("a", {{1, "starting", 1, "new file"}, {4, "running", 1, "new file"}}),
-                                                  view_of("b", {{2, "starting", 1, "new file"}, {3, "crashed", 1, "exit code 1", "why"}})};
+    const std::vector<fleet::VassalView> views = {
+        view_of("a", {{1, "starting", 1, "new file"}, {4, "running", 1, "new file"}}),
+        view_of("b", {{2, "starting", 1, "new file"}, {3, "crashed", 1, "exit code 1", "why"}})};
     const Json events = merged_events(views, 3);
     ASSERT_EQ(events.size(), 3u);
     EXPECT_EQ(events[0], (Json{{"app", "b"}, {"time_us", 2}, {"generation", 1}, {"event", "starting"}, {"text", "new file"}}));
@@ -97,15 +99,19 @@ TEST(Why, another_pid_is_not_another_failure_another_reason_is) {
 }
 
 TEST(Why, an_app_that_recovers_and_fails_again_and_again_has_one_cause_beside_what_began_it) {
-    std::vector<fleet::HistoryEntry> history = {{1, "running", 1, "new file"}, {2, "reloading", 2, "edited"}, {3, "reloaded", 2, "edited"}};
+    std::vector<fleet::HistoryEntry> history = {
+        {1, "running", 1, "new file"}, {2, "reloading", 2, "edited"}, {3, "reloaded", 2, "edited"}};
     for (int round = 0; round < 5; ++round) {
         const std::string pid = std::to_string(100 + round);
-        history.push_back({round * 10'000'000 + 4, "worker_exited", 2, "worker 1 (pid " + pid + "): exit code 3", "lost the database\n"});
+        history.push_back({round * 10'000'000 + 4, "worker_exited", 2, "worker 1 (pid " + pid + "): exit code 3",
+                           "lost the database\n"});
         history.push_back({round * 10'000'000 + 5, "degraded", 2, "exit code 3"});
         history.push_back({round * 10'000'000 + 6, "recovered", 2, ""});
     }
     const Json causes = explanation(view_of("shop", history))["causes"];
-    EXPECT_EQ(events_of(causes), (std::vector<std::string>{"reloaded: edited", "worker_exited: worker 1 (pid 104): exit code 3", "recovered: "}));
+    EXPECT_EQ(events_of(causes),
+              (std::vector<std::string>{"reloaded: edited", "worker_exited: worker 1 (pid 104): exit code 3",
+                                        "recovered: "}));
     EXPECT_EQ(causes[1]["count"], 5);
     // What comes much later is another story.
     history.push_back({7'200'000'000, "worker_exited", 2, "worker 1 (pid 9): exit code 4"});
@@ -120,7 +126,8 @@ TEST(Why, masters_that_are_started_again_by_themselves_do_not_end_the_story) {
         history.push_back({12 + round * 10, "running", 2 + round, "new file"});
     }
     const Json causes = explanation(view_of("shop", history))["causes"];
-    EXPECT_EQ(events_of(causes), (std::vector<std::string>{"running: new file", "crashed: signal 9 (SIGKILL)", "running: new file"}));
+    EXPECT_EQ(events_of(causes),
+              (std::vector<std::string>{"running: new file", "crashed: signal 9 (SIGKILL)", "running: new file"}));
     EXPECT_EQ(causes[1]["count"], 3);
 }
 
@@ -143,7 +150,8 @@ TEST(Why, failures_that_take_turns_are_counted_each_until_somebody_does_somethin
 }
 
 TEST(Why, log_lines_that_a_cause_shows_are_not_shown_twice) {
-    fleet::VassalView view = view_of("shop", {{1, "running", 1, "new file"}, {2, "crashed", 2, "exit code 1", "Traceback\nNameError: x\n"}});
+    fleet::VassalView view =
+        view_of("shop", {{1, "running", 1, "new file"}, {2, "crashed", 2, "exit code 1", "Traceback\nNameError: x\n"}});
     const auto board = std::make_unique<common::scoreboard::Board>();
     for (int round = 0; round < 20; ++round)
         for (const char* text : {"hello", "Traceback", "NameError: x"}) {

@@ -49,7 +49,8 @@ TEST_F(Emperorctl, every_misuse_exits_2_and_help_and_version_0) {
          std::vector<std::vector<std::string>>{{}, {"nonsense"}, {"reload"}, {"show"}, {"-o", "xml", "status"},
                                                {"--timeout", "3x", "status"}, {"--color", "pink", "status"},
                                                {"logs", "shop", "-n", "-4"}, {"logs", "--grep", "(a"},
-                                               {"logs", "--since", "yesterdayish"}, {"events", "--since", "10x"}, {"status", "--bogus"}, {"exec", "shop"}})
+                                               {"logs", "--since", "yesterdayish"}, {"events", "--since", "10x"},
+                                               {"status", "--bogus"}, {"exec", "shop"}})
         EXPECT_EQ(call(arguments), 2) << (arguments.empty() ? "" : arguments.front());
     EXPECT_EQ(call({"--help"}), 0);
     EXPECT_EQ(call({"--version"}), 0);
@@ -66,7 +67,8 @@ TEST_F(Emperorctl, a_mistyped_command_gets_a_suggestion) {
 }
 
 TEST_F(Emperorctl, without_an_emperor_commands_exit_7_and_name_the_path_they_tried) {
-    for (const char* command : {"show", "stop", "reload", "rollback", "logs", "config"}) EXPECT_EQ(call({command, "shop"}), 7) << command;
+    for (const char* command : {"show", "stop", "reload", "rollback", "logs", "config"})
+        EXPECT_EQ(call({command, "shop"}), 7) << command;
     EXPECT_EQ(call({"status"}), 7);
     EXPECT_NE(err.str().find(folder + "/run/control.sock"), std::string::npos);
     EXPECT_NE(err.str().find("--runtime-dir"), std::string::npos);

@@ -83,9 +83,11 @@ TEST(StatusTable, a_note_without_room_beside_its_row_stands_below_it) {
               "crm   backoff  3    3/4 1 busy  12        0         -\n"
               "    ModuleNotFoundError: No module named 'crm_of_the_whole_company_and_its_fr...\n");
     // With room for all of it, and when it is short, it stays beside.
-    EXPECT_NE(render_status(apps, false, {.is_colored = false, .width = 140}, now_us).find("-       ModuleNot"), std::string::npos);
+    EXPECT_NE(render_status(apps, false, {.is_colored = false, .width = 140}, now_us).find("-       ModuleNot"),
+              std::string::npos);
     crm["reason"] = "soon";
-    EXPECT_NE(render_status({app("shop", "running"), crm}, false, {.is_colored = false, .width = 80}, now_us).find("-       soon\n"),
+    EXPECT_NE(render_status({app("shop", "running"), crm}, false, {.is_colored = false, .width = 80}, now_us)
+                  .find("-       soon\n"),
               std::string::npos);
 }
 
@@ -139,7 +141,8 @@ ExecPlace place(std::map<std::string, FileKind> files) {
 }
 
 TEST(ExecPlan, the_apps_path_comes_first) {
-    const auto argv = plan_exec({"python", "-V"}, place({{"/v/bin/python", FileKind::executable}, {"/usr/bin/python", FileKind::executable}}));
+    const auto argv = plan_exec(
+        {"python", "-V"}, place({{"/v/bin/python", FileKind::executable}, {"/usr/bin/python", FileKind::executable}}));
     ASSERT_TRUE(argv);
     EXPECT_EQ(*argv, (std::vector<std::string>{"/v/bin/python", "-V"}));
 }

@@ -37,7 +37,8 @@ struct WatchPageTest : ::testing::Test {
     WatchPage page{Column::name};
     void SetUp() override {
         page.take({{"apps", {app("app10", 1, 7, 100), app("app2", 3, 0, 500, 12 * second), app("zoo", 0, 2, 0)}}}, now);
-        page.take({{"apps", {app("app10", 1, 7, 300), app("app2", 3, 0, 520, 12 * second), app("zoo", 0, 2, 0)}}}, now + 2 * second);
+        page.take({{"apps", {app("app10", 1, 7, 300), app("app2", 3, 0, 520, 12 * second), app("zoo", 0, 2, 0)}}},
+                  now + 2 * second);
     }
 };
 
@@ -81,7 +82,8 @@ TEST_F(WatchPageTest, sorts_by_column_and_key_and_turns_round) {
 
 TEST_F(WatchPageTest, no_line_is_wider_and_no_page_higher_than_the_terminal) {
     Json apps = Json::array();
-    for (int number = 0; number < 60; ++number) apps.push_back(app("a-rather-long-name-of-an-app-" + std::to_string(number), 4, 1, 1, 3 * second));
+    for (int number = 0; number < 60; ++number)
+        apps.push_back(app("a-rather-long-name-of-an-app-" + std::to_string(number), 4, 1, 1, 3 * second));
     page.take({{"apps", apps}}, now + 4 * second);
     for (const std::size_t width : {20u, 40u, 80u, 140u}) {
         for (const std::size_t height : {1u, 2u, 5u, 24u}) {

@@ -66,7 +66,8 @@ TEST_F(DesiredTest, defaults_are_merged_and_their_change_is_seen) {
 }
 
 TEST_F(DesiredTest, an_error_in_the_defaults_is_one_of_every_file) {
-    const auto desired = build(scan_of({file("a", "app: a:app\nchdir: /\n"), file("b", "app: b:app\nchdir: /\n")}, "thread: 3\n"));
+    const auto desired =
+        build(scan_of({file("a", "app: a:app\nchdir: /\n"), file("b", "app: b:app\nchdir: /\n")}, "thread: 3\n"));
     for (const auto& found : desired.files) {
         EXPECT_FALSE(found.effective);
         EXPECT_THAT(text_of(found), HasSubstr("_defaults.yaml:1:1: error: unknown key 'thread'"));

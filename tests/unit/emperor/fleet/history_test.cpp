@@ -126,7 +126,8 @@ TEST_F(HistoryTest, goes_with_its_vassal) {
 TEST_F(HistoryTest, files_of_vassals_long_gone_are_removed) {
     for (const char* name : {"known", "new", "old"}) History(place_ + "/history/" + name + ".jsonl").add(entry(1));
     for (const char* name : {"known", "old"})
-        fs::last_write_time(place_ + "/history/" + name + ".jsonl", fs::file_time_type::clock::now() - std::chrono::hours(8 * 24));
+        fs::last_write_time(place_ + "/history/" + name + ".jsonl",
+                            fs::file_time_type::clock::now() - std::chrono::hours(8 * 24));
     remove_old_histories(place_ + "/history", [](const std::string& name) { return name == "known"; });
     EXPECT_TRUE(fs::exists(place_ + "/history/known.jsonl"));
     EXPECT_TRUE(fs::exists(place_ + "/history/new.jsonl"));

@@ -53,7 +53,8 @@ TEST(QueueEpisode, begins_at_three_quarters_or_when_many_wait_for_each_thread) {
 TEST(QueueEpisode, says_what_is_and_what_to_do) {
     EXPECT_EQ(words_for(sample(61, 64)), "61 of 64 clients wait, 4 of 4 threads busy, oldest request GET /slow for 12 s");
     EXPECT_EQ(advice_for(sample(61, 64), "shop"),
-              "all threads are busy: more workers (emperorctl scale shop 8) or threads; see what is slow (log.slow, emperorctl show shop)");
+              "all threads are busy: more workers (emperorctl scale shop 8) or threads; see what is slow (log.slow, "
+              "emperorctl show shop)");
     QueueSample quick = sample(61, 64);
     quick.oldest_age_us = 5000;
     EXPECT_EQ(advice_for(quick, "shop"), "all threads are busy: more workers (emperorctl scale shop 8) or threads");

@@ -66,8 +66,8 @@ TEST_F(StatsSeries, a_counter_or_a_clock_that_went_back_begins_anew) {
 TEST_F(StatsSeries, the_document_has_one_array_per_figure_and_null_where_there_was_no_request) {
     for (int point = 0; point < 3; ++point) pass(10);
     const Json document = Json::parse(series_document("shop", &series));
-    for (const char* figure : {"time_ms", "requests_per_s", "failures_per_s", "p50_us", "p95_us", "p99_us", "queue", "busy", "serving",
-                               "cpu_percent", "pss"})
+    for (const char* figure : {"time_ms", "requests_per_s", "failures_per_s", "p50_us", "p95_us", "p99_us", "queue",
+                               "busy", "serving", "cpu_percent", "pss"})
         EXPECT_EQ(document[figure].size(), 2u) << figure;
     EXPECT_EQ(document["requests_per_s"][0], 2.0);
     EXPECT_TRUE(document["p99_us"][0].is_null());

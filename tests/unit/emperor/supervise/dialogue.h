@@ -39,7 +39,11 @@ inline SpecPtr observed_spec(std::uint64_t id) {
 inline std::string word(StopMode mode) { return mode == StopMode::fast ? "fast" : "graceful"; }
 
 struct Wording {
-    std::string operator()(const AcquireStartSlot& c) const { return c.turn == Turn::rollout ? "acquire for a rollout" : c.turn == Turn::retry ? "acquire to retry" : "acquire"; }
+    std::string operator()(const AcquireStartSlot& c) const {
+        return c.turn == Turn::rollout ? "acquire for a rollout"
+               : c.turn == Turn::retry ? "acquire to retry"
+                                       : "acquire";
+    }
     std::string operator()(const ReleaseStartSlot&) const { return "release"; }
     std::string operator()(const Spawn& c) const {
         return "spawn " + std::to_string(c.generation) + " bank " + std::to_string(c.bank) + " spec " +

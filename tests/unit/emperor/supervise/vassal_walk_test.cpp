@@ -46,7 +46,8 @@ TEST(VassalWalk, when_the_storm_is_over_the_vassal_is_what_its_file_says) {
             EXPECT_TRUE(status.state == DisplayState::running || is_rolled_back) << status.reason;
             ASSERT_EQ(world.processes().size(), 1u);
             // The newest file serves, unless it was proven broken since the last change, or rolled back.
-            EXPECT_TRUE(status.last_reload_failure || is_rolled_back || world.processes().begin()->second.spec == world.desired());
+            EXPECT_TRUE(status.last_reload_failure || is_rolled_back ||
+                        world.processes().begin()->second.spec == world.desired());
         } else if (!world.processes().empty()) {
             EXPECT_EQ(status.state, DisplayState::invalid);
         }

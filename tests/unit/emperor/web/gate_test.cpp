@@ -24,8 +24,8 @@ TEST(Gate, numeric_hosts_localhost_and_named_ones_are_ours) {
     for (const char* host : {"127.0.0.1", "127.0.0.1:9180", "[::1]:9180", "[::1]", "localhost", "LOCALHOST:1", "10.1.2.3:80",
                              "ops.example.com", "Ops.Example.com:443"})
         EXPECT_TRUE(is_own_host(host, with_token.hosts)) << host;
-    for (const char* host : {"", ":80", "evil.example", "127.0.0.1.evil.example", "ops.example.com.evil", "127.0.0.1:80:80", "localhost:x",
-                             "localhost:", "::1", "[::1", "127.0.0.1:123456"})
+    for (const char* host : {"", ":80", "evil.example", "127.0.0.1.evil.example", "ops.example.com.evil",
+                             "127.0.0.1:80:80", "localhost:x", "localhost:", "::1", "[::1", "127.0.0.1:123456"})
         EXPECT_FALSE(is_own_host(host, with_token.hosts)) << host;
 }
 
@@ -38,7 +38,8 @@ TEST(Gate, another_host_is_421_before_anything_else_but_health) {
 
 TEST(Gate, another_origin_is_403_even_with_the_token) {
     const std::string bearer = "Bearer " + secret;
-    for (const char* origin : {"http://evil.example", "null", "http://127.0.0.1:8000", "ftp://127.0.0.1:9180", "http://127.0.0.1:9180.evil"})
+    for (const char* origin :
+         {"http://evil.example", "null", "http://127.0.0.1:8000", "ftp://127.0.0.1:9180", "http://127.0.0.1:9180.evil"})
         EXPECT_EQ(status({.host = "127.0.0.1:9180", .origin = origin, .authorization = bearer}, Need::act), 403) << origin;
     for (const char* origin : {"http://127.0.0.1:9180", "https://127.0.0.1:9180", "HTTP://127.0.0.1:9180"})
         EXPECT_EQ(status({.host = "127.0.0.1:9180", .origin = origin, .authorization = bearer}, Need::act),
@@ -59,7 +60,8 @@ TEST(Gate, acting_takes_the_token_and_reading_does_where_it_says_so) {
     EXPECT_EQ(status({.host = "localhost", .authorization = right}, Need::act), 200);
     EXPECT_EQ(status({.host = "localhost", .authorization = scheme}, Need::act), 200);
     for (const std::string& text : {wrong, std::string("Basic ") + secret, std::string("Bearer"), std::string("Bearer "), secret})
-        for (const Need need : {Need::read, Need::act}) EXPECT_EQ(status({.host = "localhost", .authorization = text}, need), 401) << text;
+        for (const Need need : {Need::read, Need::act})
+            EXPECT_EQ(status({.host = "localhost", .authorization = text}, need), 401) << text;
     EXPECT_EQ(status({.host = "localhost"}, Need::read), 200);
     EXPECT_EQ(status({.host = "localhost"}, Need::read, closed), 401);
     EXPECT_EQ(status({.host = "localhost"}, Need::page, closed), 200);
@@ -74,7 +76,8 @@ TEST(Gate, without_a_token_nobody_acts) {
 
 TEST(Gate, secrets_are_compared_whole) {
     EXPECT_TRUE(is_same_secret(secret, secret));
-    for (const std::string& given : {secret + secret, secret.substr(1), secret + "0", std::string(), std::string("0123456789abcdef0124")})
+    for (const std::string& given :
+         {secret + secret, secret.substr(1), secret + "0", std::string(), std::string("0123456789abcdef0124")})
         EXPECT_FALSE(is_same_secret(given, secret)) << given;
     EXPECT_FALSE(is_same_secret("", ""));
     EXPECT_FALSE(is_same_secret("x", ""));

@@ -27,9 +27,11 @@ TEST(Reply, a_refusal_says_what_would_help) {
 
 TEST(Reply, a_result_is_200_and_errors_have_a_status_each) {
     EXPECT_EQ(body_of(reply_of_control(R"({"id":1,"ok":true,"result":{"app":"a"}})", true)), Json({{"app", "a"}}));
-    const std::pair<const char*, int> cases[] = {{"no_such_app", 404}, {"bad_request", 400}, {"not_permitted", 403}, {"busy", 503}, {"failed", 409}};
+    const std::pair<const char*, int> cases[] = {
+        {"no_such_app", 404}, {"bad_request", 400}, {"not_permitted", 403}, {"busy", 503}, {"failed", 409}};
     for (const auto& [code, status] : cases) {
-        const Reply reply = reply_of_control(Json{{"id", 1}, {"ok", false}, {"error", {{"code", code}, {"message", "m"}}}}.dump(), true);
+        const Reply reply = reply_of_control(
+            Json{{"id", 1}, {"ok", false}, {"error", {{"code", code}, {"message", "m"}}}}.dump(), true);
         EXPECT_EQ(reply.status, status) << code;
         EXPECT_EQ(body_of(reply)["error"]["message"], "m");
     }
@@ -37,7 +39,8 @@ TEST(Reply, a_result_is_200_and_errors_have_a_status_each) {
 }
 
 TEST(Reply, values_of_the_environment_are_for_holders_of_the_token) {
-    const char* line = R"({"id":1,"ok":true,"result":{"values":{"app":"a","env":{"KEY":"hunter2"}},"configuration":{"env":{"KEY":"hunter2"}}}})";
+    const char* line =
+        R"({"id":1,"ok":true,"result":{"values":{"app":"a","env":{"KEY":"hunter2"}},"configuration":{"env":{"KEY":"hunter2"}}}})";
     const Json shown = body_of(reply_of_control(line, false)), hidden = body_of(reply_of_control(line, true));
     EXPECT_EQ(shown["values"]["env"]["KEY"], "hunter2");
     EXPECT_EQ(hidden["values"]["app"], "a");
@@ -46,7 +49,8 @@ TEST(Reply, values_of_the_environment_are_for_holders_of_the_token) {
 }
 
 TEST(Reply, a_line_of_the_file_that_a_finding_quotes_is_for_holders_of_the_token) {
-    const char* line = R"({"id":1,"ok":true,"result":{"diagnostics":[{"line":2,"text":"a.yaml:2:5: error: x\n    2 | env: {KEY: hunter2, B: []}\n      |     ^"},
+    const char* line =
+        R"({"id":1,"ok":true,"result":{"diagnostics":[{"line":2,"text":"a.yaml:2:5: error: x\n    2 | env: {KEY: hunter2, B: []}\n      |     ^"},
                           {"line":1},7]}})";
     const Json shown = body_of(reply_of_control(line, false)), hidden = body_of(reply_of_control(line, true));
     EXPECT_NE(shown.dump().find("hunter2"), std::string::npos);
@@ -99,11 +103,13 @@ TEST(Hub, one_document_a_tick_is_shared_by_all_and_none_is_made_while_nobody_lis
     std::vector<std::uint64_t> asked;
     Hub hub(io, std::chrono::milliseconds(1), [&](std::uint64_t since) {
         asked.push_back(since);
-        return stats::Answer{.body = text("{\"n\":" + std::to_string(++made) + "}"), .revision = 40u + static_cast<unsigned>(made)};
+        return stats::Answer{.body = text("{\"n\":" + std::to_string(++made) + "}"),
+                             .revision = 40u + static_cast<unsigned>(made)};
     });
     EXPECT_EQ(io.run_for(std::chrono::milliseconds(20)), 0u);
     EXPECT_EQ(made, 0);
-    const auto first = std::make_shared<EventStream>(io.get_executor(), 1000), second = std::make_shared<EventStream>(io.get_executor(), 1000);
+    const auto first = std::make_shared<EventStream>(io.get_executor(), 1000),
+               second = std::make_shared<EventStream>(io.get_executor(), 1000);
     hub.add(first);
     hub.add(second);
     EXPECT_EQ(made, 2) << "everything, for each";

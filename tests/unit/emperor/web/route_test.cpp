@@ -50,8 +50,9 @@ TEST(Route, every_path_of_the_api_is_found) {
 }
 
 TEST(Route, what_is_no_path_is_404_and_a_wrong_method_405_with_the_right_one) {
-    for (const char* target : {"/api/v1/nothing", "/api/v2/fleet", "/api/v1/vassals/", "/api/v1/vassals/../etc", "/health/", "/health/a/b",
-                               "/api/v1/vassals/shop/explode", "/api/v1/vassals/sh%6fp", "/api/v1/vassals/shop/reload/"})
+    for (const char* target :
+         {"/api/v1/nothing", "/api/v2/fleet", "/api/v1/vassals/", "/api/v1/vassals/../etc", "/health/", "/health/a/b",
+          "/api/v1/vassals/shop/explode", "/api/v1/vassals/sh%6fp", "/api/v1/vassals/shop/reload/"})
         EXPECT_EQ(route_of("GET", target).refusal.status, 404) << target;
     const Routing get = route_of("GET", "/api/v1/vassals/shop/reload"), post = route_of("POST", "/api/v1/fleet");
     EXPECT_EQ(get.refusal, (Refusal{405, "method not allowed", "POST"}));
@@ -65,8 +66,8 @@ TEST(Route, parameters_are_read_and_senseless_ones_refused) {
     EXPECT_EQ(route.since, 12u);
     EXPECT_TRUE(route.is_per_worker);
     EXPECT_FALSE(route.waits);
-    for (const char* query : {"lines=0", "lines=2001", "lines=", "lines=1x", "lines=-1", "since=-1", "since=99999999999999999999", "wait=yes",
-                              "per_worker"})
+    for (const char* query : {"lines=0", "lines=2001", "lines=", "lines=1x", "lines=-1", "since=-1",
+                              "since=99999999999999999999", "wait=yes", "per_worker"})
         EXPECT_EQ(route_of("GET", std::string("/api/v1/events?") + query).refusal.status, 400) << query;
 }
 
@@ -80,8 +81,10 @@ TEST(Route, only_health_is_for_everybody_and_only_operations_act) {
 }
 
 TEST(Headers, gzip_is_taken_where_it_is_named_and_not_refused) {
-    for (const char* text : {"gzip", "br, gzip", "deflate, gzip;q=0.5", "gzip;q=1.0, *;q=0"}) EXPECT_TRUE(takes_gzip(text)) << text;
-    for (const char* text : {"", "br", "gzip;q=0", "gzip; q=0.000", "gzipped", "identity"}) EXPECT_FALSE(takes_gzip(text)) << text;
+    for (const char* text : {"gzip", "br, gzip", "deflate, gzip;q=0.5", "gzip;q=1.0, *;q=0"})
+        EXPECT_TRUE(takes_gzip(text)) << text;
+    for (const char* text : {"", "br", "gzip;q=0", "gzip; q=0.000", "gzipped", "identity"})
+        EXPECT_FALSE(takes_gzip(text)) << text;
 }
 
 TEST(Assets, the_page_is_inside_whole_and_compressed) {

@@ -104,8 +104,9 @@ TEST(WorkerMessages, a_wish_for_a_reload_comes_with_its_reason) {
 }
 
 TEST(WorkerMessages, anything_else_is_an_error) {
-    for (const std::string& bad : {""s, "promot"s, "promote "s, "fork"s, "fork "s, "fork x"s, "fork 1"s, "fork 0 0"s, "fork -1 0"s,
-                                   "fork 1 "s, "fork 1 2"s, "fork 99999999999 0"s, "drain 0"s, "drain x"s, "ready"s}) {
+    for (const std::string& bad :
+         {""s, "promot"s, "promote "s, "fork"s, "fork "s, "fork x"s, "fork 1"s, "fork 0 0"s, "fork -1 0"s, "fork 1 "s,
+          "fork 1 2"s, "fork 99999999999 0"s, "drain 0"s, "drain x"s, "ready"s}) {
         EXPECT_FALSE(decode_master_order(bad).has_value()) << bad;
     }
     for (const std::string& bad : {""s, "started"s, "started x"s, "failed"s, "failed\0a"s, "failed\0a\0b"s,

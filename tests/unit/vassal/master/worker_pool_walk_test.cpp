@@ -2,7 +2,8 @@
 // Random walks of the pool against a model of the processes. Whatever happens in whatever order: a place is taken once,
 // a slot has at most two processes, each process has exactly one exit; a planned drain never lowers the number of serving
 // workers below what is wanted and never happens without a replacement that serves; at most one planned replacement
-// starts at a time; a suspended pool lets nobody accept; nothing is forked once stopping began, and a stop always ends with nothing left.
+// starts at a time; a suspended pool lets nobody accept; nothing is forked once stopping began, and a stop always ends
+// with nothing left.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -65,7 +66,10 @@ private:
         const bool lives = alive_.contains(at);
         switch (pick(0, 17)) {
             case 0: case 1: case 2: case 3: return lives ? feed(WorkerReady{at}) : void();
-            case 4: return lives && (kill_wanted_.contains(at) || pick(0, 2) == 0) ? exit(at, {ExitStatus::Kind::exited, pick(0, 3)}) : void();
+            case 4:
+                return lives && (kill_wanted_.contains(at) || pick(0, 2) == 0)
+                           ? exit(at, {ExitStatus::Kind::exited, pick(0, 3)})
+                           : void();
             case 5: return lives && pick(0, 3) == 0 ? feed(WorkerFailed{at, {"import", "x", ""}}) : void();
             case 6: return feed(PromoteRequested{});
             case 7: {

@@ -96,6 +96,8 @@ private:
         settle_timer_.expires_at(*deadline);
         settle_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
             if (error || self->is_closed_) return;
+            // The loop may have been kept from running since it looked for work: what has come meanwhile is of the burst.
+            if (self->set_.read_events()) self->settle_.mark(Clock::now());
             const bool is_settled = self->settle_.take(Clock::now());
             self->wait_until_settled();  // further marks came in meanwhile
             if (is_settled) self->settled();

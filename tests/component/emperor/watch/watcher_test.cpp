@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -88,6 +89,23 @@ TEST_F(WatcherTest, changes_that_were_not_read_yet_prolong_the_wait_too) {
     for (const auto until = Clock::now() + 250ms; Clock::now() < until;) ::poll(nullptr, 0, 10);
     fs::remove(path("shop.yaml"));
     const auto last = Clock::now();
+    EXPECT_TRUE(settles());
+    EXPECT_GE(Clock::now() - last, 200ms);
+    EXPECT_TRUE(stays_quiet()) << "it was one burst";
+}
+
+// The same between the moment at which the loop knew of its work and the end of the wait.
+TEST_F(WatcherTest, changes_that_came_since_the_loop_looked_prolong_the_wait_too) {
+    start({.quiet = 200ms, .most = 1h, .rescan = 1h, .missing_rescan = 1h});
+    write(path("shop.yaml"));
+    EXPECT_FALSE(settles(50ms)) << "noticed, and waited for";
+    auto last = Clock::now();
+    boost::asio::steady_timer other_work(io_, 1ms);
+    other_work.async_wait([&](const boost::system::error_code&) {
+        fs::remove(path("shop.yaml"));
+        last = Clock::now();
+    });
+    for (const auto until = Clock::now() + 250ms; Clock::now() < until;) ::poll(nullptr, 0, 10);
     EXPECT_TRUE(settles());
     EXPECT_GE(Clock::now() - last, 200ms);
     EXPECT_TRUE(stays_quiet()) << "it was one burst";

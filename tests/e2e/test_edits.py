@@ -172,20 +172,26 @@ def test_a_file_that_is_removed_in_the_middle_of_a_long_burst_is_gone_at_last(sh
         wait_until(lambda: shop.emperor.status("shop") is None, 10, "its end, while the burst goes on")
 
 
+SLOW_WRITER = """
+import sys, time
+with open(sys.argv[1], "w", buffering=1) as file:
+    for line in sys.stdin.readlines():
+        file.write(line)
+        time.sleep(0.02)
+"""
+
+
 def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
     """Each of its beginnings is a valid file. The noise: a writer that pauses for 0.1 s has not ended the burst."""
-    pause, start = threading.Event(), len(shop.emperor.output())
+    start = len(shop.emperor.output())
     whole = json.loads(shop.text()) | {"before_start": "true"}
     lines = [f"# line {number}\n" for number in range(80)]
     lines[:0] = [f"{key}: {json.dumps(whole[key])}\n" for key in ("app", "chdir", "env")]
     lines += [f"{key}: {json.dumps(whole[key])}\n" for key in ("workers", "timeouts", "before_start")]
     with shop.ledger:
         shop.ledger.wait_answers(5)
-        with Noise(shop.path.parent), open(shop.path, "w") as file:
-            for line in lines:
-                file.write(line)
-                file.flush()
-                pause.wait(0.02)
+        with Noise(shop.path.parent):
+            subprocess.run([sys.executable, "-c", SLOW_WRITER, shop.path], input="".join(lines), text=True, check=True, timeout=60)
         wait_until(lambda: shop.emperor.ctl_json("config", "shop")["values"].get("before_start") == "true", 20, "the whole file")
         shop.converge()
     assert not shop.ledger.lost, shop.ledger.summary()

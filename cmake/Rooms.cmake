@@ -1,4 +1,4 @@
-# room(DIR [USES DIR...] [THIRD_PARTY NAME...]): the static library of all .cpp files of that folder (not below it).
+# room(DIR [PRECOMPILED] [USES DIR...] [THIRD_PARTY NAME...]): the static library of all .cpp files of that folder (not below it).
 # program(NAME DIR [USES DIR...] [THIRD_PARTY NAME...]): an executable of that folder's main.cpp; its other .cpp files are
 # a library of the room's name, so that tests can link it.
 
@@ -23,10 +23,11 @@ if(EMPEROR_FUZZ)
   target_link_options(own_code INTERFACE -fsanitize=address,undefined)
 endif()
 
-# Parsing is a third of the build. precompiled(NAME HEADER...): a library whose precompiled headers targets of the same flags
-# may share, by target_precompile_headers(TARGET REUSE_FROM NAME).
+# Parsing is a third of the build. precompiled(NAME HEADERS... LINK...): a library whose precompiled headers targets of the same
+# flags may share, by target_precompile_headers(TARGET REUSE_FROM NAME).
 set(common_headers <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view>
                    <variant> <vector>)
+set(json_headers <nlohmann/json.hpp>)
 set(asio_headers <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/steady_timer.hpp>)
 file(WRITE ${CMAKE_BINARY_DIR}/empty.cpp "")
 function(precompiled name)
@@ -36,13 +37,18 @@ function(precompiled name)
   target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
 endfunction()
 
-# Rooms have them in the sanitizers' builds only: the others notice a file that lacks an include.
-if(EMPEROR_SANITIZE)
-  precompiled(precompiled_room HEADERS ${common_headers})
-  precompiled(precompiled_asio HEADERS ${common_headers} ${asio_headers} LINK third_party::boost)
+# Every room has them in the sanitizers' builds. In others only those that are called PRECOMPILED: large ones where headers are
+# more than half of the work. With precompiled headers g++ 12 at -O3 reports -Warray-bounds and -Wstringop-overflow falsely in
+# what it inlines of std::string, and warnings are errors. The presets debug and fuzz go without.
+if(EMPEROR_PRECOMPILED)
+  if(EMPEROR_SANITIZE)
+    precompiled(precompiled_room HEADERS ${common_headers})
+  endif()
+  precompiled(precompiled_asio HEADERS ${common_headers} ${json_headers} ${asio_headers} LINK third_party::json third_party::boost)
 endif()
 function(precompile_room target)
-  if(EMPEROR_SANITIZE)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "PRECOMPILED" "" "")
+  if(EMPEROR_PRECOMPILED AND (EMPEROR_SANITIZE OR arg_PRECOMPILED))
     get_target_property(libraries ${target} LINK_LIBRARIES)
     if(third_party::boost IN_LIST libraries)
       target_precompile_headers(${target} REUSE_FROM precompiled_asio)
@@ -75,7 +81,7 @@ function(room dir)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC own_code)
     link_room(${name} PUBLIC ${ARGN})
-    precompile_room(${name})
+    precompile_room(${name} ${ARGN})
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE own_code)

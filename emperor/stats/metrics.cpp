@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <list>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -38,22 +37,19 @@ public:
         for (std::size_t at = 0; at < metric_bounds_us.size(); ++at)
             histogram.bucket.push_back({facts.at_most[at], static_cast<double>(metric_bounds_us[at]) / 1e6});
     }
-    [[nodiscard]] std::string text() const {
-        const std::vector<MetricFamily> all(families_.begin(), families_.end());
-        return prometheus::TextSerializer().Serialize(all);
-    }
+    [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
 private:
     ClientMetric& add(const char* name, const char* help, MetricType type, Labels labels) {
-        MetricFamily*& family = by_name_[name];
-        if (family == nullptr) family = &families_.emplace_back(MetricFamily{name, help, type, {}});
-        ClientMetric& metric = family->metric.emplace_back();
+        const auto [known, is_new] = by_name_.try_emplace(name, families_.size());
+        if (is_new) families_.push_back({name, help, type, {}});
+        ClientMetric& metric = families_[known->second].metric.emplace_back();
         metric.label = std::move(labels);
         return metric;
     }
 
-    std::list<MetricFamily> families_;
-    std::unordered_map<std::string_view, MetricFamily*> by_name_;  // names are literals
+    std::vector<MetricFamily> families_;
+    std::unordered_map<std::string_view, std::size_t> by_name_;  // names are literals
 };
 
 double seconds(std::int64_t us) noexcept { return static_cast<double>(us) * microsecond; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two vassals that claim one address. Judged by what the kernel would refuse: 0.0.0.0:80 and 127.0.0.1:80 collide too.
+// Who has it keeps it: a new file, perhaps a tenant's, must not make a running neighbour invalid.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -43,7 +44,14 @@ Claimed claimed(std::size_t claim, std::size_t listener, const net::Address& add
 
 }  // namespace
 
-void verify_claims(const std::vector<Claim>& claims) {
+void verify_claims(const std::vector<Claim>& claims, const AddressHolders& holders) {
+    const auto text = [&](const Claimed& user) {
+        return claims[user.claim].effective->config.listen[user.listener].address.text();
+    };
+    const auto is_held = [&](const Claimed& user) {
+        const auto holder = holders.find(text(user));
+        return holder != holders.end() && holder->second == claims[user.claim].vassal;
+    };
     std::map<std::string, std::vector<Claimed>> by_key;
     for (std::size_t i = 0; i < claims.size(); ++i) {
         const auto& listen = claims[i].effective->config.listen;
@@ -55,20 +63,19 @@ void verify_claims(const std::vector<Claim>& claims) {
     }
     for (const auto& [key, users] : by_key)
         for (const Claimed& user : users) {
-            const auto other =
-                std::find_if(users.begin(), users.end(), [&](const Claimed& o) { return collide(user, o); });
+            const auto is_in_the_way = [&](const Claimed& other) {
+                return collide(user, other) && (!is_held(user) || is_held(other));
+            };
+            // Whose it is has a name before who else wants it.
+            auto other = std::ranges::find_if(users, [&](const Claimed& o) { return is_in_the_way(o) && is_held(o); });
+            if (other == users.end()) other = std::ranges::find_if(users, is_in_the_way);
             if (other == users.end()) continue;
             const Claim& mine = claims[user.claim];
-            const Claim& theirs = claims[other->claim];
-            const auto text = [](const Claim& claim, std::size_t j) {
-                return claim.effective->config.listen[j].address.text();
-            };
-            const std::string as = text(mine, user.listener) == text(theirs, other->listener)
-                                       ? std::string()
-                                       : std::string(" as ") + in_quotes(text(theirs, other->listener));
+            const std::string as = text(user) == text(*other) ? "" : " as " + in_quotes(text(*other));
+            const std::string whose = is_held(*other) ? " belongs to the vassal " : " is also claimed by the vassal ";
             mine.diagnostics->push_back(finding(*mine.effective, "listen." + std::to_string(user.listener),
-                                                "listen: " + in_quotes(text(mine, user.listener)) +
-                                                    " is also claimed by the vassal " + in_quotes(theirs.vassal) + as));
+                                                "listen: " + in_quotes(text(user)) + whose +
+                                                    in_quotes(claims[other->claim].vassal) + as));
         }
 }
 

@@ -43,13 +43,16 @@ struct Ownership {
 // version (3.11); socket owner and group exist. Under root run it with the vassal's rights (emperor/process/act_as.h).
 void verify_environment(const Effective& effective, const Identity& identity, Diagnostics& diagnostics);
 
-// Two vassals of one emperor that claim one address: both get an error that names the other.
+// The text of an address → the vassal whose it is at present.
+using AddressHolders = std::map<std::string, std::string>;
+// Two vassals of one emperor that claim one address: it belongs to its holder, and the other one gets an error that names him.
+// Without a holder both get one.
 struct Claim {
     std::string vassal;
     const Effective* effective;
     Diagnostics* diagnostics;
 };
-void verify_claims(const std::vector<Claim>& claims);
+void verify_claims(const std::vector<Claim>& claims, const AddressHolders& holders = {});
 
 // Which vassal clients reach by a host name now.
 using HostHolders = std::map<std::string, std::string>;

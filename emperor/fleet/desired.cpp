@@ -74,7 +74,7 @@ plan::DesiredFile DesiredBuilder::examine(const watch::ScannedFile& file,
             watched_by(decoded.effective.get(), decoded.identity)};
 }
 
-plan::Desired DesiredBuilder::build(const watch::Scan& scan, const config::HostHolders& holders) {
+plan::Desired DesiredBuilder::build(const watch::Scan& scan, Holders holders) {
     plan::Desired desired;
     std::map<std::string, Decoded> next;
     for (const watch::ScannedDirectory& directory : scan.directories) {
@@ -111,9 +111,11 @@ plan::Desired DesiredBuilder::build(const watch::Scan& scan, const config::HostH
         if (file.effective && file.effective->config.enabled && names.insert(file.name).second)
             claims.push_back({file.name, file.effective.get(), &file.diagnostics});
         if (!file.effective || config::has_errors(file.diagnostics)) undecided.insert(file.name);
+        // Its own, also before its first start.
+        holders.addresses.emplace(sockets_directory_ + "/" + file.name + ".sock", file.name);
     }
-    config::verify_claims(claims);
-    config::verify_host_claims(claims, holders, undecided);
+    config::verify_claims(claims, holders.addresses);
+    config::verify_host_claims(claims, holders.hosts, undecided);
     for (plan::DesiredFile& file : desired.files) {
         if (config::has_errors(file.diagnostics)) file.effective = nullptr;
     }

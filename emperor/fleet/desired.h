@@ -21,8 +21,12 @@ public:
     explicit DesiredBuilder(std::string sockets_directory, bool knows_variables = true)
         : sockets_directory_(std::move(sockets_directory)), knows_variables_(knows_variables) {}
 
-    // `holders`: who has which host name now.
-    [[nodiscard]] plan::Desired build(const watch::Scan& scan, const common::config::HostHolders& holders = {});
+    // Who has what now; a newcomer that wants it as well takes it from nobody.
+    struct Holders {
+        common::config::HostHolders hosts;
+        common::config::AddressHolders addresses;
+    };
+    [[nodiscard]] plan::Desired build(const watch::Scan& scan, Holders holders = {});
 
     // One file by itself: other vassals' claims are not looked at.
     [[nodiscard]] plan::DesiredFile examine(const watch::ScannedFile& file,

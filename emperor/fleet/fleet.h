@@ -104,6 +104,7 @@ private:
     void apply(const plan::Action& action);
     bool desire(VassalHost& host, const plan::DesiredFile& file, const std::string& cause, supervise::Change change);
     [[nodiscard]] plan::Known known() const;
+    [[nodiscard]] DesiredBuilder::Holders holders() const;
     void complete_adopted(const plan::Desired& desired);
     void note_directories(const watch::Scan& scan);
     void refuse_foreign(plan::Desired& desired);

@@ -70,7 +70,7 @@ std::vector<Difference> Fleet::diff() {
     watch::Scanner scanner(options_.directories, ::geteuid());
     const watch::Scan scan = scanner.scan(std::chrono::system_clock::now() + std::chrono::hours(24));
     DesiredBuilder builder(options_.sockets_directory());
-    const plan::Desired desired = builder.build(scan, host_links_.holders());
+    const plan::Desired desired = builder.build(scan, holders());
     const plan::Known as_known = known();
     std::vector<Difference> differences;
     for (const plan::Action& action : plan::plan(desired, as_known)) differences.push_back(difference_of(action, as_known));

@@ -50,7 +50,7 @@ void Fleet::scan_now() {
     if (observer_.on_scan) observer_.on_scan();
     const watch::Scan scan = scanner_.scan(std::chrono::system_clock::now(), watcher_.is_in_a_burst());
     note_directories(scan);
-    plan::Desired desired = builder_.build(scan, host_links_.holders());
+    plan::Desired desired = builder_.build(scan, holders());
     refuse_foreign(desired);
     has_listen_failures_ = false;
     for (const Action& action : plan::plan(desired, known())) apply(action);
@@ -138,6 +138,20 @@ void Fleet::note_directories(const watch::Scan& scan) {
         if (problem.empty()) log::info("directory readable again", {{"directory", directory.path}});
         else log::error("directory unreadable", {{"directory", directory.path}, {"reason", problem}});
     }
+}
+
+// Also of a vassal that is stopped, or whose file is invalid by now.
+DesiredBuilder::Holders Fleet::holders() const {
+    DesiredBuilder::Holders holders{host_links_.holders(), {}};
+    for (const auto& [name, host] : hosts_) {
+        if (host->is_removed()) continue;
+        for (const DeploymentPtr& deployment : {host->in_use(), host->desired()}) {
+            if (!deployment) continue;
+            for (const auto& listener : deployment->effective->config.listen)
+                holders.addresses.emplace(listener.address.text(), name);
+        }
+    }
+    return holders;
 }
 
 plan::Known Fleet::known() const {

@@ -47,6 +47,22 @@ def test_ipv6(emperor):
     assert fetch(f"http://[::1]:{port}/")[2] == b"ok"
 
 
+def test_who_has_an_address_keeps_it_against_a_newcomer(emperor):
+    port = free_port()
+    listen = [f"uwsgi:{emperor.socket('shop')}", f"http:127.0.0.1:{port}"]
+    emperor.write("shop", listen=listen)
+    emperor.wait_running("shop")
+    emperor.write("aaa", listen=f"http::{port}")
+    assert f"':{port}' belongs to the vassal 'shop' as '127.0.0.1:{port}'" in str(emperor.wait_state("aaa", "invalid"))
+    before = emperor.pid("shop")
+    emperor.write("shop", listen=listen, env={"MARK": "2"})
+    emperor.generation_change("shop", before)
+    assert emperor.state("shop") == "running"
+    emperor.remove("shop")
+    emperor.wait_state("aaa", "running")
+    assert fetch(f"http://127.0.0.1:{port}/")[2] == b"ok"
+
+
 def test_a_path_beyond_107_bytes_works(emperor, scratch):
     deep = scratch / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)

@@ -94,6 +94,29 @@ def test_a_tenant_cannot_bind_where_he_may_not_write(idle_emperor, scratch):
 
 
 @needs_root
+def test_a_tenant_s_file_cannot_make_a_neighbour_s_invalid(idle_emperor, scratch):
+    # The default socket is its vassal's from the beginning.
+    idle_emperor.write("blog")
+    idle_emperor.write("aaab", listen=f"uwsgi:{idle_emperor.socket('blog')}")
+    give(idle_emperor, "aaab", "nobody")
+    emperor = idle_emperor.start()
+    emperor.wait_running("blog")
+    assert "belongs to the vassal 'blog'" in str(emperor.wait_state("aaab", "invalid"))
+    emperor.write("shop")
+    emperor.wait_running("shop")
+    emperor.write("aaa", listen=f"uwsgi:{emperor.socket('shop')}")
+    give(emperor, "aaa", "nobody")
+    row = emperor.wait_state("aaa", "invalid")
+    assert "belongs to the vassal 'shop'" in str(row)
+    assert emperor.state("shop") == "running"
+    done = emperor.ctl("reload", "shop")
+    assert done.returncode == 0, done.stderr
+    before = emperor.pid("shop")
+    emperor.write("shop", env={"MARK": "2"})
+    emperor.generation_change("shop", before)
+
+
+@needs_root
 def test_a_tenant_s_log_file_is_opened_with_his_rights(idle_emperor, scratch):
     (scratch / "root.log").write_text("root's\n")
     (scratch / "own").mkdir(mode=0o777)

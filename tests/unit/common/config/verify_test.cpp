@@ -298,7 +298,8 @@ TEST(Identity, a_plain_emperor_does_not_care_who_owns_the_file) {
 
 // ---- claims
 
-std::vector<std::string> claim(const std::vector<std::pair<std::string, std::string>>& vassals) {
+std::vector<std::string> claim(const std::vector<std::pair<std::string, std::string>>& vassals,
+                               const AddressHolders& holders = {}) {
     std::vector<Effective> effectives;
     std::vector<Diagnostics> diagnostics(vassals.size());
     for (const auto& [name, listen] : vassals)
@@ -306,7 +307,7 @@ std::vector<std::string> claim(const std::vector<std::pair<std::string, std::str
     std::vector<Claim> claims;
     for (std::size_t i = 0; i < vassals.size(); ++i)
         claims.push_back({vassals[i].first, &effectives[i], &diagnostics[i]});
-    verify_claims(claims);
+    verify_claims(claims, holders);
     std::vector<std::string> texts;
     for (const Diagnostics& found : diagnostics) texts.push_back(found.empty() ? "" : headline(found.front()));
     return texts;
@@ -326,6 +327,20 @@ TEST(Claims, a_port_of_every_interface_collides_with_that_of_one) {
               "/etc/apps.d/a.yaml:2:9: error: listen: ':8000' is also claimed by the vassal 'b' as '127.0.0.1:8000'");
     EXPECT_NE(texts[1], "");
     EXPECT_EQ(texts[2], "");
+}
+
+TEST(Claims, who_has_an_address_keeps_it_and_only_the_other_one_is_told) {
+    const auto texts = claim({{"a", "http:127.0.0.1:8000"}, {"b", "http:127.0.0.1:8000"}, {"c", "http::8000"}},
+                             {{"127.0.0.1:8000", "b"}});
+    EXPECT_EQ(texts[0], "/etc/apps.d/a.yaml:2:9: error: listen: '127.0.0.1:8000' belongs to the vassal 'b'");
+    EXPECT_EQ(texts[1], "");
+    EXPECT_EQ(texts[2], "/etc/apps.d/c.yaml:2:9: error: listen: ':8000' belongs to the vassal 'b' as '127.0.0.1:8000'");
+}
+
+TEST(Claims, a_holder_that_wants_another_address_by_now_has_no_say_about_that_one) {
+    const auto texts = claim({{"a", "http:127.0.0.1:8001"}, {"b", "http:127.0.0.1:8001"}}, {{"127.0.0.1:8000", "b"}});
+    EXPECT_NE(texts[0], "");
+    EXPECT_NE(texts[1], "");
 }
 
 TEST(Claims, spellings_of_one_address_are_one_address) {

@@ -70,7 +70,7 @@ Emperor::Emperor(const Options& options, RuntimeDir runtime_dir, rlimit open_fil
                         look_at_token();
                     },
                     .on_scanned = [this] {
-                        is_ready_ = true;
+                        if (!std::exchange(is_ready_, true) && control_) control_->fleet_is_known();
                         service_.ready();
                     },
                     .on_change = [this] { service_.fleet_changed(); }});

@@ -74,6 +74,13 @@ common::Result<std::optional<gid_t>> resolve_group(const std::string& name) {
     return common::failure("admin_group: no such group: " + name);
 }
 
+bool is_about_apps(std::string_view line) {
+    const auto decoded = decode_request(line);
+    const auto* request = std::get_if<Request>(&decoded);
+    return request && request->command != Command::version && request->command != Command::rescan &&
+           request->command != Command::upgrade;
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -87,13 +94,34 @@ public:
 
     common::Result<void> start();
     void ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation) {
-        dispatcher_->on_line(
-            line, {.uid = policy_.emperor_uid, .gid = ::getegid(), .pid = ::getpid(), .groups = {}, .name = name},
-            conversation);
+        receive(line, {.uid = policy_.emperor_uid, .gid = ::getegid(), .pid = ::getpid(), .groups = {}, .name = name},
+                conversation);
     }
     std::size_t sessions() const noexcept { return sessions_.size(); }
+    void fleet_is_known() {
+        for (const Waiting& one : std::exchange(waiting_, {})) {
+            const auto conversation = one.conversation.lock();
+            if (!conversation) continue;
+            dispatcher_->on_line(one.line, one.peer, conversation);
+            conversation->end_operation();
+        }
+    }
 
 private:
+    struct Waiting {
+        std::string line;
+        Peer peer;
+        std::weak_ptr<Conversation> conversation;
+    };
+
+    void receive(std::string_view line, const Peer& peer, const std::shared_ptr<Conversation>& conversation) {
+        const fleet::FleetApi::Self self = fleet_.self();
+        if (self.has_scanned || self.is_shutting_down || !is_about_apps(line) || !conversation->has_room())
+            return dispatcher_->on_line(line, peer, conversation);
+        conversation->begin_operation();
+        waiting_.push_back({std::string(line), peer, conversation});
+    }
+
     common::Result<void> open(const Address& address);
     void on_connection(common::UniqueFd fd);
     bool has_room_for(const Peer& peer) const;
@@ -109,6 +137,7 @@ private:
     std::vector<stats::LocalSocket> sockets_;
     std::vector<std::unique_ptr<stats::Acceptor>> acceptors_;
     std::set<std::shared_ptr<Session>> sessions_;
+    std::vector<Waiting> waiting_;  // bounded by the sessions and what each may have under way
 };
 
 common::Result<void> Server::Impl::start() {
@@ -149,7 +178,7 @@ void Server::Impl::on_connection(common::UniqueFd fd) {
     const auto session = std::make_shared<Session>(
         io_, std::move(fd), std::move(*peer), options_.limits,
         [this](std::string_view line, const Peer& who, const std::shared_ptr<Conversation>& conversation) {
-            dispatcher_->on_line(line, who, conversation);
+            receive(line, who, conversation);
         });
     sessions_.insert(session);
     // A closed session calls back at most once, and never after this server closed it.
@@ -189,6 +218,7 @@ common::Result<void> Server::start() { return impl_->start(); }
 void Server::ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation) {
     impl_->ask(line, name, conversation);
 }
+void Server::fleet_is_known() { impl_->fleet_is_known(); }
 std::size_t Server::sessions() const noexcept { return impl_->sessions(); }
 
 }  // namespace emperor::control

@@ -59,6 +59,10 @@ public:
 
     [[nodiscard]] std::size_t sessions() const noexcept;
 
+    // The fleet has looked at its directories: requests that came before, and wait since, are answered. Until then an app
+    // that nobody has adopted yet would be called unknown.
+    void fleet_is_known();
+
     // A request of somebody that the emperor knows otherwise (the dashboard): as the emperor's own user, under `name`.
     // Not before start(). The answers go to the conversation.
     void ask(std::string_view line, const std::string& name, const std::shared_ptr<Conversation>& conversation);

@@ -55,7 +55,7 @@ int operate(const Context& context, const std::string& verb, const std::vector<s
     return code;
 }
 
-// Waits until the other program answers; it opens the control socket anew.
+// Waits until the other program answers, which opens the control socket anew, and knows all apps.
 int upgrade(const Context& context) {
     const Deadline deadline = context.deadline(upgrade_timeout);
     const Answer<Json> asked = ask(context, "upgrade", Json::object(), upgrade_timeout);
@@ -64,7 +64,8 @@ int upgrade(const Context& context) {
     while (std::chrono::steady_clock::now() < deadline) {
         const Answer<Json> answer = ask(context, "version", Json::object(), std::chrono::seconds(1));
         const auto* now = std::get_if<Json>(&answer);
-        if (now != nullptr && now->value("started_us", 0ll) != before.value("started_us", 0ll)) {
+        const bool is_the_other = now != nullptr && now->value("started_us", 0ll) != before.value("started_us", 0ll);
+        if (is_the_other && now->value("has_scanned", true)) {
             if (context.output == Output::json)
                 context.out << Json{{"before", before}, {"now", *now}}.dump(2) << "\n";
             else

@@ -55,6 +55,19 @@ def test_the_emperor_is_replaced_in_place_and_no_request_is_lost(idle_emperor, o
     assert "SIGKILL" in emperor.ctl("show", "probe").stdout
 
 
+def test_every_app_is_known_when_an_upgrade_is_answered(idle_emperor, own_binaries):
+    emperor = idle_emperor.start()
+    emperor.write("probe")
+    emperor.write("asleep", on_demand=True)
+    emperor.write_text("invalid", "app: [\n")
+    emperor.wait_running("probe")
+    emperor.wait_state("asleep", "sleeping")
+    for _ in range(5):
+        assert emperor.ctl("upgrade").returncode == 0, emperor.output()
+        assert emperor.ctl("status", "probe", "asleep", "invalid").returncode in (0, 3)
+        assert set(emperor.apps_status()) == {"probe", "asleep", "invalid"}
+
+
 def test_signals_for_log_files_and_rescans_in_the_middle_of_an_upgrade_end_nobody(idle_emperor, own_binaries):
     emperor = idle_emperor.start()
     emperor.write("probe")

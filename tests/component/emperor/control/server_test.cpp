@@ -73,6 +73,19 @@ TEST_F(ControlServer, an_outcome_reaches_a_client_that_waits_with_its_sending_si
     run_until(io, [&] { return server->sessions() == 0; });
 }
 
+TEST_F(ControlServer, who_asks_about_apps_before_the_first_scan_is_answered_after_it) {
+    start();
+    fleet.facts.has_scanned = false;
+    SocketClient client(io, path);
+    client.write("{\"id\":1,\"command\":\"status\"}\n{\"id\":2,\"command\":\"version\"}\n");
+    client.finish_writing();
+    EXPECT_EQ(Json::parse(client.read_line())["id"], 2);
+    fleet.facts.has_scanned = true;
+    server->fleet_is_known();
+    EXPECT_EQ(Json::parse(client.read_line())["result"]["apps"].size(), 1u);
+    run_until(io, [&] { return server->sessions() == 0; });
+}
+
 TEST_F(ControlServer, a_line_longer_than_64_kib_is_refused_and_ends_the_session) {
     start();
     SocketClient client(io, path);

@@ -165,6 +165,8 @@ void Dispatcher::operate(const Request& request, const Peer& peer, const std::ve
     if (!conversation->has_room())
         return conversation->send(encode_error(
             error_of(request, ErrorCode::busy, "too many operations of this client are under way")));
+    // A glob may match stopped apps only: there is nobody whose outcome would be the last one.
+    if (views.empty() && request.waits) return conversation->send(encode_result(request.id, {{"outcomes", Json::array()}}));
     // Shared by the callbacks of all apps: the last one answers.
     const auto gathered = std::make_shared<Gathered>();
     gathered->request = request;

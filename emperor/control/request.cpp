@@ -86,7 +86,7 @@ std::string take_argument(Request& request, const std::string& key, const Json& 
         const bool fits = value.is_array() && std::all_of(value.begin(), value.end(), [&](const Json& name) {
             return add_app(request.apps, name);
         });
-        return fits ? "" : "'apps' must be a list of at most 1000 names of apps";
+        return fits ? "" : "'apps' must be a list of at most 1000 names of apps, none of them empty";
     }
     if (key == "wait" || key == "follow") {
         if (!value.is_boolean()) return "'" + key + "' must be true or false";

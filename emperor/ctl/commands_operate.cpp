@@ -32,6 +32,10 @@ void print_outcomes(const Context& context, const std::string& verb, const Json&
         if (context.output == Output::name) context.out << app.get<std::string>() << "\n";
         else if (context.output != Output::json) context.out << app.get<std::string>() << ": " << verb << " requested\n";
     }
+    const bool is_nobody_meant =
+        result.value("outcomes", Json::array()).empty() && result.value("accepted", Json::array()).empty();
+    if (is_nobody_meant && context.output != Output::json)
+        context.err << "nothing to " << verb << ": what matches was stopped; `emperorctl start` brings it back\n";
     if (context.output == Output::json)
         context.out << result.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }

@@ -54,6 +54,13 @@ def test_exit_codes_0_to_7(shop, scratch, binaries):
     assert done.returncode == 7 and str(scratch / "nowhere") in done.stderr
 
 
+def test_a_reload_of_nothing_but_stopped_apps_is_answered_at_once(shop):
+    assert shop.ctl("stop", "*").returncode == 0
+    done = shop.ctl("--timeout", "20s", "reload", "*")
+    assert done.returncode == 0 and "nothing to reload" in done.stderr, done.stderr
+    assert shop.ctl_json("reload", "*") == {"outcomes": []}
+
+
 def test_a_reload_that_takes_too_long_is_exit_6_and_goes_on(shop):
     shop.write("slow", env={"IMPORT_SECONDS": "2"})
     shop.wait_state("slow", "running")

@@ -91,6 +91,16 @@ TEST_F(ControlDispatcher, a_vassals_own_user_sees_and_steers_only_its_own_app) {
     EXPECT_EQ(fleet.asked.front().actor.name, "uid1002");
 }
 
+TEST_F(ControlDispatcher, an_operation_whose_globs_match_stopped_apps_only_is_answered_at_once) {
+    for (const auto& [name, vassal] : fleet.vassals) vassal->view.status.is_held = true;
+    const Json answer = ask(R"({"command":"reload","args":{"app":"*"}})");
+    ASSERT_TRUE(answer.is_object()) << "it waits for nobody";
+    EXPECT_TRUE(answer["ok"]);
+    EXPECT_EQ(answer["result"]["outcomes"], Json::array());
+    EXPECT_TRUE(fleet.asked.empty());
+    EXPECT_EQ(client->operations, 0);
+}
+
 TEST_F(ControlDispatcher, a_stranger_is_told_whom_to_ask_and_learns_no_names) {
     const Peer stranger{4000, 4000, 1, {}};
     for (const char* line : {R"({"command":"status"})", R"({"command":"show","args":{"app":"shop"}})",

@@ -22,6 +22,7 @@ constexpr std::size_t last_log_lines = 20;
 constexpr std::size_t detail_lines = 15;
 constexpr std::int64_t detail_age_us = 60'000'000;
 constexpr auto handover_patience = std::chrono::seconds(1);
+constexpr auto record_pause = std::chrono::seconds(1);
 
 // The word for logs and history, and how loud it is.
 struct ReportStyle {
@@ -293,7 +294,8 @@ void VassalHost::answer_now() {
         boost::asio::post(io_, [done = std::move(callback)] { done(Outcome{true, {}, {}}); });
 }
 
-void VassalHost::write_record() const {
+void VassalHost::write_record() {
+    record_timer_.disarm();
     if (!owns_directory_) return;
     std::vector<RecordedInstance> recorded;
     for (const auto& [generation, instance] : instances_) {
@@ -310,8 +312,16 @@ void VassalHost::write_record() const {
         for (const auto& listener : instance->launch()->listeners) item.socket_inodes.push_back(listener->socket_inode());
         recorded.push_back(std::move(item));
     }
-    if (const auto written = fleet::write_record(options_.directory_of(name_), recorded); !written)
-        common::log::warn("record not written", {{"vassal", name_}, {"reason", written.error().message()}});
+    const auto written = fleet::write_record(options_.directory_of(name_), recorded);
+    const std::string problem = written ? "" : written.error().message();
+    const std::string before = std::exchange(record_problem_, problem);
+    if (written) {
+        if (!before.empty()) common::log::info("record written", {{"vassal", name_}});
+        return;
+    }
+    if (before != problem) common::log::warn("record not written", {{"vassal", name_}, {"reason", problem}});
+    // Without it the next emperor could not adopt what runs, and would start another one beside it.
+    record_timer_.arm_after(record_pause, [this] { write_record(); });
 }
 
 void VassalHost::write_held(bool is_held_now) const {

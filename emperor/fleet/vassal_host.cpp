@@ -24,7 +24,7 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
       app_reloads_(options.app_reload_spacing), app_reload_timer_(io), source_timer_(io),
       sleeper_(io, [this] { push(supervise::Woken{}); }), idle_timer_(io), hold_timer_(io),
       history_(options.history_of(name_)), shown_since_us_(epoch_us()),
-      was_held_(is_held(options.directory_of(name_))), owns_directory_(owns_directory),
+      was_held_(is_held(options.directory_of(name_))), owns_directory_(owns_directory), record_timer_(io),
       counts_(owns_directory ? options.directory_of(name_) : "") {
     if (owns_directory_) {
         left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));

@@ -216,7 +216,7 @@ private:
     [[nodiscard]] Instance* find(supervise::Generation generation) const;
     void use_scoreboard(common::UniqueFd fd, common::scoreboard::Mapping board);
     void show_invalid(std::string file, common::config::Diagnostics diagnostics);
-    void write_record() const;
+    void write_record();
     void write_held(bool is_held) const;
     [[nodiscard]] std::string role_of(const Instance& instance, const supervise::VassalStatus& status) const;
 
@@ -296,6 +296,8 @@ private:
     bool is_shutting_down_ = false;
     bool is_left_ = false;
     bool owns_directory_ = true;
+    std::string record_problem_;  // why it could not be written
+    process::Timer record_timer_;
     bool has_shown_ = false;
     Counts counts_;
     std::string unlinked_because_;  // the active one has no link, and is to be replaced

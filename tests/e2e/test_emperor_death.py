@@ -302,6 +302,25 @@ def test_a_damaged_record_is_reported_and_left_alone(idle_emperor, scratch, dama
     emperor.wait_serving("shop")
 
 
+def test_a_record_that_could_not_be_written_is_written_when_it_can_be(idle_emperor):
+    """As on a full disk: without it the next emperor would start the app once more, beside the one that runs."""
+    emperor = idle_emperor.start()
+    emperor.write("probe")
+    emperor.wait_running("probe")
+    in_the_way = emperor.runtime / "vassals" / "probe" / "record.json.new"
+    in_the_way.mkdir()
+    assert emperor.ctl("reload", "probe").returncode == 0
+    emperor.wait_log("record not written")
+    in_the_way.rmdir()
+    emperor.wait_log("record written")
+    master = emperor.master_pid("probe")
+    emperor.send(signal.SIGKILL)
+    emperor.wait()
+    emperor.start()
+    emperor.wait_running("probe")
+    assert emperor.master_pid("probe") == master
+
+
 def test_a_runtime_directory_that_is_removed_comes_back(idle_emperor, scratch):
     emperor, ledger = idle_emperor.start(), Ledger(scratch)
     port = free_port()

@@ -1,6 +1,7 @@
 """emperorctl why and events: what happened, who ordered it, how it ended; also before the emperor's last restart."""
 import contextlib
 import json
+import os
 import pwd
 import select
 import signal
@@ -51,6 +52,23 @@ def test_a_crash_loop_is_told_with_one_traceback(emperor, scratch):
         assert event.get("detail", "").count("Traceback") == (event["event"] == "start failed"), event
     text = emperor.ctl("why", "shop").stdout
     assert text.count("Traceback (most recent call last)") == 1 and " times, last " in text, text
+
+
+def test_the_reason_is_why_nobody_serves_now_not_how_it_began(emperor, scratch):
+    module = scratch / "gone.py"
+    module.write_text("import os\ndef application(environ, start_response):\n    start_response('200 OK', [])\n"
+                      "    return [str(os.getpid()).encode()]\n")
+    emperor.write("probe", "gone:application", chdir=scratch, restart_hold="500ms")
+    emperor.wait_running("probe")
+    first = emperor.pid("probe")
+    os.kill(first, signal.SIGKILL)
+    emperor.generation_change("probe", first)
+    second = emperor.pid("probe")
+    module.unlink()
+    os.kill(second, signal.SIGKILL)
+    wait_until(lambda: "No module named 'gone'" in emperor.status("probe")["reason"], 20, lambda: str(emperor.status("probe")))
+    wait_until(lambda: emperor.status("probe")["reason"].endswith("; clients get 503"), 20, lambda: str(emperor.status("probe")))
+    assert emperor.state("probe") == "backoff" and "No module named 'gone'" in emperor.status("probe")["reason"]
 
 
 def test_an_edit_is_told_with_what_differs_and_whose_the_file_is(emperor):

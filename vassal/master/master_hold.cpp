@@ -15,6 +15,8 @@ using boost::system::error_code;
 using common::Clock;
 namespace wire = common::link;
 
+std::int64_t in_milliseconds(Duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
+
 std::uint64_t seconds_until(TimePoint time) {
     using std::chrono::seconds;
     const auto left = std::chrono::ceil<seconds>(std::min<Duration>(time - Clock::now(), std::chrono::hours(24)));
@@ -25,8 +27,13 @@ std::uint64_t seconds_until(TimePoint time) {
 
 // ---- a living generation --------------------------------------------------------------------------------------------
 
+// Clients wait from when nobody could serve; that the reason is another one by now does not make them wait longer.
 void Master::Impl::serving_changed(const ReportServing& command) {
+    const bool goes_on = !command.is_serving && !not_serving_reason_.empty();
     not_serving_reason_ = command.reason;
+    if (goes_on && desk_ && desk_->is_open()) return report_refusal();
+    report(wire::ServingChanged{command.is_serving, command.reason, in_milliseconds(command.retry)});
+    if (goes_on) return;
     if (command.is_serving) {
         hold_timer_.cancel();
         if (desk_) desk_->close();
@@ -43,9 +50,12 @@ void Master::Impl::serving_changed(const ReportServing& command) {
 void Master::Impl::hold_clients() {
     if (pool_->is_serving()) return;
     open_desk(generation_->listeners, [this] { return seconds_until(pool_->next_start().value_or(Clock::now())); });
+    report_refusal();
+}
+
+void Master::Impl::report_refusal() {
     const auto wait = pool_->next_start().value_or(Clock::now()) - Clock::now();
-    report(wire::ServingChanged{false, not_serving_reason_ + "; clients get 503",
-                                std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()});
+    report(wire::ServingChanged{false, not_serving_reason_ + "; clients get 503", in_milliseconds(wait)});
 }
 
 void Master::Impl::open_desk(std::span<const Listener> listeners, std::function<std::uint64_t()> retry_after) {

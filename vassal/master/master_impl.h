@@ -186,6 +186,7 @@ private:
 
     // master_hold.cpp
     void serving_changed(const ReportServing& command);
+    void report_refusal();
     void hold_clients();
     void open_desk(std::span<const Listener> listeners, std::function<std::uint64_t()> retry_after);
     void close_desk();
@@ -281,7 +282,7 @@ private:
 
     std::unique_ptr<HoldDesk> desk_;
     boost::asio::steady_timer hold_timer_;
-    std::string not_serving_reason_;
+    std::string not_serving_reason_;  // "": it serves
     std::optional<int> code_after_desk_;   // all is over but for the desk's last clients
     bool is_holding_ = false;              // this is a hold process
     std::function<void(const std::string&)> on_hold_;

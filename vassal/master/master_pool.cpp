@@ -219,7 +219,6 @@ void Master::Impl::execute(const ReportExited& command) {
 }
 
 void Master::Impl::execute(const ReportServing& command) {
-    report(common::link::ServingChanged{command.is_serving, command.reason, milliseconds(command.retry)});
     serving_changed(command);
 }
 

@@ -165,7 +165,11 @@ void WorkerPool::settle() {
 }
 
 void WorkerPool::report_serving(bool is_serving, const std::string& reason, Duration retry) {
-    if (std::exchange(is_serving_, is_serving) != is_serving) command(ReportServing{is_serving, reason, retry});
+    // Not being able to serve goes on, for another reason perhaps: what ended the workers was mended and now the import fails.
+    if (is_serving == is_serving_ && (is_serving || reason == not_serving_reason_)) return;
+    is_serving_ = is_serving;
+    not_serving_reason_ = reason;
+    command(ReportServing{is_serving, reason, retry});
 }
 
 std::vector<Place> WorkerPool::places() const {

@@ -183,6 +183,7 @@ private:
     bool is_suspended_ = false;   // serving: nobody accepts
     bool is_ending_ = false;      // stopping: drain is over, SIGKILL comes next
     bool is_serving_ = true;      // as last reported
+    std::string not_serving_reason_;  // likewise
     int exit_code_ = 0;
 
     std::deque<int> queue_;               // slots with a plan

@@ -126,6 +126,25 @@ TEST_F(Pool, the_operator_is_told_once_when_nobody_serves_and_once_when_somebody
     EXPECT_THAT(feed(WorkerReady{{2, 0}}), ElementsAre(SendPromote{{2, 0}}));
 }
 
+TEST_F(Pool, the_operator_is_told_why_nobody_serves_now_not_only_why_it_began) {
+    const auto reason_in = [](const PoolCommands& commands) {
+        std::string reason;
+        for (const PoolCommand& command : commands)
+            if (const auto* serving = std::get_if<ReportServing>(&command)) reason = serving->reason;
+        return reason;
+    };
+    serve(1);
+    static_cast<void>(feed(WorkerExited{{1, 0}, segfault}));
+    const std::string first = reason_in(feed(WorkerExited{{1, 0}, segfault}));
+    EXPECT_NE(first, "");
+    static_cast<void>(wait(1s));
+    EXPECT_EQ(reason_in(feed(WorkerExited{{1, 0}, segfault})), "") << "said already";
+    static_cast<void>(wait(1s));
+    const std::string second = reason_in(feed(WorkerExited{{1, 0}, exit_3}));
+    EXPECT_NE(second, "");
+    EXPECT_NE(second, first);
+}
+
 TEST_F(Pool, a_worker_that_lost_its_link_is_killed_soon_unless_it_exits_first) {
     serve(1);
     EXPECT_THAT(feed(LinkLost{{1, 0}}), IsEmpty());

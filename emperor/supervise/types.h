@@ -48,6 +48,9 @@ struct Failure {
     std::string reason;
     std::string detail;  // traceback or output; may be empty
 
+    // The reason, with the step where it would be taken for the app's without it.
+    [[nodiscard]] std::string words() const { return step == "before_start" ? step + ": " + reason : reason; }
+
     friend bool operator==(const Failure&, const Failure&) = default;
 };
 

@@ -275,7 +275,7 @@ private:
 
     // What is wanted.
     SpecPtr desired_;  // shared with the fleet, which started from it
-    Cause cause_;      // of the newest wish
+    Cause cause_;      // of the newest wish, or of the start since
     std::uint64_t wish_ = 0;
     SpecPtr pinned_;           // null: nothing was rolled back
     std::string rolled_back_;  // why

@@ -63,14 +63,14 @@ void VassalFsm::start_failed(Instance& instance, Failure failure, TimePoint now)
     if (has_proven) {  // I3: what is proven stays, or comes back
         rejected_wish_ = wish_;
         unpin();  // an operator's rollback that did not work out
-        last_reload_ = "failed: " + failure.reason;
+        last_reload_ = "failed: " + failure.words();
         last_reload_failure_ = std::move(failure);
         report(Report::Kind::reload_failed, instance.generation, text);
         return;
     }
     ++crashes_;
     report(Report::Kind::start_failed, instance.generation, text);
-    plan_retry(false, *instance.spec, failure.reason, now);
+    plan_retry(false, *instance.spec, failure.words(), now);
 }
 
 void VassalFsm::crashed(Instance& instance, const Failure& failure, TimePoint now) {

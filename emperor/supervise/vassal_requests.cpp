@@ -53,6 +53,7 @@ void VassalFsm::apply(const OperatorRequest& event, TimePoint now) {
     if (event.operation == Operation::start) {
         const bool is_up = active && !active->fsm.is_ending();
         if (is_up) fulfil(event.ticket);
+        else if (!with_role(Role::successor)) cause_ = event.cause;  // no new wish, but why it starts
         return;
     }
     if (event.operation == Operation::rollback) return roll_back_for(event, now);

@@ -87,7 +87,7 @@ std::pair<DisplayState, std::string> VassalFsm::display() const {
             return {DisplayState::running, "workers not replaced: " + active->reconfiguring->stalled};
         if (active->reconfiguring)
             return {DisplayState::reloading, active->reconfiguring->is_taken ? "replaces its workers" : cause_.text};
-        return {DisplayState::running, last_reload_failure_ ? "reload failed: " + last_reload_failure_->reason : ""};
+        return {DisplayState::running, last_reload_failure_ ? "reload failed: " + last_reload_failure_->words() : ""};
     }
     if (successor) return {DisplayState::starting, progress()};
     if (retry_at_) return {DisplayState::backoff, retry_reason_};

@@ -79,7 +79,10 @@ public:
         for (const Command& command : fsm.on(event, now)) {
             if (const auto* arm = std::get_if<ArmTimer>(&command)) timers[arm->generation] = arm->deadline;
             if (const auto* disarm = std::get_if<DisarmTimer>(&command)) timers.erase(disarm->generation);
-            if (const auto* report = std::get_if<Report>(&command)) reports.push_back(report->kind);
+            if (const auto* report = std::get_if<Report>(&command)) {
+                reports.push_back(report->kind);
+                last_report = report->text;
+            }
             if (std::string text = std::visit(Wording{}, command); !text.empty()) words.push_back(std::move(text));
         }
         return words;
@@ -135,6 +138,7 @@ public:
     TimePoint now{1000s};
     std::map<Generation, TimePoint> timers;
     std::vector<Report::Kind> reports;
+    std::string last_report;  // its text
 };
 
 // One that serves spec 1 as generation 1.

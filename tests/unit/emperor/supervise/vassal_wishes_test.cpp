@@ -34,6 +34,29 @@ TEST(VassalFsm, stop_holds_over_edits_until_start) {
     EXPECT_EQ(vassal.tell(InstancePromoted{2}), (Words{"activated 2", "done 6 ok"}));
 }
 
+TEST(VassalFsm, a_start_is_told_as_the_cause_of_what_it_starts) {
+    Dialogue vassal = serving();
+    (void)vassal.ask(Operation::reload, 4, "reload");
+    vassal.serve(2);
+    (void)vassal.exit(1, 0);
+    (void)vassal.ask(Operation::stop, 5, "stop");
+    (void)vassal.exit(2, 0);
+    (void)vassal.ask(Operation::start, 6, "start");
+    (void)vassal.tell(StartSlotGranted{});
+    EXPECT_EQ(vassal.last_report, "operator root: start");
+}
+
+TEST(VassalFsm, a_failing_before_start_is_named_as_such) {
+    Dialogue vassal;
+    (void)vassal.edit(1);
+    (void)vassal.tell(StartSlotGranted{});
+    (void)vassal.tell(InstanceSpawned{1, 100});
+    (void)vassal.tell(InstanceFailed{1, {"before_start", "exit code 4", ""}});
+    (void)vassal.exit(1);
+    EXPECT_EQ(vassal.state(), DisplayState::backoff);
+    EXPECT_EQ(vassal.status().reason, "before_start: exit code 4");
+}
+
 TEST(VassalFsm, a_hold_of_a_former_emperor_survives) {
     Dialogue vassal(true);
     EXPECT_EQ(vassal.edit(1), nothing);

@@ -13,7 +13,8 @@ bool is_admin(const Peer& peer, const Policy& policy) noexcept {
 }
 
 bool may_touch(const Peer& peer, const Policy& policy, const fleet::VassalView& view) noexcept {
-    return is_admin(peer, policy) || (view.identity && view.identity->uid == peer.uid);
+    if (is_admin(peer, policy)) return true;
+    return view.identity ? view.identity->uid == peer.uid : view.file_owner == peer.uid;
 }
 
 std::string refusal(const Peer& peer, const Policy& policy, const std::string& what) {

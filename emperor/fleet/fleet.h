@@ -106,6 +106,7 @@ private:
     [[nodiscard]] plan::Known known() const;
     [[nodiscard]] DesiredBuilder::Holders holders() const;
     void complete_adopted(const plan::Desired& desired);
+    void name_owners(const plan::Desired& desired);
     void note_directories(const watch::Scan& scan);
     void refuse_foreign(plan::Desired& desired);
     void remove_remains();

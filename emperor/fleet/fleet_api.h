@@ -56,6 +56,7 @@ struct VassalView {
     common::config::Diagnostics diagnostics;  // of the file as it is now
     const common::config::Effective* effective = nullptr;  // of the active generation, else of the desired one
     const common::config::Identity* identity = nullptr;
+    std::optional<uid_t> file_owner;          // of a file that was never valid, so that it gave nobody's rights yet
     const common::scoreboard::Board* board = nullptr;      // null before the first start
     std::vector<common::net::ListenAddress> listeners;     // open now
     std::vector<int> listener_fds;                         // borrowed, for queue lengths

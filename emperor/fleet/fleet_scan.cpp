@@ -55,6 +55,7 @@ void Fleet::scan_now() {
     has_listen_failures_ = false;
     for (const Action& action : plan::plan(desired, known())) apply(action);
     complete_adopted(desired);
+    name_owners(desired);
     // What the keeper has of a vassal that is left alone stays there.
     const auto waits_for_its_file = [this](const std::string& name) {
         const auto found = hosts_.find(name);
@@ -128,6 +129,12 @@ void Fleet::complete_adopted(const plan::Desired& desired) {
             *as_in_file(known)->values == *file.effective->values)
             found->second->refresh(file.effective);
     }
+}
+
+// Who may see what is wrong with a file that was never valid. The first one of a name stands for it.
+void Fleet::name_owners(const plan::Desired& desired) {
+    for (auto file = desired.files.rbegin(); file != desired.files.rend(); ++file)
+        if (const auto found = hosts_.find(file->name); found != hosts_.end()) found->second->set_file_owner(file->uid);
 }
 
 void Fleet::note_directories(const watch::Scan& scan) {

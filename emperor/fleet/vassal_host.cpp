@@ -365,6 +365,8 @@ VassalView VassalHost::glance() const {
     if (shown) {
         view.effective = shown->effective.get();
         view.identity = &shown->identity;
+    } else {
+        view.file_owner = file_owner_;
     }
     if (active && !active->log_problem().empty()) {
         if (!view.status.reason.empty()) view.status.reason += "; ";

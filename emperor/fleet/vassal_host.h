@@ -89,6 +89,8 @@ public:
     [[nodiscard]] const watch::WatchedStamps& failed_sources() const noexcept { return failed_sources_; }
     void look_at_failed_sources();
 
+    void set_file_owner(uid_t uid) noexcept { file_owner_ = uid; }
+
     // ---- what others want ----
     void request(supervise::Operation operation, const Actor& actor, Done done);
     // Another number of workers than the file says; nullopt: what it says.
@@ -226,6 +228,7 @@ private:
     Keepsakes& keepsakes_;
     std::string name_;
     std::string file_;
+    std::optional<uid_t> file_owner_;
     supervise::VassalFsm machine_;
     ListenerPool pool_;
 

@@ -117,6 +117,22 @@ def test_a_tenant_s_file_cannot_make_a_neighbour_s_invalid(idle_emperor, scratch
 
 
 @needs_root
+def test_the_owner_of_a_file_that_was_never_valid_is_told_what_is_wrong(idle_emperor):
+    idle_emperor.write_text("probe", "app: probe:application\nwokers: 2\n")
+    idle_emperor.write_text("root-s", "app: probe:application\nwokers: 2\n")
+    give(idle_emperor, "probe", "nobody")
+    emperor = idle_emperor.start()
+    emperor.wait_state("probe", "invalid")
+    account = pwd.getpwnam("nobody")
+    as_nobody = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    told = emperor.ctl("status", **as_nobody).stdout
+    assert "unknown key 'wokers'" in told and "root-s" not in told
+    assert "unknown key 'wokers'" in emperor.ctl("why", "probe", **as_nobody).stdout
+    os.chown(emperor.path_of("probe"), 0, 0)
+    wait_until(lambda: emperor.ctl("why", "probe", **as_nobody).returncode == 4, 10, "it is root's now")
+
+
+@needs_root
 def test_a_tenant_s_log_file_is_opened_with_his_rights(idle_emperor, scratch):
     (scratch / "root.log").write_text("root's\n")
     (scratch / "own").mkdir(mode=0o777)

@@ -101,6 +101,15 @@ TEST_F(ControlDispatcher, an_operation_whose_globs_match_stopped_apps_only_is_an
     EXPECT_EQ(client->operations, 0);
 }
 
+TEST_F(ControlDispatcher, the_owner_of_a_file_that_was_never_valid_sees_it) {
+    fleet.vassals.at("shop")->view.identity = nullptr;
+    fleet.vassals.at("shop")->view.file_owner = 1002;
+    EXPECT_TRUE(ask(R"({"command":"why","args":{"app":"shop"}})", {1002, 1002, 1, {}})["ok"]);
+    EXPECT_EQ(code(ask(R"({"command":"why","args":{"app":"shop"}})", {1001, 1001, 1, {}})), "not_permitted");
+    fleet.vassals.at("shop")->view.identity = &fleet.vassals.at("blog")->identity;  // what runs decides
+    EXPECT_EQ(code(ask(R"({"command":"why","args":{"app":"shop"}})", {1002, 1002, 1, {}})), "not_permitted");
+}
+
 TEST_F(ControlDispatcher, a_stranger_is_told_whom_to_ask_and_learns_no_names) {
     const Peer stranger{4000, 4000, 1, {}};
     for (const char* line : {R"({"command":"status"})", R"({"command":"show","args":{"app":"shop"}})",

@@ -61,6 +61,13 @@ def test_a_reload_of_nothing_but_stopped_apps_is_answered_at_once(shop):
     assert shop.ctl_json("reload", "*") == {"outcomes": []}
 
 
+def test_output_that_cannot_be_written_is_a_failure(shop):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([shop.binaries / "emperorctl", "--runtime-dir", shop.runtime, "nginx", "print"], stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "could not be written" in done.stderr
+
+
 def test_a_reload_that_takes_too_long_is_exit_6_and_goes_on(shop):
     shop.write("slow", env={"IMPORT_SECONDS": "2"})
     shop.wait_state("slow", "running")

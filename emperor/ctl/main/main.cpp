@@ -30,7 +30,11 @@ int main(int argc, char** argv) {
         std::cout,        std::cerr, variable, ::isatty(STDOUT_FILENO) == 1,
         terminal_width(), std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
     try {
-        return emperor::ctl::run({argv + 1, argv + argc}, surroundings);
+        const int code = emperor::ctl::run({argv + 1, argv + argc}, surroundings);
+        // `emperorctl nginx print > FILE && nginx -t` must not go on with half a file.
+        if (std::cout.flush()) return code;
+        std::cerr << "emperorctl: standard output could not be written\n";
+        return code == 0 ? 1 : code;
     } catch (const std::exception& error) {
         std::cerr << "emperorctl: " << error.what() << "\n";
         return 1;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/config/assemble.h"
+#include "common/config/ini_file.h"
 #include "common/config/layer.h"
 #include "common/config/source_text.h"
 #include "common/config/yaml_tree.h"
@@ -30,6 +31,7 @@ Diagnostic bad_name(const Source& source, const std::string& name) {
 
 // Nothing, with the reason appended, where the text holds no usable document.
 std::optional<Node> read(const SourceText& source, bool may_be_empty, Diagnostics& diagnostics) {
+    if (complain_about_ini(source, diagnostics)) return std::nullopt;
     auto root = parse_yaml(source, diagnostics);
     if (root && root->kind == Node::Kind::null) {
         if (!may_be_empty)

@@ -156,6 +156,7 @@ private:
     std::map<std::string, std::unique_ptr<VassalHost>, std::less<>> hosts_;
     std::uint64_t names_version_ = 0;
     std::map<std::string, std::string> directory_problems_;
+    std::map<std::string, std::string> ignored_files_;  // by directory, as said last
     std::vector<Follower> followers_;
     using OnEvent = std::function<void(const std::string& name, const HistoryEntry&)>;
     std::map<std::uint64_t, OnEvent> event_followers_;

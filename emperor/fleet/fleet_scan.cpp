@@ -139,6 +139,14 @@ void Fleet::name_owners(const plan::Desired& desired) {
 
 void Fleet::note_directories(const watch::Scan& scan) {
     for (const watch::ScannedDirectory& directory : scan.directories) {
+        std::string names;
+        for (const std::string& name : directory.ignored) names += (names.empty() ? "" : ", ") + name;
+        if (std::string& known = ignored_files_[directory.path]; directory.problem.empty() && known != names) {
+            known = names;
+            if (!names.empty())
+                log::warn("files ignored", {{"directory", directory.path}, {"files", names.substr(0, 500)},
+                                            {"reason", "a vassal's file is named NAME.yaml or NAME.yml"}});
+        }
         std::string& problem = directory_problems_[directory.path];
         if (problem == directory.problem) continue;
         problem = directory.problem;

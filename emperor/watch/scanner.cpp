@@ -38,9 +38,16 @@ std::string stem_of(const std::string& entry) {
     return {};
 }
 
+bool is_of_uwsgi(std::string_view entry) {
+    if (entry.starts_with('.')) return false;
+    return std::ranges::any_of(std::initializer_list<std::string_view>{".ini", ".xml", ".json", ".js", ".YAML", ".YML"},
+                               [&](std::string_view ending) { return entry.size() > ending.size() && entry.ends_with(ending); });
+}
+
 struct Listing {
     common::UniqueFd fd;  // of the directory
     std::vector<std::string> entries;
+    std::vector<std::string> ignored;
     std::string problem;
 };
 
@@ -63,10 +70,12 @@ Listing list(const std::string& directory) {
     errno = 0;
     while (const dirent* entry = ::readdir(stream.get())) {
         if (!stem_of(entry->d_name).empty()) listing.entries.emplace_back(entry->d_name);
+        else if (is_of_uwsgi(entry->d_name)) listing.ignored.emplace_back(entry->d_name);
         errno = 0;
     }
     if (errno != 0) return failed("read directory");
     std::sort(listing.entries.begin(), listing.entries.end());
+    std::sort(listing.ignored.begin(), listing.ignored.end());
     return listing;
 }
 
@@ -119,6 +128,7 @@ ScannedDirectory Scanner::scan_directory(const std::string& directory, Now now, 
     Listing listing = list(directory);
     result.problem = std::move(listing.problem);
     if (!result.problem.empty()) return result;
+    result.ignored = std::move(listing.ignored);
     for (const std::string& entry : listing.entries) {
         std::optional<ScannedFile> file = look_at(listing.fd.get(), directory, entry, now, scan, next);
         if (!file) continue;

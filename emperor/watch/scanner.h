@@ -52,6 +52,8 @@ struct ScannedDirectory {
     std::string problem;  // not empty: could not be read (missing, no permission); its files are unknown, not removed
     std::vector<ScannedFile> files;       // sorted by path
     std::optional<ScannedFile> defaults;  // _defaults.yaml
+    // Names as uWSGI's Emperor reads them and this one does not (shop.ini), sorted: somebody waits for these apps.
+    std::vector<std::string> ignored = {};
 };
 
 struct Scan {

@@ -95,6 +95,17 @@ def test_other_names_are_ignored(emperor):
     emperor.write("probe")
     emperor.wait_serving("probe")
     assert list(emperor.apps_status()) == ["probe"]
+    assert "files ignored" not in emperor.output()
+
+
+def test_files_that_uwsgi_s_emperor_would_take_are_named(emperor):
+    (emperor.vassals / "shop.ini").write_text("[uwsgi]\nmodule = shop.wsgi\n")
+    emperor.wait_log("files ignored")
+    assert "shop.ini" in emperor.output()
+    (emperor.vassals / "shop.ini").rename(emperor.path_of("shop"))
+    emperor.wait_state("shop", "invalid")
+    told = emperor.ctl("check").stdout
+    assert "this is an ini file" in told and "use app: package.module:callable" in told
 
 
 def test_a_stop_ends_even_an_app_that_ignores_signals(emperor, scratch):

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -97,7 +98,9 @@ void examine(Candidate& candidate, const watch::ScannedDirectory& directory, con
     check_addresses(candidate, options);
 }
 
-// Two files of one name in one directory (shop.yaml, shop.yml).
+std::string file_name_of(const Candidate& candidate) { return std::filesystem::path(candidate.file.path).filename().string(); }
+
+// Two files of one name: shop.yaml and shop.yml, or in two directories.
 void check_names(std::vector<Candidate>& candidates) {
     for (Candidate& one : candidates)
         for (const Candidate& other : candidates)
@@ -108,8 +111,10 @@ void check_names(std::vector<Candidate>& candidates) {
 
 void check_claims(std::vector<Candidate>& candidates) {
     std::vector<common::config::Claim> claims;
+    std::set<std::string_view> names;  // the first one of a name stands for it
     for (Candidate& candidate : candidates)
-        if (candidate.effective) claims.push_back({candidate.file.name, &*candidate.effective, &candidate.findings});
+        if (candidate.effective && candidate.effective->config.enabled && names.insert(candidate.file.name).second)
+            claims.push_back({candidate.file.name, &*candidate.effective, &candidate.findings});
     common::config::verify_claims(claims);
     common::config::verify_host_claims(claims, {}, {});
 }
@@ -137,34 +142,49 @@ void report_missing(const std::string& path, const std::set<std::string>& names,
 }
 
 // What is asked of one directory: everything (no names), or these file names.
-void check_directory(const std::string& folder, const std::set<std::string>& only, const CheckOptions& options,
-                     CheckReport& report) {
-    const std::string path = folder.empty() ? "." : folder;
-    watch::Scanner scanner({path}, ::geteuid());
+struct Asked {
+    std::string path;
+    std::set<std::string> only;
+};
+
+std::vector<Candidate> look_into(const Asked& asked, const CheckOptions& options, CheckReport& report) {
+    watch::Scanner scanner({asked.path}, ::geteuid());
     // A day ahead: nothing is "half-written" and held back, what is on disk now is what is checked.
     const watch::Scan scan = scanner.scan(std::chrono::system_clock::now() + std::chrono::hours(24));
-    for (const watch::ScannedDirectory& directory : scan.directories) {
-        if (!directory.problem.empty()) report.diagnostics.push_back(whole_file(path, directory.problem));
-        if (directory.defaults)
-            report.diagnostics.insert(report.diagnostics.end(), directory.defaults->findings.begin(),
-                                      directory.defaults->findings.end());
-        std::vector<Candidate> candidates;
-        for (const watch::ScannedFile& file : directory.files) candidates.push_back({file, std::nullopt, {}});
-        for (Candidate& candidate : candidates) examine(candidate, directory, options);
-        check_names(candidates);
-        check_claims(candidates);
-        std::set<std::string> missing = only;
-        for (const Candidate& candidate : candidates) {
-            const std::string name = std::filesystem::path(candidate.file.path).filename().string();
-            if (!only.empty() && missing.erase(name) == 0) continue;
-            report.files.push_back(candidate.file.path);
-            report.diagnostics.insert(report.diagnostics.end(), candidate.findings.begin(), candidate.findings.end());
-            if (candidate.effective && candidate.identity && !has_errors(candidate.findings))
-                report.importable.push_back({candidate.file.path, candidate.file.name,
-                                             std::make_shared<common::config::Effective>(*candidate.effective),
-                                             *candidate.identity});
-        }
-        if (directory.problem.empty()) report_missing(path, missing, report);
+    const watch::ScannedDirectory& directory = scan.directories.front();
+    if (!directory.problem.empty()) report.diagnostics.push_back(whole_file(asked.path, directory.problem));
+    if (directory.defaults)
+        report.diagnostics.insert(report.diagnostics.end(), directory.defaults->findings.begin(),
+                                  directory.defaults->findings.end());
+    for (const std::string& name : asked.only.empty() ? directory.ignored : std::vector<std::string>()) {
+        Diagnostic finding =
+            whole_file(directory.path + "/" + name, "is ignored: a vassal's file is named NAME.yaml or NAME.yml");
+        finding.severity = Diagnostic::Severity::warning;
+        report.diagnostics.push_back(std::move(finding));
+    }
+    std::vector<Candidate> candidates;
+    for (const watch::ScannedFile& file : directory.files) candidates.push_back({file, std::nullopt, {}});
+    for (Candidate& candidate : candidates) examine(candidate, directory, options);
+    if (!asked.only.empty() && directory.problem.empty()) {
+        std::set<std::string> missing = asked.only;
+        for (const Candidate& candidate : candidates) missing.erase(file_name_of(candidate));
+        report_missing(asked.path, missing, report);
+    }
+    return candidates;
+}
+
+// Vassals of one emperor, then, and what came out is told of those that were asked for.
+void judge(std::vector<Candidate> candidates, const std::set<std::string>& only, CheckReport& report) {
+    check_names(candidates);
+    check_claims(candidates);
+    for (const Candidate& candidate : candidates) {
+        if (!only.empty() && !only.contains(file_name_of(candidate))) continue;
+        report.files.push_back(candidate.file.path);
+        report.diagnostics.insert(report.diagnostics.end(), candidate.findings.begin(), candidate.findings.end());
+        if (candidate.effective && candidate.identity && !has_errors(candidate.findings))
+            report.importable.push_back({candidate.file.path, candidate.file.name,
+                                         std::make_shared<common::config::Effective>(*candidate.effective),
+                                         *candidate.identity});
     }
 }
 
@@ -205,9 +225,18 @@ CheckReport check_paths(const std::vector<std::string>& paths, const CheckOption
         const std::filesystem::path file(path);
         wanted[file.parent_path().string()].insert(file.filename().string());
     }
-    for (const std::string& path : whole) check_directory(path, {}, options, report);
-    for (const auto& [folder, names] : wanted)
-        if (!whole.contains(folder)) check_directory(folder, names, options, report);
+    std::vector<Candidate> fleet;
+    for (const std::string& path : whole) {
+        std::vector<Candidate> candidates = look_into({path, {}}, options, report);
+        if (options.is_one_fleet) std::ranges::move(candidates, std::back_inserter(fleet));
+        else judge(std::move(candidates), {}, report);
+    }
+    judge(std::move(fleet), {}, report);
+    for (const auto& [folder, names] : wanted) {
+        if (whole.contains(folder)) continue;
+        const Asked asked{folder.empty() ? "." : folder, names};
+        judge(look_into(asked, options, report), names, report);
+    }
     if (wanted.contains("")) strip_current_directory(report);
     const auto place = [](const Diagnostic& one) {
         return std::tie(one.file, one.position.line, one.position.column, one.message);

@@ -22,6 +22,7 @@ struct CheckOptions {
     std::string runtime_dir;  // of the default listen address
     std::map<std::string, std::set<std::string>> own_addresses;  // vassal → what it listens on under the running emperor
     std::function<bool(const common::net::Address&)> is_in_use;  // by anybody
+    bool is_one_fleet = false;   // the directories are those of one emperor: no name, address or host twice in all of them
     bool knows_emperor = false;  // one answered: what is in use and not in own_addresses is somebody else's
 };
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 
@@ -264,7 +265,11 @@ std::string complaint(const CLI::App& cli, const CLI::ParseError& error) {
     for (const CLI::App* command : cli.get_subcommands([](const CLI::App*) { return true; }))
         names.push_back(command->get_name());
     std::string text = "unknown command '" + rest.front() + "'";
-    if (const auto near = common::nearest(rest.front(), names, 1); !near.empty())
+    // "stat" is cut short, not "start" with a letter missing.
+    std::vector<std::string> begun;
+    std::ranges::copy_if(names, std::back_inserter(begun),
+                         [&](const std::string& name) { return name.starts_with(rest.front()); });
+    if (const auto near = begun.size() == 1 ? begun : common::nearest(rest.front(), names, 1); !near.empty())
         text.append(" (did you mean '").append(near.front()).append("'?)");
     return text;
 }

@@ -37,7 +37,8 @@ Answer<std::vector<std::string>> select(const std::vector<std::string>& names, c
     };
     for (const std::string& given : wanted) {
         if (std::ranges::any_of(names, [&](const std::string& name) { return is_match(name, given); })) continue;
-        return CallError{ExitCode::no_such_app, "no such app: " + given, common::nearest(given, names, most_names), {}};
+        return CallError{ExitCode::no_such_app, "no such app: '" + given + "'",
+                         common::nearest(given, names, most_names, true), {}};
     }
     std::vector<std::string> selected;
     for (const std::string& name : names) {

@@ -114,6 +114,7 @@ int check(const Context& context, const std::vector<std::string>& paths, bool im
     if (asked.empty())
         return report(context, {ExitCode::usage, "no emperor answers, so name what to check: emperorctl check DIR", {}, {}});
     CheckOptions options{context.runtime_dir, {}, is_listened_on};
+    options.is_one_fleet = paths.empty();
     learn_from_emperor(context, options);
     const CheckReport result = check_paths(asked, options);
     const std::vector<Import> imported = imports ? import_all(context, result) : std::vector<Import>();

@@ -63,6 +63,15 @@ std::string without_folder(const std::string& headline) {
     return slash == std::string::npos ? headline : headline.substr(slash + 1);
 }
 
+// Warnings stand beside the error that makes a file invalid.
+std::string first_error(const Json& findings) {
+    for (const Json& finding : findings) {
+        const std::string text = finding.is_string() ? finding.get<std::string>() : "";
+        if (text.find(": error: ") != std::string::npos) return text;
+    }
+    return "";
+}
+
 void add_part(std::string& note, const std::string& part) {
     if (part.empty() || note.find(part) != std::string::npos) return;
     if (!note.empty()) note += " - ";
@@ -80,8 +89,8 @@ std::string note_of(const Json& app, std::int64_t now_us) {
                common::config::value_text(*common::config::find_key("workers"), nlohmann::json(file["file"])) + ")";
     if (state == "invalid" && number_at(app, "generation") > 0)
         add_part(note, "keeping generation " + std::to_string(number_at(app, "generation")));
-    if (state == "invalid" && !findings.empty() && findings.front().is_string())
-        add_part(note, without_folder(findings.front().get<std::string>()));
+    if (const std::string error = first_error(findings); state == "invalid" && !error.empty())
+        add_part(note, without_folder(error));
     else
         add_part(note, text_at(app, "reason"));
     if (const std::string last = text_at(app, "last_reload"); last.starts_with("failed")) {

@@ -84,6 +84,8 @@ def test_several_directories_make_one_fleet(idle_emperor, scratch):
     row = emperor.wait_state("one", "invalid")
     assert str(second / "one.yaml") in str(row) and str(emperor.path_of("one")) in str(row)
     assert emperor.serves("one"), "the first one keeps running"
+    checked = emperor.ctl("check")
+    assert checked.returncode == 2 and "the vassal 'one' is also defined by" in checked.stdout, checked.stdout
     (second / "one.yaml").unlink()
     emperor.wait_state("one", "running")
 
@@ -102,6 +104,8 @@ def test_files_that_uwsgi_s_emperor_would_take_are_named(emperor):
     (emperor.vassals / "shop.ini").write_text("[uwsgi]\nmodule = shop.wsgi\n")
     emperor.wait_log("files ignored")
     assert "shop.ini" in emperor.output()
+    done = emperor.ctl("check")
+    assert done.returncode == 0 and "shop.ini: warning: is ignored" in done.stdout, done.stdout
     (emperor.vassals / "shop.ini").rename(emperor.path_of("shop"))
     emperor.wait_state("shop", "invalid")
     told = emperor.ctl("check").stdout

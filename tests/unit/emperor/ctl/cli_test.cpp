@@ -64,6 +64,8 @@ TEST_F(Emperorctl, every_misuse_exits_2_and_help_and_version_0) {
 TEST_F(Emperorctl, a_mistyped_command_gets_a_suggestion) {
     EXPECT_EQ(call({"relaod", "shop"}), 2);
     EXPECT_NE(err.str().find("unknown command 'relaod' (did you mean 'reload'?)"), std::string::npos) << err.str();
+    EXPECT_EQ(call({"stat"}), 2);
+    EXPECT_NE(err.str().find("unknown command 'stat' (did you mean 'status'?)"), std::string::npos) << err.str();
 }
 
 TEST_F(Emperorctl, without_an_emperor_commands_exit_7_and_name_the_path_they_tried) {

@@ -103,6 +103,9 @@ TEST(StatusTable, a_rejected_edit_says_what_is_kept_and_where_the_mistake_is) {
     Json old = app("old", "invalid");
     old["diagnostics"] = {"/etc/apps.d/old.yaml:4:3: error: unknown key 'proceses'"};
     EXPECT_EQ(note_of(old, now_us), "keeping generation 3 - old.yaml:4:3: error: unknown key 'proceses'");
+    old["diagnostics"] = {"/etc/apps.d/old.yaml:2:8: warning: hosts: no listener",
+                          "/etc/apps.d/old.yaml:4:3: error: unknown key 'x'"};
+    EXPECT_EQ(note_of(old, now_us), "keeping generation 3 - old.yaml:4:3: error: unknown key 'x'");
     Json failed = app("shop", "running");
     failed["last_reload"] = "failed: SyntaxError";
     EXPECT_EQ(note_of(failed, now_us), "last reload failed: SyntaxError");

@@ -1,6 +1,7 @@
 """The documents' richer half: their schema, durations, queue times, what changed, and many clients that do nothing."""
 import json
 import pathlib
+import re
 import resource
 import socket
 import time
@@ -36,6 +37,23 @@ def shop(emperor):
 
 def vassal_of(emperor, name="shop"):
     return stats.document(emperor.runtime / "stats" / f"{name}.sock")
+
+
+def keys_of(schema):
+    """All names of properties, however deep."""
+    if isinstance(schema, list):
+        return set().union(*map(keys_of, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = schema.get("properties")
+    return set(own if isinstance(own, dict) else ()).union(*map(keys_of, schema.values()))
+
+
+def test_every_key_of_the_schema_is_in_the_document(source):
+    text = (source / "docs/stats.md").read_text()
+    keys = keys_of(json.loads((source / "docs/stats.schema.json").read_text()))
+    assert len(keys) > 100
+    assert [key for key in sorted(keys) if not re.search(rf"`[^`]*\b{re.escape(key)}\b[^`]*`", text)] == []
 
 
 def test_documents_conform_to_the_schema_in_every_state(shop, schema):

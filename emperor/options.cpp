@@ -68,9 +68,11 @@ int complain(const std::string& message) {
     return usage_error;
 }
 
-std::optional<std::string> read_file(const std::string& path) {
+common::Result<std::string> read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
+    if (!in) return common::system_error("cannot read " + path);
+    std::error_code code;
+    if (std::filesystem::is_directory(path, code)) return common::failure("cannot read " + path + ": it is a directory");
     return std::string{std::istreambuf_iterator<char>(in), {}};
 }
 
@@ -132,7 +134,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
     EmperorConfig config;
     if (!line.options.config_file.empty()) {
         const auto text = read_file(line.options.config_file);
-        if (!text) return complain("cannot read " + line.options.config_file);
+        if (!text) return complain(text.error().message());
         const auto parsed = parse_emperor_config(line.options.config_file, *text);
         if (!parsed) {
             std::cerr << parsed.error().message() << (parsed.error().context.ends_with('\n') ? "" : "\n");

@@ -141,7 +141,7 @@ Dispatcher::Selection Dispatcher::select(const Request& request, const Peer& pee
         if (is_known) continue;
         if (forbidden.contains(given) || is_stranger)
             return error_of(request, ErrorCode::not_permitted,
-                            refusal(peer, policy_, std::string(name_of(request.command)).append(" ").append(given)));
+                            refusal(peer, policy_, "use '" + std::string(name_of(request.command)) + "' on " + given));
         return no_such_app(request, given, peer);
     }
     std::erase_if(allowed, [&](const fleet::VassalView& view) { return !wanted.contains(view.name); });

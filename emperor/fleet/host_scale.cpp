@@ -61,7 +61,7 @@ common::Result<void> VassalHost::scale(const std::optional<WorkersRange>& range,
     changed->effective = as_in_file(*desired_);
     changed->of_file = nullptr;
     changed->spec = make_spec(changed->effective->config);
-    std::string what = "as its file says";
+    std::string what = "what its file says";
     if (range) {
         keep_scale(Scale{range->min, range->max, changed->effective->values->at("workers")});
         what = text_of(workers_value(range->min, range->max));

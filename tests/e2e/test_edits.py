@@ -191,7 +191,8 @@ def test_a_file_that_takes_long_to_be_written_is_taken_when_it_is_whole(shop):
     with shop.ledger:
         shop.ledger.wait_answers(5)
         with Noise(shop.path.parent):
-            subprocess.run([sys.executable, "-c", SLOW_WRITER, shop.path], input="".join(lines), text=True, check=True, timeout=60)
+            subprocess.run([sys.executable, "-c", SLOW_WRITER, shop.path], input="".join(lines), text=True, check=True,
+                           timeout=60)
         wait_until(lambda: shop.emperor.ctl_json("config", "shop")["values"].get("before_start") == "true", 20, "the whole file")
         shop.converge()
     assert not shop.ledger.lost, shop.ledger.summary()

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
@@ -29,6 +31,12 @@ std::unique_ptr<LoadFailure> raised() {
 }
 
 std::string in_quotes(std::string_view text) { return std::string("'").append(text).append("'"); }
+
+// As when a deploy removed the release that a running generation was started in.
+bool is_working_directory_gone() {
+    char buffer[PATH_MAX];
+    return ::getcwd(buffer, sizeof buffer) == nullptr && errno == ENOENT;
+}
 
 // The module itself (not something that it imports) was not found: say where Python looked.
 bool is_about(PyObject* value, const std::string& module) {
@@ -57,6 +65,8 @@ std::unique_ptr<LoadFailure> import_failed(const std::string& module) {
     PyErr_Restore(type, value, trace);
     auto failure = raised();
     if (is_missing) failure->detail += search_path();
+    if (is_missing && is_working_directory_gone())
+        failure->reason += "; the directory that this generation was started in was removed: reload the app";
     return failure;
 }
 

@@ -130,7 +130,9 @@ TEST_F(OptionsTest, the_dashboard_is_where_the_command_line_says_else_where_the_
 
 TEST_F(OptionsTest, a_file_that_cannot_be_used_is_exit_2) {
     EXPECT_EQ(code({"--vassals", "a", "--config", "/nowhere/emperor.yaml"}), 2);
-    EXPECT_THAT(complaint, HasSubstr("cannot read /nowhere/emperor.yaml"));
+    EXPECT_THAT(complaint, HasSubstr("cannot read /nowhere/emperor.yaml: No such file or directory"));
+    EXPECT_EQ(code({"--vassals", "a", "--config", "/"}), 2);
+    EXPECT_THAT(complaint, HasSubstr("cannot read /: it is a directory"));
     const std::string file = write("stat: 127.0.0.1:9117\n");
     EXPECT_EQ(code({"--vassals", "a", "--config", file.c_str()}), 2);
     EXPECT_THAT(complaint, HasSubstr(file + ":1:1: error: unknown key 'stat' (did you mean 'stats'?)"));

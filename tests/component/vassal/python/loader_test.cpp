@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "tests/component/vassal/python/child.h"
 
 namespace vassal::python::test {
@@ -62,6 +64,17 @@ TEST(Loader, a_missing_module_shows_where_python_looked) {
                 StartsWith("import|ModuleNotFoundError: No module named 'crm'|"
                            "ModuleNotFoundError: No module named 'crm'\nPython looked in:\n  /tmp/python_component_"));
     EXPECT_THAT(failure, HasSubstr("  /usr/lib/python3.11\n"));
+}
+
+TEST(Loader, a_working_directory_that_was_removed_is_told_of) {
+    ChildResult result = in_child([] {
+        write_file("release/other.py", "");
+        std::filesystem::current_path("release");
+        std::filesystem::remove_all(std::filesystem::path("../release"));
+        return start_and_load(options_for("crm.wsgi:application")).failure;
+    });
+    EXPECT_THAT(result.said, StartsWith("import|ModuleNotFoundError: No module named 'crm'; the directory that this generation "
+                                        "was started in was removed: reload the app|"));
 }
 
 TEST(Loader, an_import_that_fails_within_the_app_gives_pythons_traceback_and_no_other_frame) {

@@ -125,7 +125,7 @@ void VassalHost::restore_sockets() {
 void VassalHost::restore_files() {
     if (!owns_directory_) return;
     counts_.write();
-    if (was_held_) write_held(true);
+    if (held_) write_held();
     const std::string directory = options_.directory_of(name_);
     if (kept_rollback_.last_good) static_cast<void>(write_rollback(directory, kept_rollback_));
     if (scale_) static_cast<void>(write_scale(directory, scale_));

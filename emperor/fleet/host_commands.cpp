@@ -324,9 +324,9 @@ void VassalHost::write_record() {
     record_timer_.arm_after(record_pause, [this] { write_record(); });
 }
 
-void VassalHost::write_held(bool is_held_now) const {
+void VassalHost::write_held() const {
     if (!owns_directory_) return;
-    if (const auto written = set_held(options_.directory_of(name_), is_held_now); !written)
+    if (const auto written = fleet::write_held(options_.directory_of(name_), held_); !written)
         common::log::warn("hold not recorded", {{"vassal", name_}, {"reason", written.error().message()}});
 }
 

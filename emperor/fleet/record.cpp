@@ -199,10 +199,19 @@ RollbackRecord read_rollback(const std::string& directory) {
     }
 }
 
-bool is_held(const std::string& directory) { return ::access((directory + "/held").c_str(), F_OK) == 0; }
+std::optional<std::string> read_held(const std::string& directory) {
+    constexpr std::size_t most = 512;
+    const std::string path = directory + "/held";
+    if (::access(path.c_str(), F_OK) != 0) return std::nullopt;
+    std::ifstream in(path, std::ios::binary);
+    std::string reason(most, '\0');
+    in.read(reason.data(), static_cast<std::streamsize>(reason.size()));
+    reason.resize(static_cast<std::size_t>(in.gcount()));
+    return reason;
+}
 
-Result<void> set_held(const std::string& directory, bool held) {
-    if (held) return write_atomically(directory, "held", "");
+Result<void> write_held(const std::string& directory, const std::optional<std::string>& reason) {
+    if (reason) return write_atomically(directory, "held", *reason);
     if (::unlink((directory + "/held").c_str()) != 0 && errno != ENOENT)
         return common::system_error("remove " + directory + "/held");
     return {};

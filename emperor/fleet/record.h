@@ -55,7 +55,8 @@ struct RollbackRecord {
 [[nodiscard]] common::Result<void> write_atomically(const std::string& directory, const std::string& name,
                                                     const std::string& text);
 
-[[nodiscard]] bool is_held(const std::string& directory);
-[[nodiscard]] common::Result<void> set_held(const std::string& directory, bool is_held);
+// vassals/NAME/held: an operator stopped it, and who did. Nothing: it is wanted; "": the words cannot be read.
+[[nodiscard]] std::optional<std::string> read_held(const std::string& directory);
+[[nodiscard]] common::Result<void> write_held(const std::string& directory, const std::optional<std::string>& reason);
 
 }  // namespace emperor::fleet

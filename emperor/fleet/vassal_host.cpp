@@ -19,12 +19,12 @@ VassalHost::VassalHost(boost::asio::io_context& io, HostContext& context, const 
     : io_(io), context_(context), options_(options), keepsakes_(keepsakes), name_(std::move(name)),
       // The name and the process seed the jitter: vassals that crash together do not come back together.
       machine_(static_cast<std::uint32_t>(std::hash<std::string>{}(name_)) ^ static_cast<std::uint32_t>(::getpid()),
-               is_held(options.directory_of(name_))),
+               read_held(options.directory_of(name_))),
       pool_(name_, options.sockets_directory(), keepsakes), timer_(io), observation_timer_(io), handover_timer_(io),
       app_reloads_(options.app_reload_spacing), app_reload_timer_(io), source_timer_(io),
       sleeper_(io, [this] { push(supervise::Woken{}); }), idle_timer_(io), hold_timer_(io),
       history_(options.history_of(name_)), shown_since_us_(epoch_us()),
-      was_held_(is_held(options.directory_of(name_))), owns_directory_(owns_directory), record_timer_(io),
+      held_(read_held(options.directory_of(name_))), owns_directory_(owns_directory), record_timer_(io),
       counts_(owns_directory ? options.directory_of(name_) : "") {
     if (owns_directory_) {
         left_rollback_ = kept_rollback_ = read_rollback(options_.directory_of(name_));
@@ -75,9 +75,9 @@ void VassalHost::after_event(const supervise::VassalEvent& event) {
 void VassalHost::settle() {
     const supervise::VassalStatus status = machine_.status();
     if (status.state != shown_ || !has_shown_) show(status.state);
-    if (status.is_held != was_held_) {
-        was_held_ = status.is_held;
-        write_held(was_held_);
+    if (auto held = status.is_held ? std::optional(status.held_reason) : std::nullopt; held != held_) {
+        held_ = std::move(held);
+        write_held();
     }
     if (rollback_ && status.rolled_back.empty()) rollback_.reset();  // it failed, was refused or overtaken
     keep_rollback();

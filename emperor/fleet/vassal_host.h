@@ -219,7 +219,7 @@ private:
     void use_scoreboard(common::UniqueFd fd, common::scoreboard::Mapping board);
     void show_invalid(std::string file, common::config::Diagnostics diagnostics);
     void write_record();
-    void write_held(bool is_held) const;
+    void write_held() const;
     [[nodiscard]] std::string role_of(const Instance& instance, const supervise::VassalStatus& status) const;
 
     boost::asio::io_context& io_;
@@ -294,7 +294,7 @@ private:
     std::string socket_problem_;  // why a removed socket could not be put back
     supervise::DisplayState shown_ = supervise::DisplayState::stopped;
     std::int64_t shown_since_us_ = 0;
-    bool was_held_ = false;
+    std::optional<std::string> held_;  // as written: who stopped it
     bool is_removed_ = false;
     bool is_shutting_down_ = false;
     bool is_left_ = false;

@@ -7,7 +7,9 @@
 
 namespace emperor::supervise {
 
-VassalFsm::VassalFsm(std::uint32_t jitter_seed, bool is_held) : is_held_(is_held), backoff_(jitter_seed) {
+VassalFsm::VassalFsm(std::uint32_t jitter_seed, const std::optional<std::string>& held)
+    : is_held_(held.has_value()), backoff_(jitter_seed) {
+    if (held && !held->empty()) held_reason_ = *held;
     instances_.reserve(4);  // two, and one moment's more when a former emperor left too many
 }
 

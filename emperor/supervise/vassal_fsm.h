@@ -113,6 +113,7 @@ struct VassalStatus {
     Generation successor = 0;  // 0: none
     int active_bank = 0;
     bool is_held = false;      // `stop` holds until `start`, over emperor restarts and touches
+    std::string held_reason;   // of is_held: "stopped by operator root"
     unsigned crashes = 0;      // in a row, since the last success
     std::optional<TimePoint> retry_at;
     std::optional<Failure> last_reload_failure;  // of the newest attempt; cleared by a success
@@ -133,8 +134,8 @@ public:
     // A rollout keeps its start slot at most so long after its outcome: a predecessor may drain for very long.
     static constexpr Duration handover_hold = std::chrono::seconds(10);
 
-    // `jitter_seed` makes the backoff's jitter reproducible.
-    explicit VassalFsm(std::uint32_t jitter_seed, bool is_held = false);
+    // `jitter_seed` makes the backoff's jitter reproducible. `held`: the held_reason of a former emperor's, "" if unknown.
+    explicit VassalFsm(std::uint32_t jitter_seed, const std::optional<std::string>& held = {});
 
     // Returns what the caller must do now, in order. Never call it re-entrantly: queue events that commands cause.
     [[nodiscard]] Commands on(const VassalEvent& event, TimePoint now);

@@ -110,6 +110,7 @@ VassalStatus VassalFsm::status() const {
             .successor = successor ? successor->generation : 0,
             .active_bank = active ? active->bank : 0,
             .is_held = is_held_,
+            .held_reason = is_held_ ? held_reason_ : std::string(),
             .crashes = crashes_,
             .retry_at = retry_at_,
             .last_reload_failure = last_reload_failure_,

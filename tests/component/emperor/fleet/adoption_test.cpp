@@ -126,6 +126,7 @@ TEST_F(FleetTest, a_stopped_vassal_stays_stopped_over_emperors) {
     start();
     ASSERT_TRUE(run_until([&] { return fleet->view("shop").has_value(); }));
     EXPECT_TRUE(is_in("shop", DisplayState::stopped));
+    EXPECT_EQ(view("shop").status.reason.substr(0, 26), "stopped by operator tester");
     EXPECT_TRUE(view("shop").status.is_held);
     EXPECT_TRUE(operate("shop", Operation::start).ok);
 }

@@ -166,15 +166,16 @@ TEST_F(RecordTest, a_truncated_record_is_an_error_at_every_byte) {
 }
 
 TEST_F(RecordTest, held_outlives_the_record) {
-    EXPECT_FALSE(is_held(directory_));
-    ASSERT_TRUE(set_held(directory_, true));
-    ASSERT_TRUE(set_held(directory_, true));
-    EXPECT_TRUE(is_held(directory_));
+    EXPECT_EQ(read_held(directory_), std::nullopt);
+    ASSERT_TRUE(write_held(directory_, ""));
+    EXPECT_EQ(read_held(directory_), "");
+    ASSERT_TRUE(write_held(directory_, "stopped by operator root"));
+    EXPECT_EQ(read_held(directory_), "stopped by operator root");
     remove_record(directory_);
-    EXPECT_TRUE(is_held(directory_));
-    ASSERT_TRUE(set_held(directory_, false));
-    ASSERT_TRUE(set_held(directory_, false));
-    EXPECT_FALSE(is_held(directory_));
+    EXPECT_EQ(read_held(directory_), "stopped by operator root");
+    ASSERT_TRUE(write_held(directory_, std::nullopt));
+    ASSERT_TRUE(write_held(directory_, std::nullopt));
+    EXPECT_EQ(read_held(directory_), std::nullopt);
 }
 
 TEST_F(RecordTest, the_way_back_outlives_the_record_and_is_read_back) {

@@ -72,7 +72,7 @@ struct Wording {
 
 class Dialogue {
 public:
-    explicit Dialogue(bool is_held = false) : fsm(7, is_held) {}
+    explicit Dialogue(const std::optional<std::string>& held = {}) : fsm(7, held) {}
 
     Words tell(const VassalEvent& event) {
         Words words;

@@ -58,10 +58,11 @@ TEST(VassalFsm, a_failing_before_start_is_named_as_such) {
 }
 
 TEST(VassalFsm, a_hold_of_a_former_emperor_survives) {
-    Dialogue vassal(true);
+    Dialogue vassal("stopped by operator ann");
     EXPECT_EQ(vassal.edit(1), nothing);
     EXPECT_EQ(vassal.state(), DisplayState::stopped);
     EXPECT_TRUE(vassal.status().is_held);
+    EXPECT_EQ(vassal.status().reason, "stopped by operator ann") << "whoever told the former emperor";
 }
 
 TEST(VassalFsm, stop_of_a_stopped_one_and_start_of_a_running_one_are_done_at_once) {
@@ -316,7 +317,7 @@ TEST(VassalFsm, of_two_adopted_that_serve_the_newer_one_stays) {
 }
 
 TEST(VassalFsm, an_adopted_instance_of_a_held_vassal_is_stopped) {
-    Dialogue vassal(true);
+    Dialogue vassal("stopped by operator ann");
     EXPECT_EQ(vassal.tell(InstanceAdopted{7, 1, spec(1), 100, false}), Words{"stop 7 graceful"});
 }
 

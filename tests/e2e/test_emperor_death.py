@@ -1,4 +1,5 @@
 """The emperor's own death: nothing is lost, and the next one goes on where the former one was killed."""
+import contextlib
 import os
 import signal
 import socket
@@ -129,49 +130,64 @@ def test_a_request_inside_a_draining_generation_is_finished(idle_emperor):
     wait_until(lambda: len(emperor.ctl_json("show", "probe")["instances"]) == 1, 15, "the end of the former generation")
 
 
-def test_a_request_inside_a_draining_generation_whose_master_does_not_answer_is_finished(idle_emperor):
-    emperor, answers = idle_emperor.start(), []
-    emperor.write("probe")
-    emperor.wait_running("probe")
-    master = emperor.status("probe")["pid"]
-    client = threading.Thread(target=lambda: answers.append(emperor.get("probe", "/sleep?s=7", timeout=30)))
-    client.start()
-    wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "a busy worker")
-    assert emperor.ctl("reload", "probe").returncode == 0
-    os.kill(master, signal.SIGSTOP)
+class SlowRequest:
+    """One that takes seven seconds is inside `probe`, whose .master is known."""
+
+    def __init__(self, emperor):
+        self.emperor, self.answer = emperor, None
+        emperor.write("probe")
+        emperor.wait_running("probe")
+        self.master = emperor.status("probe")["pid"]
+        self.thread = threading.Thread(target=self._ask)
+        self.thread.start()
+        wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "a busy worker")
+
+    def _ask(self):
+        self.answer = self.emperor.get("probe", "/sleep?s=7", timeout=30)
+
+    def check(self):
+        self.thread.join()
+        assert self.answer and self.answer.status == 200, self.emperor.output()
+
+
+@contextlib.contextmanager
+def stalled(pid):
+    os.kill(pid, signal.SIGSTOP)
     try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_request_inside_a_draining_generation_whose_master_does_not_answer_is_finished(idle_emperor):
+    emperor = idle_emperor.start()
+    request = SlowRequest(emperor)
+    assert emperor.ctl("reload", "probe").returncode == 0
+    with stalled(request.master):
         kill_emperor(emperor)
         emperor.start()
         emperor.wait_log("it finishes what it accepted")
         emperor.wait_state("probe", "running")
-        client.join()
-    finally:
-        os.kill(master, signal.SIGCONT)
-    assert answers and answers[0].status == 200, emperor.output()
-    processes.wait_gone(master)
+        request.check()
+    processes.wait_gone(request.master)
     assert emperor.state("probe") == "running"
 
 
 def test_a_request_inside_a_vassal_whose_master_and_keeper_are_lost_is_finished(idle_emperor):
     """Nobody hands over its listeners: the master is ended, its worker finishes what it has."""
-    emperor, answers = idle_emperor.start(), []
-    emperor.write("probe")
-    emperor.wait_running("probe")
-    master = emperor.status("probe")["pid"]
-    client = threading.Thread(target=lambda: answers.append(emperor.get("probe", "/sleep?s=7", timeout=30)))
-    client.start()
-    wait_until(lambda: emperor.status("probe")["workers"]["busy"] == 1, 10, "a busy worker")
-    os.kill(master, signal.SIGSTOP)
-    keeper = emperor.keeper()
-    kill_emperor(emperor)
-    os.kill(keeper, signal.SIGKILL)
-    processes.wait_gone(keeper)
-    emperor.start()
-    emperor.wait_log("master not adopted")
-    emperor.wait_serving("probe")
-    client.join()
-    assert answers and answers[0].status == 200, emperor.output()
-    processes.wait_gone(master)
+    emperor = idle_emperor.start()
+    request = SlowRequest(emperor)
+    with stalled(request.master):
+        keeper = emperor.keeper()
+        kill_emperor(emperor)
+        os.kill(keeper, signal.SIGKILL)
+        processes.wait_gone(keeper)
+        emperor.start()
+        emperor.wait_log("master not adopted")
+        emperor.wait_serving("probe")
+        request.check()
+        processes.wait_gone(request.master)
 
 
 def test_lines_logged_without_an_emperor_are_kept(idle_emperor, scratch):

@@ -15,8 +15,6 @@ using boost::system::error_code;
 using common::Clock;
 namespace wire = common::link;
 
-std::int64_t in_milliseconds(Duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
-
 std::uint64_t seconds_until(TimePoint time) {
     using std::chrono::seconds;
     const auto left = std::chrono::ceil<seconds>(std::min<Duration>(time - Clock::now(), std::chrono::hours(24)));

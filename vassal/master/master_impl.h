@@ -33,6 +33,11 @@ namespace vassal::master {
 [[nodiscard]] PoolOptions pool_options(const common::config::VassalConfig& config);
 [[nodiscard]] ScalingOptions scaling_options(const PoolOptions& options);
 
+// As messages to the emperor tell of times.
+[[nodiscard]] inline std::int64_t in_milliseconds(Duration time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
 // A process that we forked, held by its pidfd from the moment its pid is known.
 struct Process {
     pid_t pid = 0;

@@ -21,10 +21,6 @@ using common::scoreboard::WorkerState;
 
 static_assert(lanes == common::scoreboard::lanes);
 
-std::int64_t milliseconds(Duration duration) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-}
-
 WorkerState shown(ProcessState state) {
     switch (state) {
         case ProcessState::empty: return WorkerState::empty;
@@ -126,7 +122,7 @@ void Master::Impl::execute(const SendSuspend& command) { tell(command.at, link::
 void Master::Impl::execute(const SendStop& command) { tell(command.at, link::Stop{}); }
 
 void Master::Impl::execute(const SendDrain& command) {
-    const std::int64_t patience = std::min<std::int64_t>(milliseconds(command.patience), std::numeric_limits<int>::max());
+    const std::int64_t patience = std::min<std::int64_t>(in_milliseconds(command.patience), std::numeric_limits<int>::max());
     tell(command.at, link::Drain{static_cast<int>(patience)});
 }
 
@@ -174,7 +170,7 @@ void Master::Impl::execute(const Kill& command) {
 }
 
 void Master::Impl::execute(const ReportReady&) {
-    report(common::link::Ready{milliseconds(Clock::now() - started_at_)});
+    report(common::link::Ready{in_milliseconds(Clock::now() - started_at_)});
     if (generation_->is_standalone) post(PromoteRequested{});
 }
 
@@ -213,7 +209,7 @@ void Master::Impl::execute(const ReportExited& command) {
         add_one(recycled(board, command.reason));
     }
     report(common::link::WorkerExited{command.at.slot, seat(command.at).last_pid, command.status, command.reason,
-                                      command.is_expected, milliseconds(command.retry)});
+                                      command.is_expected, in_milliseconds(command.retry)});
     // A connection that this worker was woken for may sit in the backlog beside an idle sibling.
     poke_workers();
 }

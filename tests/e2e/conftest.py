@@ -82,7 +82,7 @@ def nothing_left_behind():
     """No test leaves a process. Strays are ended, so that they do not disturb the next test, and reported."""
     yield
     try:
-        wait_until(lambda: not processes.reap_strays(), 10)
+        wait_until(lambda: not processes.reap_strays(), 3)
     except AssertionError:
         strays = processes.reap_strays()
         shown = [f"{pid} {processes.command_line(pid)}" for pid in strays]

@@ -106,7 +106,7 @@ def test_a_stuck_request_gets_504_and_its_neighbours_are_answered(emperor, measu
     measured(load.summary())
     assert stuck["answer"].status == 504
     assert not load.failures
-    assert load.longest_gap < 5.0, "capacity is back at once, not after timeouts.drain"
+    assert load.longest_gap < 1.0, "capacity is back at once, not after timeouts.drain"
 
 
 def test_a_range_of_workers_follows_the_load(emperor, measured):
@@ -156,4 +156,4 @@ def test_a_worker_that_closes_all_its_descriptors_is_replaced_soon(emperor, scra
     wait_until(lambda: exits(emperor, "closed its link to the master"), 15, emperor.output)
     assert emperor.get("probe", timeout=20).status == 200
     measured(f"serves again after {time.monotonic() - began:.2f} s")
-    assert time.monotonic() - began < 15, "not after timeouts.kill"
+    assert time.monotonic() - began < 5, "not after timeouts.kill"
